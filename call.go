@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package farcall
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Peer is the other end of a call.
+type Peer struct {
+	Address net.Addr // nil for a call made in this process
+}
+
+// Call is what a call carries besides its messages. A handler finds the call it serves with IncomingCall; a caller that
+// wants an answer's headers and trailers makes one with NewCall.
+//
+// An incoming Call is also the handler's context, and is never recycled: it may be kept as long as anyone likes.
+// Its headers may be changed on the handler's goroutine only.
+type Call struct {
+	method  *Method
+	peer    Peer
+	request Metadata
+	header  Metadata
+	trailer Metadata
+
+	// An outgoing Call is claimed by the first call made with its context.
+	claimed atomic.Bool
+
+	// What follows makes an incoming Call a context.
+	parent   context.Context // values only
+	stream   Stream
+	deadline time.Time // zero without one
+
+	mu    sync.Mutex           // guards what follows
+	done  chan struct{}        // made when somebody asks
+	timer *time.Timer          // likewise; ends by firing or in Cancel
+	err   error                // set once, with done closed
+	after map[*func()]struct{} // functions to start at the end
+}
+
+type (
+	incomingKey struct{}
+	outgoingKey struct{}
+)
+
+// IncomingCall returns the call that ctx's handler is serving, nil outside a handler.
+func IncomingCall(ctx context.Context) *Call {
+	call, _ := ctx.Value(incomingKey{}).(*Call)
+	return call
+}
+
+// NewCall returns a context for one call, and the Call that holds its answer's headers and trailers once the call has
+// returned. A second call made with the context fails with FAILED_PRECONDITION.
+func NewCall(ctx context.Context) (context.Context, *Call) {
+	call := &Call{}
+	return context.WithValue(ctx, outgoingKey{}, &outgoing{metadata: OutgoingMetadata(ctx), call: call}), call
+}
+
+// Method returns the method called.
+func (c *Call) Method() *Method { return c.method }
+
+// Peer returns the other end.
+func (c *Call) Peer() Peer { return c.peer }
+
+// RequestHeader returns the metadata that the client sent.
+func (c *Call) RequestHeader() *Metadata { return &c.request }
+
+// ResponseHeader returns the metadata that precedes the first response: for a handler to fill, for a caller to read.
+func (c *Call) ResponseHeader() *Metadata { return &c.header }
+
+// ResponseTrailer returns the metadata that follows the last response: for a handler to fill, for a caller to read.
+func (c *Call) ResponseTrailer() *Metadata { return &c.trailer }
+
+// SendHeader sends an incoming call's response header now instead of with the first message.
+func (c *Call) SendHeader() error {
+	if c.stream == nil {
+		return Errorf(FailedPrecondition, "SendHeader is for a handler's incoming call")
+	}
+	return c.stream.SendHeader()
+}
+
+// outgoing is what a context carries for the calls made with it. It is never changed.
+type outgoing struct {
+	metadata Metadata
+	call     *Call
+}
+
+// WithMetadata returns a context whose calls send the key, value, key, value pairs, besides those ctx already has.
+func WithMetadata(ctx context.Context, pairs ...string) context.Context {
+	next := outgoing{}
+	if have, ok := ctx.Value(outgoingKey{}).(*outgoing); ok {
+		next = *have
+	}
+	next.metadata = next.metadata.Join(NewMetadata(pairs...))
+	return context.WithValue(ctx, outgoingKey{}, &next)
+}
+
+// OutgoingMetadata returns what calls made with ctx send. It must not be changed; Clone it.
+func OutgoingMetadata(ctx context.Context) Metadata {
+	if have, ok := ctx.Value(outgoingKey{}).(*outgoing); ok {
+		return have.metadata
+	}
+	return Metadata{}
+}
+
+// ClaimCall is for an Invoker: it returns the Call that ctx's caller made with NewCall, nil if there is none, and an
+// error if an earlier call has claimed it.
+func ClaimCall(ctx context.Context) (*Call, error) {
+	have, ok := ctx.Value(outgoingKey{}).(*outgoing)
+	if !ok || have.call == nil {
+		return nil, nil
+	}
+	if !have.call.claimed.CompareAndSwap(false, true) {
+		return nil, Errorf(FailedPrecondition,
+			"a context from farcall.NewCall was used for a second call: it collects the answer of one; make another")
+	}
+	return have.call, nil
+}
+
+// Deliver is for an Invoker: it fills a claimed Call, before the call returns to its maker.
+func (c *Call) Deliver(method *Method, peer Peer, request, header, trailer Metadata) {
+	c.method, c.peer, c.request, c.header, c.trailer = method, peer, request, header, trailer
+}
+
+// InitIncoming is for a server: it makes the zero Call the incoming one that stream's handler serves. parent lends its
+// values, never its end: the server ends the call with Cancel. A zero deadline is none.
+func (c *Call) InitIncoming(parent context.Context, stream Stream, peer Peer, deadline time.Time, request Metadata) {
+	c.parent, c.stream, c.method, c.peer, c.deadline, c.request = parent, stream, stream.Method(), peer, deadline, request
+}
+
+// Cancel ends an incoming call's context with err, context.Canceled or context.DeadlineExceeded. Only the first call
+// counts. The server calls it when the client goes away, when the deadline passes and when the handler has returned.
+func (c *Call) Cancel(err error) {
+	c.mu.Lock()
+	c.cancelLocked(err)
+	c.mu.Unlock()
+}
+
+func (c *Call) cancelLocked(err error) {
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	if c.done != nil {
+		close(c.done)
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	for f := range c.after {
+		go (*f)()
+	}
+	c.after = nil
+}
+
+// Deadline makes Call a context.Context.
+func (c *Call) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+
+// closedChannel is what Done returns where the call ended before anyone asked.
+var closedChannel = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// Done makes Call a context.Context. The channel and the timer exist from the first time someone asks.
+func (c *Call) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		if c.err != nil {
+			c.done = closedChannel
+		} else {
+			c.done = make(chan struct{})
+			c.startTimerLocked()
+		}
+	}
+	return c.done
+}
+
+func (c *Call) startTimerLocked() {
+	if c.timer == nil && !c.deadline.IsZero() {
+		c.timer = time.AfterFunc(time.Until(c.deadline), func() { c.Cancel(context.DeadlineExceeded) })
+	}
+}
+
+// Err makes Call a context.Context.
+func (c *Call) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+		c.cancelLocked(context.DeadlineExceeded)
+	}
+	return c.err
+}
+
+// Value makes Call a context.Context.
+func (c *Call) Value(key any) any {
+	if _, ok := key.(incomingKey); ok {
+		return c
+	}
+	if c.parent == nil {
+		return nil
+	}
+	return c.parent.Value(key)
+}
+
+// AfterFunc runs f in a goroutine of its own when the call ends; stop prevents that and reports whether it did. The
+// context package looks for this method, so that a context derived from a Call costs no goroutine.
+func (c *Call) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	if c.after == nil {
+		c.after = make(map[*func()]struct{})
+	}
+	registered := &f
+	c.after[registered] = struct{}{}
+	c.startTimerLocked()
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, waiting := c.after[registered]
+		delete(c.after, registered)
+		return waiting
+	}
+}
+
+var _ context.Context = (*Call)(nil)

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package buffer holds pooled byte buffers with one owner.
+package buffer
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// The pools hold buffers of 2^9 (512 B) to 2^20 (1 MiB) bytes. Larger ones are left to the garbage collector, so that one
+// huge message does not stay in memory.
+const (
+	smallestClass = 9
+	largestClass  = 20
+)
+
+var pools [largestClass - smallestClass + 1]sync.Pool
+
+// Buffer is a byte buffer with one owner, who appends to B and in the end calls Free.
+type Buffer struct {
+	B []byte
+}
+
+// Get returns a Buffer with an empty B that has room for at least capacity bytes.
+func Get(capacity int) *Buffer {
+	class := classOf(capacity)
+	if class > largestClass {
+		return &Buffer{B: make([]byte, 0, capacity)}
+	}
+	if pooled, ok := pools[class-smallestClass].Get().(*Buffer); ok {
+		return pooled
+	}
+	return &Buffer{B: make([]byte, 0, 1<<class)}
+}
+
+// classOf returns the smallest class that holds capacity bytes.
+func classOf(capacity int) int {
+	if capacity <= 1<<smallestClass {
+		return smallestClass
+	}
+	return bits.Len(uint(capacity - 1))
+}
+
+// Grow makes room for n more bytes, by way of a larger pooled buffer if need be.
+func (b *Buffer) Grow(n int) {
+	if cap(b.B)-len(b.B) >= n {
+		return
+	}
+	larger := Get(max(len(b.B)+n, 2*cap(b.B)))
+	larger.B = append(larger.B, b.B...)
+	b.B, larger.B = larger.B, b.B[:0]
+	larger.Free()
+}
+
+// Free gives the buffer back. The owner must not touch it, or anything that points into it, again. A nil Buffer may be
+// freed.
+func (b *Buffer) Free() {
+	if b == nil || cap(b.B) < 1<<smallestClass {
+		return
+	}
+	class := bits.Len(uint(cap(b.B))) - 1 // the largest class that it can serve
+	if class > largestClass {
+		return
+	}
+	b.B = b.B[:0]
+	pools[class-smallestClass].Put(b)
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package exchange is one HTTP request and its answer, served or sent, whatever carries it.
+//
+// The HTTP/2 engine's streams implement it, and so does an adapter over net/http, so that gRPC, REST and the web
+// protocols are each written once.
+package exchange
+
+import (
+	"context"
+	"net"
+)
+
+// Field is one header line. Names are lower case; pseudo-fields start with ":". Values are immutable.
+type Field struct {
+	Name, Value string
+	Sensitive   bool // never entered into a compression table (RFC 7541 section 7.1.3)
+}
+
+// Fixed is a run of fields that many requests or answers begin with. Its pointer is its identity: a sender that passes
+// the same pointer again lets the engine send a remembered block, and a receiver gets the same pointer for the same
+// bytes. Fields never change after the first use.
+type Fixed struct {
+	Fields []Field
+	// Memo is the receiver's own note on a received run, such as the method it names. It belongs to the goroutine that
+	// delivers the connection's requests.
+	Memo any
+}
+
+// Head is a header block: the fixed run first, then what varies. Pseudo-fields come before all others.
+type Head struct {
+	Fixed  *Fixed // nil for none
+	Fields []Field
+}
+
+// Get returns the first value of name, "" if there is none.
+func (h Head) Get(name string) string {
+	value, _ := h.Lookup(name)
+	return value
+}
+
+// Lookup returns the first value of name and whether there is one.
+func (h Head) Lookup(name string) (string, bool) {
+	if h.Fixed != nil {
+		for i := range h.Fixed.Fields {
+			if h.Fixed.Fields[i].Name == name {
+				return h.Fixed.Fields[i].Value, true
+			}
+		}
+	}
+	for i := range h.Fields {
+		if h.Fields[i].Name == name {
+			return h.Fields[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// All calls yield for each field in order until it returns false.
+func (h Head) All(yield func(Field) bool) {
+	if h.Fixed != nil {
+		for _, f := range h.Fixed.Fields {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+	for _, f := range h.Fields {
+		if !yield(f) {
+			return
+		}
+	}
+}
+
+// Body is the receiving half of an exchange: bytes, then trailers. One goroutine uses it.
+type Body interface {
+	// Want waits until n bytes are buffered and returns nil; io.EOF if the body ended properly with fewer (they can still
+	// be taken); the failure if the exchange failed; ctx's error if ctx ended first. The sender is given credit for n
+	// bytes, so n may be larger than any window; the buffer grows with bytes received, never with n alone.
+	Want(ctx context.Context, n int) error
+	// Buffered returns the bytes that can be taken without waiting.
+	Buffered() int
+	// Next takes n buffered bytes. The slice is valid until the next call of Want, Next or Into. It panics if fewer than n
+	// are buffered.
+	Next(n int) []byte
+	// Into fills dst, straight from the transport where it can, and returns how many bytes it put there: len(dst), or fewer
+	// with an error as Want returns it.
+	Into(ctx context.Context, dst []byte) (int, error)
+	// Trailers returns the fields after the body; they are there once Want or Into has returned io.EOF.
+	Trailers() []Field
+}
+
+// Served is a request that came in and is answered here. Its Body is the request's.
+//
+// The answer is made by one goroutine: either Answer alone, or Start, any number of Send, and Finish. What is passed is
+// the caller's again on return.
+type Served interface {
+	Body
+	// Request returns the request's head: ":method", ":scheme", ":authority", ":path", then its fields.
+	Request() Head
+	// Answer sends a whole answer in one append: head, body, and trailers (nil for none).
+	Answer(head Head, body []byte, trailers []Field) error
+	// Start sends the head of the answer (":status" first) and flushes it.
+	Start(head Head) error
+	// Send sends bytes of the answer's body and flushes them; it waits for room and for the receiver's credit.
+	Send(body []byte) error
+	// Finish ends the answer with trailers, nil for none.
+	Finish(trailers []Field) error
+	// Abort gives the exchange up without a proper end; the peer sees a reset.
+	Abort(reason error)
+}
+
+// Sent is a request that was made here and is answered elsewhere. Its Body is the answer's.
+type Sent interface {
+	Body
+	// Send sends bytes of the request's body, and its end if end is set; it waits for room and credit, or for ctx.
+	Send(ctx context.Context, body []byte, end bool) error
+	// Head waits for the answer's head: ":status", then its fields. Informational (1xx) heads are skipped.
+	Head(ctx context.Context) (Head, error)
+	// Close ends the use of the exchange. If the answer has not ended the peer is told to stop. It may be called twice.
+	Close()
+}
+
+// Sender makes requests.
+type Sender interface {
+	// Open sends a request's head, the first bytes of its body, and its end if end is set.
+	Open(ctx context.Context, head Head, body []byte, end bool) (Sent, error)
+}
+
+// Peer is the other end of the connection that an exchange came over.
+type Peer struct {
+	Address net.Addr
+}
+
+type peerKey struct{}
+
+// WithPeer returns a context that tells what peer a request came from. Metadata never does.
+func WithPeer(ctx context.Context, peer Peer) context.Context {
+	return context.WithValue(ctx, peerKey{}, peer)
+}
+
+// PeerFrom returns the peer in ctx.
+func PeerFrom(ctx context.Context) (Peer, bool) {
+	peer, ok := ctx.Value(peerKey{}).(Peer)
+	return peer, ok
+}

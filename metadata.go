@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package farcall
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Metadata is the headers or trailers of a call: keys with values, in order, a key as often as it was added. The zero
+// value is empty and ready.
+//
+// Keys are lower case. The value of a key that ends in "-bin" is any bytes and crosses the wire in base64; any other
+// value is printable ASCII (0x20 to 0x7e), without spaces at its ends. A call with anything else fails with INTERNAL
+// before it is sent. Keys that start with "grpc-" and those of HTTP itself (content-type, te, …) belong to the protocol
+// and are refused the same way.
+//
+// A copy of the struct shares its entries; Clone does not. It is not safe for concurrent change.
+type Metadata struct {
+	entries []metadataEntry
+}
+
+type metadataEntry struct{ key, value string }
+
+// NewMetadata returns metadata of key, value, key, value. An odd last key has an empty value.
+func NewMetadata(pairs ...string) Metadata {
+	var m Metadata
+	for i := 0; i < len(pairs); i += 2 {
+		value := ""
+		if i+1 < len(pairs) {
+			value = pairs[i+1]
+		}
+		m.Add(pairs[i], value)
+	}
+	return m
+}
+
+// Add appends a value for key, which is put in lower case.
+func (m *Metadata) Add(key, value string) {
+	m.entries = append(m.entries, metadataEntry{strings.ToLower(key), value})
+}
+
+// Set replaces all values of key by one.
+func (m *Metadata) Set(key, value string) {
+	m.Delete(key)
+	m.Add(key, value)
+}
+
+// Delete removes all values of key.
+func (m *Metadata) Delete(key string) {
+	key = strings.ToLower(key)
+	m.entries = slices.DeleteFunc(m.entries, func(e metadataEntry) bool { return e.key == key })
+}
+
+// Get returns the first value of key, "" if there is none.
+func (m Metadata) Get(key string) string {
+	key = strings.ToLower(key)
+	for _, e := range m.entries {
+		if e.key == key {
+			return e.value
+		}
+	}
+	return ""
+}
+
+// Values returns all values of key in their order.
+func (m Metadata) Values(key string) []string {
+	key = strings.ToLower(key)
+	var values []string
+	for _, e := range m.entries {
+		if e.key == key {
+			values = append(values, e.value)
+		}
+	}
+	return values
+}
+
+// All ranges over every key and value in their order.
+func (m Metadata) All() iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for _, e := range m.entries {
+			if !yield(e.key, e.value) {
+				return
+			}
+		}
+	}
+}
+
+// Len returns the number of values.
+func (m Metadata) Len() int { return len(m.entries) }
+
+// Clone returns metadata that shares nothing with m.
+func (m Metadata) Clone() Metadata { return Metadata{slices.Clone(m.entries)} }
+
+// Join returns the entries of m followed by those of more, in entries of its own.
+func (m Metadata) Join(more Metadata) Metadata {
+	return Metadata{slices.Concat(m.entries, more.entries)}
+}
+
+// Grow makes room for n more values.
+func (m *Metadata) Grow(n int) { m.entries = slices.Grow(m.entries, n) }
