@@ -8,6 +8,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"net"
 )
 
@@ -25,6 +26,8 @@ type Fixed struct {
 	// Memo is the receiver's own note on a received run, such as the method it names. It belongs to the goroutine that
 	// delivers the connection's requests.
 	Memo any
+	// Note is the engine's own note on a received run.
+	Note uint32
 }
 
 // Head is a header block: the fixed run first, then what varies. Pseudo-fields come before all others.
@@ -78,6 +81,9 @@ type Body interface {
 	// be taken); the failure if the exchange failed; ctx's error if ctx ended first. The sender is given credit for n
 	// bytes, so n may be larger than any window; the buffer grows with bytes received, never with n alone.
 	Want(ctx context.Context, n int) error
+	// WantEnd waits for the body's end, in one wake-up, and returns nil when it came with at most limit bytes buffered and
+	// ErrTooLong when more came; otherwise as Want. Credit is extended as bytes arrive, up to limit.
+	WantEnd(ctx context.Context, limit int) error
 	// Buffered returns the bytes that can be taken without waiting.
 	Buffered() int
 	// Next takes n buffered bytes. The slice is valid until the next call of Want, Next or Into. It panics if fewer than n
@@ -126,6 +132,9 @@ type Sender interface {
 	// Open sends a request's head, the first bytes of its body, and its end if end is set.
 	Open(ctx context.Context, head Head, body []byte, end bool) (Sent, error)
 }
+
+// ErrTooLong is what WantEnd returns for a body above its limit.
+var ErrTooLong = errors.New("the body is longer than its limit")
 
 // Peer is the other end of the connection that an exchange came over.
 type Peer struct {
