@@ -16,7 +16,9 @@ import (
 // before it is sent. Keys that start with "grpc-" and those of HTTP itself (content-type, te, …) belong to the protocol
 // and are refused the same way.
 //
-// A copy of the struct shares its entries; Clone does not. It is not safe for concurrent change.
+// What NewMetadata, Clone and Join return, and what the library hands out, may be copied by assignment: changing one copy
+// leaves the others as they were. A Metadata that Add or Grow has changed shares its spare room with copies made of it
+// later, so Clone it instead. It is not safe for concurrent change.
 type Metadata struct {
 	entries []metadataEntry
 }
@@ -25,15 +27,18 @@ type metadataEntry struct{ key, value string }
 
 // NewMetadata returns metadata of key, value, key, value. An odd last key has an empty value.
 func NewMetadata(pairs ...string) Metadata {
-	var m Metadata
+	if len(pairs) == 0 {
+		return Metadata{}
+	}
+	entries := make([]metadataEntry, 0, (len(pairs)+1)/2)
 	for i := 0; i < len(pairs); i += 2 {
 		value := ""
 		if i+1 < len(pairs) {
 			value = pairs[i+1]
 		}
-		m.Add(pairs[i], value)
+		entries = append(entries, metadataEntry{strings.ToLower(pairs[i]), value})
 	}
-	return m
+	return Metadata{entries}
 }
 
 // Add appends a value for key, which is put in lower case.
@@ -41,7 +46,7 @@ func (m *Metadata) Add(key, value string) {
 	m.entries = append(m.entries, metadataEntry{strings.ToLower(key), value})
 }
 
-// Set replaces all values of key by one.
+// Set replaces all values of key by one, which goes last.
 func (m *Metadata) Set(key, value string) {
 	m.Delete(key)
 	m.Add(key, value)
@@ -50,7 +55,12 @@ func (m *Metadata) Set(key, value string) {
 // Delete removes all values of key.
 func (m *Metadata) Delete(key string) {
 	key = strings.ToLower(key)
-	m.entries = slices.DeleteFunc(m.entries, func(e metadataEntry) bool { return e.key == key })
+	has := func(e metadataEntry) bool { return e.key == key }
+	if !slices.ContainsFunc(m.entries, has) {
+		return
+	}
+	// In entries of its own: copies of m, such as the other calls of one context, keep theirs.
+	m.entries = slices.DeleteFunc(slices.Clone(m.entries), has)
 }
 
 // Get returns the first value of key, "" if there is none.
@@ -91,11 +101,17 @@ func (m Metadata) All() iter.Seq2[string, string] {
 func (m Metadata) Len() int { return len(m.entries) }
 
 // Clone returns metadata that shares nothing with m.
-func (m Metadata) Clone() Metadata { return Metadata{slices.Clone(m.entries)} }
+func (m Metadata) Clone() Metadata { return m.Join(Metadata{}) }
 
 // Join returns the entries of m followed by those of more, in entries of its own.
 func (m Metadata) Join(more Metadata) Metadata {
-	return Metadata{slices.Concat(m.entries, more.entries)}
+	total := len(m.entries) + len(more.entries)
+	if total == 0 {
+		return Metadata{}
+	}
+	// No spare room, so that an Add to a copy never writes where another copy reads.
+	entries := make([]metadataEntry, 0, total)
+	return Metadata{append(append(entries, m.entries...), more.entries...)}
 }
 
 // Grow makes room for n more values.
