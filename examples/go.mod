@@ -1,0 +1,12 @@
+module github.com/farcall/farcall/examples
+
+go 1.26.0
+
+replace github.com/farcall/farcall => ../
+
+require (
+	github.com/farcall/farcall v0.0.0
+	google.golang.org/genproto/googleapis/api v0.0.0-20261019180522-ce908d29299b
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b
+	google.golang.org/protobuf v1.36.12
+)
