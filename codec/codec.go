@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package codec takes a message to bytes and back: fast generated code, protobuf as fallback.
+//
+// A message is a proto.Message or a *farcall.Raw, whose bytes pass untouched.
+package codec
+
+import (
+	"reflect"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/buffer"
+)
+
+// Size returns the length of the encoded message. It notes the lengths of inner messages in the message itself, for an
+// AppendSized that follows.
+func Size(message any) (int, error) {
+	switch message := message.(type) {
+	case proto.Message:
+		if !usable(message) {
+			return 0, nilMessage(message)
+		}
+		return proto.Size(message), nil
+	case *farcall.Raw:
+		if message == nil {
+			return 0, nilMessage(message)
+		}
+		return len(message.Data), nil
+	}
+	return 0, notAMessage(message)
+}
+
+// Append appends the encoded message. A Raw is copied and not released.
+func Append(dst []byte, message any) ([]byte, error) {
+	return appendMessage(dst, message, proto.MarshalOptions{})
+}
+
+// AppendSized is Append right after Size of the same message, which nobody has changed in between; it saves measuring the
+// inner messages once more.
+func AppendSized(dst []byte, message any) ([]byte, error) {
+	return appendMessage(dst, message, proto.MarshalOptions{UseCachedSize: true})
+}
+
+func appendMessage(dst []byte, message any, options proto.MarshalOptions) ([]byte, error) {
+	switch message := message.(type) {
+	case proto.Message:
+		if !usable(message) {
+			return dst, nilMessage(message)
+		}
+		encoded, err := options.MarshalAppend(dst, message)
+		if err != nil {
+			return dst, failure("encode", message, err)
+		}
+		return encoded, nil
+	case *farcall.Raw:
+		if message == nil {
+			return dst, nilMessage(message)
+		}
+		return append(dst, message.Data...), nil
+	}
+	return dst, notAMessage(message)
+}
+
+// Decode replaces what message holds by what data says. data stays the caller's: a message refers to copies, and a Raw
+// gets a pooled copy of its own, which its Release gives back.
+func Decode(data []byte, message any) error {
+	switch message := message.(type) {
+	case proto.Message:
+		if !usable(message) {
+			return nilMessage(message)
+		}
+		if err := proto.Unmarshal(data, message); err != nil {
+			return failure("decode", message, err)
+		}
+		return nil
+	case *farcall.Raw:
+		if message == nil {
+			return nilMessage(message)
+		}
+		pooled := buffer.Get(len(data))
+		pooled.B = append(pooled.B, data...)
+		message.Data, message.Release = pooled.B, pooled.Free
+		return nil
+	}
+	return notAMessage(message)
+}
+
+// usable reports whether message is more than a nil pointer, which protobuf would take for an empty message.
+func usable(message proto.Message) bool { return message.ProtoReflect().IsValid() }
+
+func nilMessage(message any) error {
+	return farcall.Errorf(farcall.Internal, "a nil %T was passed as a message: pass an empty one instead", message)
+}
+
+func notAMessage(message any) error {
+	switch message.(type) {
+	case nil:
+		return farcall.Errorf(farcall.Internal, "nil was passed as a message: pass a generated message or a *farcall.Raw")
+	case farcall.Raw:
+		return farcall.Errorf(farcall.Internal, "a farcall.Raw was passed as a message: pass its address, a *farcall.Raw")
+	}
+	if reflect.PointerTo(reflect.TypeOf(message)).Implements(reflect.TypeFor[proto.Message]()) {
+		return farcall.Errorf(farcall.Internal, "a %T was passed as a message: pass its address, a *%[1]T", message)
+	}
+	return farcall.Errorf(farcall.Internal, "a %T was passed as a message: pass a generated message or a *farcall.Raw", message)
+}
+
+// failure makes an error of the protobuf library one of ours that names the message.
+func failure(verb string, message proto.Message, err error) error {
+	hint := ""
+	if verb == "decode" {
+		hint = " (do both sides have the same .proto?)"
+	}
+	return farcall.Errorf(farcall.Internal, "cannot %s %s: %w%s",
+		verb, message.ProtoReflect().Descriptor().FullName(), protobufError{err}, hint)
+}
+
+// protobufError is an error of the protobuf library without its "proto:" in front, and without the no-break spaces that
+// some builds of the library put in to keep programs from comparing texts.
+type protobufError struct{ error }
+
+func (e protobufError) Error() string {
+	text := strings.ReplaceAll(e.error.Error(), "\u00a0", " ")
+	return strings.TrimSpace(strings.TrimPrefix(text, "proto:"))
+}
+
+func (e protobufError) Unwrap() error { return e.error }

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wire is what gRPC, gRPC-Web and Connect write into headers, trailers and prefixes. Pure functions.
+//
+// A caller builds its request's head with [Heads] and [AppendRequest] and reads the answer with [ParseAnswer]. A server
+// reads the request with [ParseRequest] and answers with [AnswerHead], [AppendAnswer] and [AppendTrailers]. The rules
+// are those of grpc/grpc doc/PROTOCOL-HTTP2.md.
+package wire
+
+import "strings"
+
+// ContentType is the content type of gRPC requests and answers.
+const ContentType = "application/grpc"
+
+// Names of the fields that the protocol itself uses.
+const (
+	fieldMethod         = ":method"
+	fieldScheme         = ":scheme"
+	fieldAuthority      = ":authority"
+	fieldPath           = ":path"
+	fieldStatus         = ":status"
+	fieldContentType    = "content-type"
+	fieldTE             = "te"
+	fieldUserAgent      = "user-agent"
+	fieldHost           = "host"
+	fieldTimeout        = "grpc-timeout"
+	fieldEncoding       = "grpc-encoding"
+	fieldAcceptEncoding = "grpc-accept-encoding"
+	fieldGRPCStatus     = "grpc-status"
+	fieldGRPCMessage    = "grpc-message"
+	fieldDetails        = "grpc-status-details-bin"
+	fieldStepTimes      = "farcall-step-times"
+)
+
+// Subtype returns what follows "application/grpc+" in a content type ("proto", "json", "" for none) and whether it is a
+// content type of gRPC at all; those of gRPC-Web are not.
+func Subtype(contentType string) (string, bool) {
+	if contentType == ContentType { // the usual case
+		return "", true
+	}
+	if len(contentType) < len(ContentType) || !strings.EqualFold(contentType[:len(ContentType)], ContentType) {
+		return "", false
+	}
+	rest, _, _ := strings.Cut(contentType[len(ContentType):], ";") // parameters say nothing here
+	rest = strings.TrimRight(rest, " \t")
+	if rest == "" {
+		return "", true
+	}
+	if rest[0] != '+' {
+		return "", false
+	}
+	return strings.ToLower(rest[1:]), true
+}
+
+// ReadsSubtype reports whether the messages of a content type with this subtype are protobuf, the only encoding spoken.
+func ReadsSubtype(subtype string) bool { return subtype == "" || subtype == "proto" }
