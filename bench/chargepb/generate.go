@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package chargepb holds the messages and the service that every measured system speaks.
+package chargepb
+
+//go:generate env GOWORK=off go -C ../../conformance run ./generate -import ../bench/chargepb -package github.com/farcall/farcall/bench/chargepb -out ../bench/chargepb charge.proto
