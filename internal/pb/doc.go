@@ -6,3 +6,5 @@
 // them. A file whose descriptor were in protobuf's global registry would panic at init in every program that also links
 // grpc-go's package for the same service.
 package pb
+
+//go:generate env GOWORK=off go -C ../../tools run ./standardpb ../internal/pb
