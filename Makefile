@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+
+.DEFAULT_GOAL := help
+SHELL := bash
+
+# The modules are tested as their users see them, each by its own go.mod.
+export GOWORK := off
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: install tools ## lint, then test every module with the race detector; installs what that needs
+	@status=0; scripts/lint || status=1; scripts/test || status=1; \
+	if [ $$status -ne 0 ]; then echo "FAILED: see 'lint: FAILED' and 'FAIL' above"; fi; exit $$status
+
+.PHONY: lint
+lint: tools ## gofmt, go vet, staticcheck, go.mod and generated code, in every module
+	scripts/lint
+
+.PHONY: build
+build: ## build every package of every module, and the commands into .bin
+	scripts/build
+
+.PHONY: generate
+generate: ## make all generated code anew
+	scripts/generate
+
+.PHONY: docs
+docs: ## make anew what the documentation shows of running programs
+	scripts/docs
+
+.PHONY: bench
+bench: ## measure farcall and grpc-go in turn and print the table
+	cd bench && go run .
+
+.PHONY: conformance
+conformance: ## test against other implementations of the protocols
+	cd conformance && go test -count=1 ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME (20s)
+	scripts/fuzz
+
+.PHONY: install
+install: ## install what the tests need besides Go (Debian packages)
+	scripts/install
+
+.PHONY: tools
+tools: .bin/tools.built ## build the pinned tools of tools/go.mod into .bin
+
+.bin/tools.built: tools/go.mod tools/go.sum
+	mkdir -p .bin
+	cd tools && go build -o ../.bin/ tool
+	touch $@
