@@ -27,13 +27,16 @@ type Payments interface {
 	// Refund gives the whole amount of a payment back. To refund a payment twice is no mistake: the second time returns
 	// what the first one did.
 	//
-	// It fails with NOT_FOUND if there is no such payment.
+	// A charge whose answer was lost is refunded by its key. If there was no such charge there will be none: the key is
+	// used up, the answer names no payment, and a Charge that comes late fails with FAILED_PRECONDITION.
+	//
+	// It fails with NOT_FOUND if there is no payment with the id.
 	Refund(ctx context.Context, req *RefundRequest) (*RefundResponse, error)
 	// GetPayment returns what is known of a payment. It fails with NOT_FOUND if there is no such payment.
 	GetPayment(ctx context.Context, req *GetPaymentRequest) (*Payment, error)
 }
 
-// NewPaymentsStub returns the Payments that via reaches: each call of a method is a call by way of via.
+// NewPaymentsStub returns the Payments that via reaches.
 func NewPaymentsStub(via farcall.Invoker) Payments {
 	return &paymentsStub{via}
 }

@@ -454,7 +454,9 @@ type RefundRequest struct {
 	// The payment to give back.
 	PaymentId string `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
 	// Why, for the customer's statement.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// In place of payment_id, where the answer that had it was lost: the idempotency_key of the Charge.
+	ChargeKey     string `protobuf:"bytes,3,opt,name=charge_key,json=chargeKey,proto3" json:"charge_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,9 +505,16 @@ func (x *RefundRequest) GetReason() string {
 	return ""
 }
 
+func (x *RefundRequest) GetChargeKey() string {
+	if x != nil {
+		return x.ChargeKey
+	}
+	return ""
+}
+
 type RefundResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The payment as it is now: refunded.
+	// The payment as it is now: refunded. Absent if there was none to refund.
 	Payment       *Payment `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -629,11 +638,13 @@ const file_payments_proto_rawDesc = "" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12&\n" +
 	"\x06amount\x18\x02 \x01(\v2\x0e.shop.v1.MoneyR\x06amount\x12.\n" +
 	"\x06status\x18\x03 \x01(\x0e2\x16.shop.v1.PaymentStatusR\x06status\x12$\n" +
-	"\x0ecreate_time_ms\x18\x04 \x01(\x03R\fcreateTimeMs\"F\n" +
+	"\x0ecreate_time_ms\x18\x04 \x01(\x03R\fcreateTimeMs\"e\n" +
 	"\rRefundRequest\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"<\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"charge_key\x18\x03 \x01(\tR\tchargeKey\"<\n" +
 	"\x0eRefundResponse\x12*\n" +
 	"\apayment\x18\x01 \x01(\v2\x10.shop.v1.PaymentR\apayment\"2\n" +
 	"\x11GetPaymentRequest\x12\x1d\n" +
