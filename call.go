@@ -57,7 +57,7 @@ func IncomingCall(ctx context.Context) *Call {
 // returned. A second call made with the context fails with FAILED_PRECONDITION.
 func NewCall(ctx context.Context) (context.Context, *Call) {
 	call := &Call{}
-	return context.WithValue(ctx, outgoingKey{}, &outgoing{metadata: OutgoingMetadata(ctx), call: call}), call
+	return &outgoing{Context: ctx, metadata: OutgoingMetadata(ctx), call: call}, call
 }
 
 // Method returns the method called.
@@ -83,25 +83,43 @@ func (c *Call) SendHeader() error {
 	return c.stream.SendHeader()
 }
 
-// outgoing is what a context carries for the calls made with it. It is never changed.
+// outgoing is a context with what it carries for the calls made with it. It is never changed.
 type outgoing struct {
+	context.Context
 	metadata Metadata
 	call     *Call
 }
 
-// WithMetadata returns a context whose calls send the key, value, key, value pairs, besides those ctx already has.
-func WithMetadata(ctx context.Context, pairs ...string) context.Context {
-	next := outgoing{}
-	if have, ok := ctx.Value(outgoingKey{}).(*outgoing); ok {
-		next = *have
-	}
-	next.metadata = next.metadata.Join(NewMetadata(pairs...))
-	return context.WithValue(ctx, outgoingKey{}, &next)
+// outgoingOf returns ctx's innermost outgoing, nil if there is none.
+func outgoingOf(ctx context.Context) *outgoing {
+	have, _ := ctx.Value(outgoingKey{}).(*outgoing)
+	return have
 }
 
-// OutgoingMetadata returns what calls made with ctx send. It must not be changed; Clone it.
+// Value makes the outgoing itself one of its context's values.
+func (o *outgoing) Value(key any) any {
+	if _, ok := key.(outgoingKey); ok {
+		return o
+	}
+	return o.Context.Value(key)
+}
+
+// AfterFunc hands on the AfterFunc of a Call further up, which package context would not see from here: it would start a
+// goroutine for each context derived from this one.
+func (o *outgoing) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(o.Context, f) }
+
+// WithMetadata returns a context whose calls send the key, value, key, value pairs, besides those ctx already has.
+func WithMetadata(ctx context.Context, pairs ...string) context.Context {
+	next := &outgoing{Context: ctx, metadata: NewMetadata(pairs...)}
+	if have := outgoingOf(ctx); have != nil {
+		next.metadata, next.call = have.metadata.Join(next.metadata), have.call
+	}
+	return next
+}
+
+// OutgoingMetadata returns what calls made with ctx send.
 func OutgoingMetadata(ctx context.Context) Metadata {
-	if have, ok := ctx.Value(outgoingKey{}).(*outgoing); ok {
+	if have := outgoingOf(ctx); have != nil {
 		return have.metadata
 	}
 	return Metadata{}
@@ -110,8 +128,8 @@ func OutgoingMetadata(ctx context.Context) Metadata {
 // ClaimCall is for an Invoker: it returns the Call that ctx's caller made with NewCall, nil if there is none, and an
 // error if an earlier call has claimed it.
 func ClaimCall(ctx context.Context) (*Call, error) {
-	have, ok := ctx.Value(outgoingKey{}).(*outgoing)
-	if !ok || have.call == nil {
+	have := outgoingOf(ctx)
+	if have == nil || have.call == nil {
 		return nil, nil
 	}
 	if !have.call.claimed.CompareAndSwap(false, true) {
@@ -145,6 +163,9 @@ func (c *Call) cancelLocked(err error) {
 		return
 	}
 	c.err = err
+	if err == nil { // which would read as "not ended"
+		c.err = context.Canceled
+	}
 	if c.done != nil {
 		close(c.done)
 	}
@@ -205,8 +226,9 @@ func (c *Call) Value(key any) any {
 	return c.parent.Value(key)
 }
 
-// AfterFunc runs f in a goroutine of its own when the call ends; stop prevents that and reports whether it did. The
-// context package looks for this method, so that a context derived from a Call costs no goroutine.
+// AfterFunc runs f in a goroutine of its own when the call ends; stop prevents that and reports whether it did. Package
+// context looks for this method, so that a context derived from a Call directly, or from what WithMetadata and NewCall
+// made of one, costs no goroutine. (One derived from a context.WithValue over a Call does.)
 func (c *Call) AfterFunc(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

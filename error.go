@@ -53,6 +53,9 @@ func NewError(code Code, message string, details ...proto.Message) error {
 
 // Error returns "CODE: message".
 func (e *Error) Error() string {
+	if e == nil {
+		return "a nil *farcall.Error"
+	}
 	if e.Message == "" {
 		return e.Code.String()
 	}
@@ -60,12 +63,17 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the local cause, nil for an error that came over the wire.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil { // a mistake that errors.Is must survive, so that AsError can name it
+		return nil
+	}
+	return e.cause
+}
 
 // Is makes errors.Is(err, farcall.NotFound) true for every error with that code.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
-	return ok && code == e.Code
+	return ok && e != nil && code == e.Code
 }
 
 // WithoutCause returns the error as the other side of a wire would see it.
@@ -172,7 +180,7 @@ func outermostCoded(err error) error {
 func Detail[T proto.Message](err error) (T, bool) {
 	var none T
 	var failure *Error
-	if !errors.As(err, &failure) {
+	if !errors.As(err, &failure) || failure == nil || any(none) == nil {
 		return none, false
 	}
 	for _, packed := range failure.Details {

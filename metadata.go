@@ -60,7 +60,7 @@ func (m *Metadata) Delete(key string) {
 		return
 	}
 	// In entries of its own: copies of m, such as the other calls of one context, keep theirs.
-	m.entries = slices.DeleteFunc(slices.Clone(m.entries), has)
+	m.entries = slices.Clip(slices.DeleteFunc(slices.Clone(m.entries), has))
 }
 
 // Get returns the first value of key, "" if there is none.
