@@ -16,16 +16,18 @@ import (
 	"github.com/farcall/farcall/cmd/internal/generate"
 )
 
-const generateHelp = `Generate compiles every .proto file under DIR and writes the Go code of its messages (X.pb.go, as protoc-gen-go does)
-and of its services (X.farcall.go). It needs neither protoc nor a plug-in.
+const generateHelp = `Generate compiles every .proto file below DIR and writes the Go code of its
+messages (X.pb.go, as protoc-gen-go does) and of its services (X.farcall.go). It
+needs neither protoc nor a plug-in.
 
-Imports are looked for below DIR, or below the directories given with -I. The files of google/protobuf, google/api and
-google/rpc are built in.
+Imports are looked for below DIR, or below the directories given with -I. The
+files of google/protobuf, google/api and google/rpc are built in.
 
-Each file is written where Go will look for the package that its go_package option names: in that package's directory, if
-it is in the Go module that the .proto file is in, and beside the .proto file otherwise. With --out the files go below
-that directory, in the order that the .proto files have below DIR. Only files whose content changes are written, and
-nothing is written if there is a mistake anywhere.`
+Each file is written where Go will look for the package that its go_package
+option names: in that package's directory, if it is in the Go module that the
+.proto file is in, and beside the .proto file otherwise. With --out the files are
+written below that directory, as the .proto files lie below DIR. Only files whose
+content changes are written, and none if there is a mistake anywhere.`
 
 const generateExample = `  farcall generate proto
   farcall generate proto/shop/v1 -I proto
@@ -55,9 +57,11 @@ func newGenerateCommand() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringArrayVarP(&run.roots, "import-root", "I", nil, "directory that imports are relative to; may be repeated (default DIR)")
-	flags.StringVar(&run.goPackage, "go-package", "", "import path of DIR's Go package, whatever the go_package options say; directories below DIR are packages below it")
-	flags.StringVarP(&run.out, "out", "o", "", "write below this directory instead")
+	flags.StringArrayVarP(&run.roots, "import-root", "I", nil,
+		"directory that imports are relative to; may be repeated (default DIR)")
+	flags.StringVar(&run.goPackage, "go-package", "",
+		"import path of DIR's Go package, in place of the go_package options; directories below DIR are packages below it")
+	flags.StringVarP(&run.out, "out", "o", "", "directory to write below")
 	return command
 }
 

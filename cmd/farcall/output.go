@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
@@ -27,9 +26,15 @@ type output struct {
 }
 
 // place decides where each generated file goes.
-func (r *generation) place(plugin *protogen.Plugin, compiled *compile.Result, files []*pluginpb.CodeGeneratorResponse_File) ([]output, error) {
+func (r *generation) place(plugin *protogen.Plugin, compiled *compile.Result, files []*pluginpb.CodeGeneratorResponse_File,
+) ([]output, error) {
+	content := make(map[string]string)
+	for _, file := range files {
+		content[file.GetName()] = file.GetContent()
+	}
 	var outputs []output
-	owner := make(map[string]string) // output path to .proto file
+	owner := make(map[string]*protogen.File) // of a directory: the first file of the one package in it
+	base := make(map[string]string)          // path without suffix to .proto file
 	for _, file := range plugin.Files {
 		if !file.Generate {
 			continue
@@ -39,24 +44,27 @@ func (r *generation) place(plugin *protogen.Plugin, compiled *compile.Result, fi
 		if err != nil {
 			return nil, err
 		}
-		base := filepath.Join(directory, filepath.Base(file.GeneratedFilenamePrefix))
-		if other, taken := owner[base]; taken {
-			return nil, fmt.Errorf("%s and %s would both be written to %s.pb.go: rename one, or give it another go_package",
-				other, source, base)
+		if other := owner[directory]; other == nil {
+			owner[directory] = file
+		} else if other.GoImportPath != file.GoImportPath {
+			return nil, fmt.Errorf("the Go packages %s (of %s) and %s (of %s) would both be written to the directory %s, "+
+				"which can hold only one: give the files one go_package, or directories of their own",
+				other.GoImportPath, compiled.OnDisk(other.Desc.Path()), file.GoImportPath, source, directory)
 		}
-		owner[base] = source
+		path := filepath.Join(directory, filepath.Base(file.GeneratedFilenamePrefix))
+		if other, taken := base[path]; taken {
+			return nil, fmt.Errorf("%s and %s would both be written to %s.pb.go: rename one, or give it another go_package",
+				other, source, path)
+		}
+		base[path] = source
 		for _, suffix := range []string{".pb.go", "_protoopaque.pb.go", generate.Suffix} {
-			at := slices.IndexFunc(files, func(f *pluginpb.CodeGeneratorResponse_File) bool {
-				return f.GetName() == file.GeneratedFilenamePrefix+suffix
-			})
-			next := output{path: base + suffix, source: source}
+			text, ok := content[file.GeneratedFilenamePrefix+suffix]
 			switch {
-			case at >= 0:
-				next.content = []byte(files[at].GetContent())
-			case suffix != generate.Suffix:
-				continue
+			case ok:
+				outputs = append(outputs, output{path: path + suffix, source: source, content: []byte(text)})
+			case suffix == generate.Suffix:
+				outputs = append(outputs, output{path: path + suffix, source: source}) // there may be one of an earlier time
 			}
-			outputs = append(outputs, next)
 		}
 	}
 	return outputs, nil
@@ -79,15 +87,23 @@ func (r *generation) directoryFor(source, importPath string) (string, error) {
 	}
 	directory, ok := module.Place(importPath)
 	if !ok {
+		fmt.Fprintf(r.stderr, "%s: warning: the Go package %s is not in the module %s, so its code is written beside "+
+			"the .proto file; --out says otherwise\n", source, importPath, module.Path)
 		return beside, nil
 	}
-	// As the user writes paths: from here where that is shorter.
-	if here, err := filepath.Abs("."); err == nil {
-		if below, err := filepath.Rel(here, directory); err == nil && len(below) < len(directory) {
-			return below, nil
-		}
+	return fromHere(directory), nil
+}
+
+// fromHere returns an absolute path as its user would write it: relative to the current directory where that is shorter.
+func fromHere(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
 	}
-	return directory, nil
+	if below, err := filepath.Rel(here, path); err == nil && len(below) < len(path) {
+		return below
+	}
+	return path
 }
 
 // write writes what differs from what is there, after making sure that nothing is lost by it.
@@ -106,7 +122,8 @@ func (r *generation) write(outputs []output) error {
 			// Not ours; and nothing of ours belongs there.
 		case bytes.Equal(have, out.content):
 		case !isGenerated(have):
-			return fmt.Errorf("%s is not generated code, and would be overwritten by that of %s: rename one of them", out.path, out.source)
+			return fmt.Errorf("%s is not generated code, and would be overwritten by that of %s: rename one of them",
+				out.path, out.source)
 		default:
 			changed = append(changed, out)
 		}

@@ -40,5 +40,6 @@ func answerHuman(argument string) {
 }
 
 func unknownParameter(name, _ string) error {
-	return fmt.Errorf("unknown parameter %q: protoc-gen-farcall has those of every Go plug-in (paths, module, M…) and none of its own", name)
+	return fmt.Errorf("unknown parameter %q: protoc-gen-farcall has those of every Go plug-in (paths, module, M…) "+
+		"and none of its own", name)
 }

@@ -42,8 +42,8 @@ type Result struct {
 	disk     map[string]string
 }
 
-// Directory compiles every .proto file under directory. The error is [generate.Mistakes] if the files are to blame: all mistakes that can be told apart
-// from the consequences of others, with Mistake.File the path on disk.
+// Directory compiles every .proto file under directory. The error is [generate.Mistakes] if the files are to blame: all
+// mistakes that can be told apart from the consequences of others, with Mistake.File the path on disk.
 func Directory(ctx context.Context, directory string, o Options) (*Result, error) {
 	t, err := readTree(directory, o.Roots)
 	if err != nil {
@@ -189,7 +189,10 @@ func (c *compilation) sorted(mistakes generate.Mistakes) generate.Mistakes {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Message, b.Message))
 	})
-	return slices.Compact(mistakes)
+	return slices.Compact(slices.DeleteFunc(mistakes, func(m generate.Mistake) bool {
+		// What the lexer could not read it has reported; the parser then says that it got an error.
+		return m.Message == "syntax error: unexpected error"
+	}))
 }
 
 // pluginRequest makes the request that protoc would: all files, those imported before those that import them, and the

@@ -3,7 +3,9 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
+	"go/token"
 	"os"
 	"path"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 
@@ -20,6 +23,11 @@ import (
 // setGoPackages sees to it that the Go package of every file is known: by its go_package option or, with an override,
 // by its place below directory. The answer goes into the request's parameter, as protoc's user would give it.
 func (t *tree) setGoPackages(request *pluginpb.CodeGeneratorRequest, override string) error {
+	if override != "" {
+		if err := validGoPackage(override); err != nil {
+			return fmt.Errorf("--go-package %w", err)
+		}
+	}
 	parameter := []string{"paths=source_relative"}
 	var mistakes generate.Mistakes
 	for _, file := range request.ProtoFile {
@@ -29,7 +37,8 @@ func (t *tree) setGoPackages(request *pluginpb.CodeGeneratorRequest, override st
 		}
 		if override != "" && slices.Contains(t.names, name) {
 			if strings.ContainsAny(name, ",=") {
-				return fmt.Errorf("%s: a file whose name has a comma or an equals sign needs a go_package option of its own", t.disk[name])
+				return fmt.Errorf("%s: a file whose name has a comma or an equals sign needs a go_package option of its own",
+					t.disk[name])
 			}
 			parameter = append(parameter, "M"+name+"="+t.overridden(name, override))
 			continue
@@ -60,16 +69,29 @@ func (t *tree) overridden(name, override string) string {
 // checkGoPackage says what is wrong with the file's go_package, "" if nothing is.
 func (t *tree) checkGoPackage(file *descriptorpb.FileDescriptorProto) string {
 	goPackage, _, _ := goPackageOf(file)
-	importPath, _, _ := strings.Cut(goPackage, ";")
-	switch {
-	case goPackage == "":
+	if goPackage == "" {
 		return fmt.Sprintf("there is no go_package option, so the Go package is not known: add the line\n"+
 			"\toption go_package = %q;\nbelow the package statement, or pass --go-package", t.suggestGoPackage(file.GetName()))
-	case !strings.ContainsAny(importPath, "./"):
-		return fmt.Sprintf("go_package %q is no import path, which has a slash or a dot: write it like %q",
-			goPackage, t.suggestGoPackage(file.GetName()))
+	}
+	if err := validGoPackage(goPackage); err != nil {
+		return fmt.Sprintf("go_package %v: write it like %q", err, t.suggestGoPackage(file.GetName()))
 	}
 	return ""
+}
+
+// validGoPackage checks an import path, or an import path, a semicolon and a package name.
+func validGoPackage(goPackage string) error {
+	importPath, name, named := strings.Cut(goPackage, ";")
+	var reason *module.InvalidPathError
+	switch err := module.CheckImportPath(importPath); {
+	case errors.As(err, &reason):
+		return fmt.Errorf("%q is no import path: %w", goPackage, reason.Err)
+	case !strings.ContainsAny(importPath, "./"):
+		return fmt.Errorf("%q is no import path, which has a slash or a dot", goPackage)
+	case named && (!token.IsIdentifier(name) || name == "_"):
+		return fmt.Errorf("%q has a package name that Go does not allow", goPackage)
+	}
+	return nil
 }
 
 // suggestGoPackage returns the import path of the directory that the file is in.

@@ -35,7 +35,7 @@ func readTree(directory string, roots []string) (*tree, error) {
 	if err := checkDirectory(directory); err != nil {
 		return nil, err
 	}
-	root, prefix, err := t.rootOf(directory)
+	prefix, err := t.prefixOf(directory)
 	if err != nil {
 		return nil, err
 	}
@@ -45,52 +45,57 @@ func readTree(directory string, roots []string) (*tree, error) {
 			return err
 		case entry.IsDir() && file != directory && strings.HasPrefix(entry.Name(), "."):
 			return fs.SkipDir
-		case !entry.Type().IsRegular() || filepath.Ext(file) != ".proto":
+		case filepath.Ext(file) != ".proto" || !isFile(file): // a link to a file is a file
 			return nil
 		}
-		below, err := filepath.Rel(directory, file)
-		if err != nil {
-			return err
-		}
-		name := path.Join(prefix, filepath.ToSlash(below))
-		if _, err := builtIn(name); err == nil {
-			return nil // a copy of a built-in file: its Go code exists
-		}
-		if other := t.find(name); other != file && !sameFile(other, file) {
-			return fmt.Errorf("%s and %s would both be imported as %q, and %s comes first: "+
-				"change the order of the import roots, or move one of the files", other, file, name, other)
-		}
-		t.names = append(t.names, name)
-		t.disk[name] = file
-		return nil
+		return t.add(file, prefix)
 	})
 	if err != nil {
 		return nil, err
 	}
 	if len(t.names) == 0 {
-		return nil, fmt.Errorf("no .proto file to generate under %s (import root %s)", directory, root)
+		return nil, fmt.Errorf("there is no .proto file to generate code for below %s", directory)
 	}
 	slices.Sort(t.names)
 	return t, nil
 }
 
-// rootOf returns the import root that holds directory, and directory's path below it.
-func (t *tree) rootOf(directory string) (root, prefix string, err error) {
+// add adds a file below t.directory to those to compile; prefix is the directory's own name to imports.
+func (t *tree) add(file, prefix string) error {
+	below, err := filepath.Rel(t.directory, file)
+	if err != nil {
+		return err
+	}
+	name := path.Join(prefix, filepath.ToSlash(below))
+	if _, err := builtIn(name); err == nil {
+		return nil // a copy of a built-in file: its Go code exists
+	}
+	if other := t.find(name); other != file && !sameFile(other, file) {
+		return fmt.Errorf("%s and %s would both be imported as %q, and %s comes first: "+
+			"change the order of the import roots, or move one of the files", other, file, name, other)
+	}
+	t.names = append(t.names, name)
+	t.disk[name] = file
+	return nil
+}
+
+// prefixOf returns directory's path below the first import root that holds it.
+func (t *tree) prefixOf(directory string) (string, error) {
 	absolute, err := filepath.Abs(directory)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	for _, root := range t.roots {
 		from, err := filepath.Abs(root)
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
 		below, err := filepath.Rel(from, absolute)
 		if err == nil && filepath.IsLocal(below) {
-			return root, filepath.ToSlash(below), nil
+			return filepath.ToSlash(below), nil
 		}
 	}
-	return "", "", fmt.Errorf("%s is under none of the import roots (%s): add one with -I that holds it, such as -I %s",
+	return "", fmt.Errorf("%s is below none of the import roots (%s): add one that holds it, such as -I %s",
 		directory, strings.Join(t.roots, ", "), directory)
 }
 
@@ -99,12 +104,12 @@ func (t *tree) find(name string) string {
 	if known, ok := t.disk[name]; ok {
 		return known
 	}
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
+	if !fs.ValidPath(name) {
 		return ""
 	}
 	for _, root := range t.roots {
 		file := filepath.Join(root, filepath.FromSlash(name))
-		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+		if isFile(file) {
 			return file
 		}
 	}
@@ -113,24 +118,35 @@ func (t *tree) find(name string) string {
 
 // explainMissing says why an import cannot be found and, where that can be known, what would help.
 func (t *tree) explainMissing(name string) string {
-	message := fmt.Sprintf("import %q is neither built in nor under an import root (%s)", name, strings.Join(t.roots, ", "))
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return fmt.Sprintf("import %q: an import is a path below an import root, with neither a leading slash nor \"..\"", name)
+	if !fs.ValidPath(name) || strings.Contains(name, `\`) {
+		return fmt.Sprintf("import %q: an import is a path below an import root: slashes, no \".\" and no \"..\"", name)
 	}
+	message := fmt.Sprintf("import %q is neither built in nor below an import root (%s)", name, strings.Join(t.roots, ", "))
+	if root := t.rootAbove(name); root != "" {
+		return fmt.Sprintf("%s: -I %s would find it", message, root)
+	}
+	if strings.HasPrefix(name, "google/") {
+		return message + ": of google's, only protobuf, api and rpc are built in; " +
+			"the others are in github.com/googleapis/googleapis"
+	}
+	return message
+}
+
+// rootAbove returns the nearest directory above t.directory that would be the right import root for name, "" if there is
+// none.
+func (t *tree) rootAbove(name string) string {
 	absolute, err := filepath.Abs(t.directory)
 	if err != nil {
-		return message
+		return ""
 	}
 	up := t.directory
-	for parent := filepath.Dir(absolute); ; parent = filepath.Dir(parent) {
-		up = filepath.Join(up, "..")
-		if _, err := os.Stat(filepath.Join(parent, filepath.FromSlash(name))); err == nil {
-			return fmt.Sprintf("%s: -I %s would find it", message, up)
-		}
-		if parent == filepath.Dir(parent) {
-			return message
+	for absolute != filepath.Dir(absolute) {
+		absolute, up = filepath.Dir(absolute), filepath.Join(up, "..")
+		if _, err := os.Stat(filepath.Join(absolute, filepath.FromSlash(name))); err == nil {
+			return up
 		}
 	}
+	return ""
 }
 
 func checkDirectory(name string) error {
@@ -144,6 +160,11 @@ func checkDirectory(name string) error {
 		return fmt.Errorf("%s is not a directory: name the one that holds the .proto files, such as %s", name, filepath.Dir(name))
 	}
 	return nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func sameFile(a, b string) bool {

@@ -31,8 +31,12 @@ func (s *serviceWriter) write() {
 func (s *serviceWriter) writeInterface() {
 	options, _ := s.service.Desc.Options().(*descriptorpb.ServiceOptions)
 	s.g.P()
-	s.g.P(comment(s.service.Comments, s.names.service+" is the service "+string(s.service.Desc.FullName())+".",
-		options.GetDeprecated()), "type ", s.names.service, " interface {")
+	doc := comment(s.service.Comments, s.names.service+" is the service "+string(s.service.Desc.FullName())+".",
+		options.GetDeprecated())
+	if s.names.service != s.service.GoName {
+		doc += "//\n// The package has another " + s.service.GoName + ", hence the underscore.\n"
+	}
+	s.g.P(doc, "type ", s.names.service, " interface {")
 	for i, method := range s.service.Methods {
 		options, _ := method.Desc.Options().(*descriptorpb.MethodOptions)
 		s.g.P(comment(method.Comments, "", options.GetDeprecated()), s.names.methods[i].name, s.signature(method, "ctx ", "req "))
@@ -42,7 +46,7 @@ func (s *serviceWriter) writeInterface() {
 
 func (s *serviceWriter) writeStub() {
 	s.g.P()
-	s.g.P("// ", s.names.newStub, " returns the ", s.names.service, " that via reaches: each call of a method is a call by way of via.")
+	s.g.P("// ", s.names.newStub, " returns the ", s.names.service, " that via reaches.")
 	s.g.P("func ", s.names.newStub, "(via ", farcallPackage.Ident("Invoker"), ") ", s.names.service, " {")
 	s.g.P("return &", s.names.stub, "{via}")
 	s.g.P("}")
@@ -54,7 +58,8 @@ func (s *serviceWriter) writeStub() {
 		stub, ctx, req := local("s", output), local("ctx", output), local("req", output)
 		s.g.P()
 		s.g.P("func (", stub, " *", s.names.stub, ") ", names.name, s.signature(method, ctx+" ", req+" "), " {")
-		s.g.P("return ", farcallPackage.Ident("InvokeUnary"), "[", output, "](", ctx, ", ", stub, ".via, ", names.variable, ", ", req, ")")
+		s.g.P("return ", farcallPackage.Ident("InvokeUnary"), "[", output, "]",
+			"(", ctx, ", ", stub, ".via, ", names.variable, ", ", req, ")")
 		s.g.P("}")
 	}
 }
@@ -71,19 +76,21 @@ func (s *serviceWriter) writeRegister() {
 
 func (s *serviceWriter) writeUnimplemented() {
 	s.g.P()
-	s.g.P("// ", s.names.unimplemented, " fails every call with UNIMPLEMENTED. Embed it to implement a part of ", s.names.service, " on purpose.")
+	s.g.P("// ", s.names.unimplemented, " fails every call with UNIMPLEMENTED. Embed it to implement a part of ", s.names.service,
+		" on purpose.")
 	s.g.P("type ", s.names.unimplemented, " struct{}")
 	for i, method := range s.service.Methods {
 		message := fmt.Sprintf("%s/%s is not implemented", s.service.Desc.FullName(), method.Desc.Name())
 		s.g.P()
 		s.g.P("func (", s.names.unimplemented, ") ", s.names.methods[i].name, s.signature(method, "", ""), " {")
-		s.g.P("return nil, ", farcallPackage.Ident("Errorf"), "(", farcallPackage.Ident("Unimplemented"), ", ", strconv.Quote(message), ")")
+		s.g.P("return nil, ", farcallPackage.Ident("Errorf"), "(", farcallPackage.Ident("Unimplemented"), ", ",
+			strconv.Quote(message), ")")
 		s.g.P("}")
 	}
 }
 
-// writeMethods writes the method table. Its values are constants to the linker, so a method that a program never names
-// costs it nothing.
+// writeMethods writes the method table. Its values need no code at start-up, and the linker leaves out those that a
+// program does not reach.
 func (s *serviceWriter) writeMethods() {
 	if len(s.service.Methods) == 0 {
 		return
@@ -99,8 +106,8 @@ func (s *serviceWriter) writeMethods() {
 		if level := idempotency(method); level != "" {
 			s.g.P("Idempotency: ", farcallPackage.Ident(level), ",")
 		}
-		s.g.P("Descriptor: func() ", protoreflectPackage.Ident("MethodDescriptor"), " { return ", s.names.descriptors, "().ByName(",
-			strconv.Quote(string(method.Desc.Name())), ") },")
+		s.g.P("Descriptor: func() ", protoreflectPackage.Ident("MethodDescriptor"), " { return ",
+			s.names.descriptors, "().ByName(", strconv.Quote(string(method.Desc.Name())), ") },")
 		s.g.P("NewRequest: func() ", protoPackage.Ident("Message"), " { return new(", method.Input.GoIdent, ") },")
 		s.g.P("NewResponse: func() ", protoPackage.Ident("Message"), " { return new(", method.Output.GoIdent, ") },")
 		s.g.P("}")
@@ -108,7 +115,8 @@ func (s *serviceWriter) writeMethods() {
 	s.g.P(")")
 	s.g.P()
 	s.g.P("func ", s.names.descriptors, "() ", protoreflectPackage.Ident("MethodDescriptors"), " {")
-	s.g.P("return ", s.file.GoDescriptorIdent, ".Services().ByName(", strconv.Quote(string(s.service.Desc.Name())), ").Methods()")
+	name := strconv.Quote(string(s.service.Desc.Name()))
+	s.g.P("return ", s.file.GoDescriptorIdent, ".Services().ByName(", name, ").Methods()")
 	s.g.P("}")
 }
 

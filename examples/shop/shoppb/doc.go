@@ -3,4 +3,4 @@
 // Package shoppb is the generated code of the shop's two services, Orders and Payments, and of their messages.
 package shoppb
 
-//go:generate go run github.com/farcall/farcall/cmd/farcall generate ../proto
+//go:generate env GOWORK=off go -C ../../../cmd run ./farcall generate ../examples/shop/proto

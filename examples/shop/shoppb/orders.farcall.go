@@ -36,7 +36,7 @@ type Orders interface {
 	CancelOrder(ctx context.Context, req *CancelOrderRequest) (*Order, error)
 }
 
-// NewOrdersStub returns the Orders that via reaches: each call of a method is a call by way of via.
+// NewOrdersStub returns the Orders that via reaches.
 func NewOrdersStub(via farcall.Invoker) Orders {
 	return &ordersStub{via}
 }
