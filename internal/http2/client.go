@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// ClientStream is a request that a client's connection has sent. It implements exchange.Sent.
+type ClientStream struct {
+	stream
+}
+
+var _ exchange.Sent = (*ClientStream)(nil)
+
+// NewClient returns the client's end of nc once the server's SETTINGS have come, which proves that it speaks HTTP/2. The
+// reader goroutine that it starts ends with the connection. nc is closed if it fails.
+func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error) {
+	c := newConn(nc, options)
+	c.nextStream = 1
+	if len(c.options.Received) > 0 {
+		c.reader.end += copy(c.reader.free(), c.options.Received)
+	}
+	c.mu.Lock()
+	c.fast = append(c.fast, frame.Preface...)
+	c.fast = frame.AppendSettings(c.fast,
+		frame.Setting{ID: frame.EnablePush, Value: 0},
+		frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow},
+		frame.Setting{ID: frame.MaxHeaderListSize, Value: uint32(c.options.MaxHeaderListBytes)})
+	c.fast = frame.AppendWindowUpdate(c.fast, 0, connectionWindow-defaultWindow)
+	if c.options.Tap != nil {
+		c.tapSent(c.fast[len(frame.Preface):])
+	}
+	c.flush()
+	go c.readAsClient()
+	timeout := time.NewTimer(c.options.HandshakeTimeout)
+	defer timeout.Stop()
+	select {
+	case <-c.settingsCame:
+		return c, nil
+	case <-c.done:
+		return nil, c.Err()
+	case <-ctx.Done():
+		c.Close(ctx.Err())
+		return nil, ctx.Err()
+	case <-timeout.C:
+		err := &Error{Scope: ConnectionScope, Culprit: ByPeer, Reason: "the server at " + c.peerName() + " accepted the connection but sent no SETTINGS within " +
+			c.options.HandshakeTimeout.String() + ": does it speak HTTP/2 without TLS, or only with TLS or only HTTP/1.1?"}
+		c.Close(err)
+		return nil, err
+	}
+}
+
+// readAsClient is the reader goroutine. It ends with the connection.
+func (c *Conn) readAsClient() {
+	for c.reader.end-c.reader.start < frame.HeaderBytes {
+		if err := c.read(); err != nil {
+			if err == io.EOF {
+				err = errors.New("closed before its SETTINGS came: does the server speak HTTP/2 without TLS?")
+			}
+			c.failReading(err)
+			return
+		}
+	}
+	if err := mistakenServer(c.reader.buffer.B[c.reader.start:c.reader.end], c.peerName()); err != nil {
+		c.fail(err, frame.NoError)
+		return
+	}
+	c.readLoop()
+}
+
+// mistakenServer recognises servers that do not speak HTTP/2 by the first bytes they send.
+func mistakenServer(first []byte, name string) error {
+	reason := ""
+	switch {
+	case bytes.HasPrefix(first, []byte("HTTP/1.")):
+		reason = "the server at " + name + " speaks HTTP/1.1: is this the REST port?"
+	case first[0] == 0x15 && first[1] == 3: // a TLS alert record
+		reason = "the server at " + name + " speaks TLS: plaintext was used"
+	default:
+		return nil
+	}
+	return &Error{Code: frame.HTTP11Required, Scope: ConnectionScope, Culprit: ByPeer, Reason: reason}
+}
+
+// Available reports whether the connection takes new streams.
+func (c *Conn) Available() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.goingAway
+}
+
+// Open sends a request's head and as much of the first bytes of its body as credit allows, in one append; it waits, with
+// ctx, for the rest. It implements exchange.Sender, except for the type of the result.
+func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bool) (*ClientStream, error) {
+	c.mu.Lock()
+	if err := c.openable(ctx); err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	s := &ClientStream{}
+	c.initStream(&s.stream, c.nextStream)
+	s.sent = s
+	s.credit.credit = c.settings.initialWindow
+	c.nextStream += 2
+	c.streams[s.id] = &s.stream
+	c.appendHead(&s.stream, head, end && len(body) == 0)
+	s.sendEnded = end && len(body) == 0
+	rest := c.appendData(&s.stream, body, end && len(body) > 0)
+	c.appended()
+	c.flush()
+	if len(rest) > 0 {
+		if err := c.sendRest(ctx, &s.stream, rest, end); err != nil && err != errAnswered && s.Err() == nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// openable waits for room, with mu held, and returns why no stream can be opened.
+func (c *Conn) openable(ctx context.Context) error {
+	if err := c.awaitRoom(ctx); err != nil {
+		if err == c.err {
+			return c.unsent(err)
+		}
+		return err
+	}
+	switch {
+	case c.goingAway:
+		return &Error{Scope: ConnectionScope, Culprit: ByPeer, Unprocessed: true, Reason: "the server is going away and takes no new calls on this connection"}
+	case uint32(len(c.streams)) >= c.settings.maxStreams:
+		return ErrStreamLimit
+	case c.nextStream > 1<<31-1:
+		return &Error{Scope: ConnectionScope, Culprit: ByUs, Unprocessed: true, Reason: "the connection's stream identifiers are used up"}
+	}
+	return nil
+}
+
+// unsent returns the connection's failure as that of a request which was never sent.
+func (c *Conn) unsent(err error) error {
+	return &Error{Scope: ConnectionScope, Culprit: ByNetwork, Unprocessed: true, Reason: "the connection has ended", Cause: err}
+}
+
+// receiveAnswerHead takes the head of an answer, on the reader goroutine.
+func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error {
+	seen, err := checkHead(s.id, head)
+	if err != nil {
+		return err
+	}
+	status := head.Get(":status")
+	if seen&(seenMethod|seenScheme|seenPath|seenAuthority) != 0 || len(status) != 3 {
+		return streamError(s.id, frame.ProtocolError, "an answer without a proper :status")
+	}
+	if strings.HasPrefix(status, "1") {
+		if end {
+			return streamError(s.id, frame.ProtocolError, "an informational answer "+strconv.Quote(status)+" that ends the stream")
+		}
+		return nil
+	}
+	declared, err := contentLength(s.id, head, seen)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.head, s.headDone, s.declared = head, true, declared
+	if end {
+		s.ended = true
+	}
+	s.unlockAndWake()
+	if end {
+		c.peerEnded(s)
+	}
+	return nil
+}
+
+// Head waits for the answer's head.
+func (s *ClientStream) Head(ctx context.Context) (exchange.Head, error) { return s.waitHead(ctx) }
+
+// Send sends bytes of the request's body; see exchange.Sent. It returns nil when the server has already answered in full:
+// the answer says what became of the call.
+func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
+	c := s.conn
+	c.mu.Lock()
+	err := c.sendableLocked(&s.stream)
+	if err == nil {
+		err = c.awaitRoom(ctx)
+	}
+	if err == nil {
+		err = c.sendableLocked(&s.stream)
+	}
+	if err != nil {
+		c.mu.Unlock()
+		if err == errAnswered {
+			return nil
+		}
+		return err
+	}
+	rest := c.appendData(&s.stream, body, end)
+	s.endedSendingLocked()
+	c.appended()
+	c.flush()
+	if len(rest) == 0 {
+		return nil
+	}
+	if err := c.sendRest(ctx, &s.stream, rest, end); err != nil && err != errAnswered {
+		return err
+	}
+	return nil
+}
+
+// endedSendingLocked closes the stream if the answer has ended as well.
+func (s *ClientStream) endedSendingLocked() { s.conn.closeIfDoneLocked(&s.stream) }
+
+// Close ends the use of the stream. If the answer has not ended the peer is told to stop.
+func (s *ClientStream) Close() {
+	c := s.conn
+	c.mu.Lock()
+	c.closeIfDoneLocked(&s.stream)
+	open := c.streams[s.id] == &s.stream
+	c.mu.Unlock()
+	if open {
+		s.Reset(frame.Cancel)
+	}
+	s.finishReceiving()
+}

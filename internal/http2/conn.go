@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/hpack"
+)
+
+// ourMaxFrame is the largest frame that we take: the protocol's own default (RFC 9113 section 4.2).
+const ourMaxFrame = 16384
+
+// headerTableBytes is the compression table that we keep on either side: the protocol's own default.
+const headerTableBytes = 4096
+
+// Conn is one HTTP/2 connection. All methods are safe for concurrent use.
+type Conn struct {
+	// Set once:
+	nc      net.Conn
+	socket  *socket
+	options Options
+	peer    exchange.Peer
+	handler Handler // the server's role
+	done    chan struct{}
+
+	// awake counts the goroutines that the reader's last batch has woken and that have not appended yet; see yield.
+	awake atomic.Int32
+
+	// The reader goroutine's own:
+	reader reader
+
+	mu sync.Mutex // guards what follows
+	writer
+	encoder *hpack.Encoder
+	streams map[uint32]*stream
+	err     error // why the connection ended; set once, before done is closed
+
+	credit   sendWindow    // what the peer lets us send on the connection
+	window   receiveWindow // what we let the peer send
+	blocked  []*stream     // streams whose Send waits for credit or room, first come first
+	settings peerSettings
+
+	// The server's role:
+	lastStream uint32 // the highest stream that the peer has opened
+	handling   int    // accepted streams whose handler has not ended
+	draining   drainState
+
+	// The client's role:
+	nextStream   uint32
+	goingAway    bool // GOAWAY has come: no new streams
+	settingsCame chan struct{}
+	resets       resetRing // streams that we have reset: what still comes for them is dropped
+
+	deadlines deadlines
+}
+
+// peerSettings are the peer's, with the protocol's defaults (RFC 9113 section 6.5.2).
+type peerSettings struct {
+	came          bool
+	maxStreams    uint32
+	initialWindow int64
+	maxFrame      int
+	maxHeaderList uint32
+}
+
+func newConn(nc net.Conn, options Options) *Conn {
+	options = options.withDefaults()
+	c := &Conn{
+		nc:      nc,
+		socket:  newSocket(nc),
+		options: options,
+		peer:    exchange.Peer{Address: nc.RemoteAddr()},
+		done:    make(chan struct{}),
+		encoder: hpack.NewEncoder(headerTableBytes),
+		streams: make(map[uint32]*stream),
+		credit:  sendWindow{credit: defaultWindow},
+		window:  receiveWindow{target: connectionWindow, open: connectionWindow},
+		settings: peerSettings{
+			maxStreams: 1<<32 - 1, initialWindow: defaultWindow, maxFrame: frame.SmallestMaxFrame, maxHeaderList: 1<<32 - 1,
+		},
+		settingsCame: make(chan struct{}),
+	}
+	c.reader.decoder = hpack.NewDecoder(headerTableBytes, options.MaxHeaderListBytes)
+	return c
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err returns why the connection ended, nil while it lives.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Peer returns the other end.
+func (c *Conn) Peer() exchange.Peer { return c.peer }
+
+// Active returns the number of open streams.
+func (c *Conn) Active() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams)
+}
+
+// initStream makes the zero stream an open one. The caller sets its credit and enters it into the table.
+func (c *Conn) initStream(s *stream, id uint32) {
+	s.conn, s.id, s.declared = c, id, -1
+	s.window = receiveWindow{target: streamWindow, open: streamWindow}
+}
+
+// Close ends the connection at once: every stream fails with reason.
+func (c *Conn) Close(reason error) {
+	if reason == nil {
+		reason = &Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByUs, Reason: "the connection was closed on this side"}
+	}
+	c.fail(reason, frame.NoError)
+}
+
+// fail ends the connection: a GOAWAY with code is tried if the socket takes it, and every stream fails with err.
+func (c *Conn) fail(err error, code frame.ErrorCode) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	streams := c.streams
+	c.streams = nil
+	c.wakeAllLocked()
+	c.deadlines.stop()
+	debug := ""
+	if code != frame.NoError {
+		debug = err.Error()
+	}
+	c.fast = frame.AppendGoAway(c.fast, c.lastStream, code, debug)
+	close(c.done)
+	if c.writing && code != frame.NoError {
+		time.AfterFunc(lastWriteTime, func() { c.nc.Close() }) // the writer sends the GOAWAY and closes; at the latest, this does
+		c.mu.Unlock()
+	} else {
+		if !c.writing {
+			c.writing = true
+			c.lastWriteLocked()
+		}
+		c.mu.Unlock()
+		c.nc.Close()
+	}
+	for _, s := range streams {
+		c.endStream(s, err)
+	}
+}
+
+// lastWriteTime is how long a writer at work has to send the GOAWAY that tells the peer its mistake.
+const lastWriteTime = time.Second
+
+// endStream tells a stream that is out of the table that it has failed.
+func (c *Conn) endStream(s *stream, err error) {
+	if s.fail(err) && s.served != nil {
+		s.served.tellEnded(err)
+	}
+}
+
+// wakeAllLocked wakes everybody who waits to send.
+func (c *Conn) wakeAllLocked() {
+	for _, s := range c.blocked {
+		if s.sender != nil {
+			s.sender.wake()
+			s.sender = nil
+		}
+	}
+	c.blocked = nil
+	c.wakeRoomLocked()
+}
+
+// resetStream ends a stream with RST_STREAM, unless it has ended.
+func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) {
+	c.mu.Lock()
+	if c.streams[s.id] != s {
+		c.mu.Unlock()
+		return
+	}
+	c.removeLocked(s, err)
+	c.resets.add(s.id)
+	reset := frame.AppendResetStream(nil, s.id, code)
+	c.tapFrame(true, frame.Header{Length: 4, Type: frame.ResetStream, Stream: s.id}, reset[frame.HeaderBytes:])
+	if s.queued > 0 {
+		c.bulk = append(c.bulk, reset...)
+	} else {
+		c.fast = append(c.fast, reset...)
+	}
+	c.flush()
+	c.endStream(s, err)
+}
+
+// removeLocked takes a stream out of the table; its sending half has ended.
+func (c *Conn) removeLocked(s *stream, err error) {
+	delete(c.streams, s.id)
+	s.sendEnded = true
+	s.failedSend = err
+	if s.sender != nil {
+		s.sender.wake()
+		s.sender = nil
+	}
+	c.drainedLocked()
+}
+
+// closeIfDoneLocked takes a stream out of the table once both halves have ended.
+func (c *Conn) closeIfDoneLocked(s *stream) {
+	if s.sendEnded && s.peerDone && c.streams[s.id] == s {
+		delete(c.streams, s.id)
+		c.drainedLocked()
+	}
+}
+
+// giveCredit sends WINDOW_UPDATEs for what a consumer has taken. The consumer may become the writer.
+func (c *Conn) giveCredit(s *stream, earned credit) {
+	c.mu.Lock()
+	if earned.stream > 0 && c.streams[s.id] == s {
+		c.appendWindowUpdate(s.id, earned.stream)
+	}
+	if earned.connection > 0 {
+		c.returnLocked(earned.connection)
+	}
+	c.flush()
+}
+
+// appendStreamCredit is giveCredit for the reader, who flushes at the end of its batch.
+func (c *Conn) appendStreamCredit(s *stream, increment int) {
+	c.mu.Lock()
+	if c.streams[s.id] == s {
+		c.appendWindowUpdate(s.id, increment)
+	}
+	c.mu.Unlock()
+}
+
+// discard returns n bytes to the connection's window that were received and are dropped, if their credit was held back.
+func (c *Conn) discard(n int, held bool) {
+	if held {
+		c.mu.Lock()
+		c.returnLocked(n)
+		c.mu.Unlock()
+	}
+}
+
+func (c *Conn) returnLocked(n int) {
+	if increment := c.window.consumed(n); increment > 0 {
+		c.appendWindowUpdate(0, increment)
+	}
+}
+
+func (c *Conn) appendWindowUpdate(stream uint32, increment int) {
+	start := len(c.fast)
+	c.fast = frame.AppendWindowUpdate(c.fast, stream, uint32(increment))
+	c.appendedControl(start)
+}
+
+// appendedControl accounts for a control frame at c.fast[start:].
+func (c *Conn) appendedControl(start int) {
+	c.control += len(c.fast) - start
+	if c.options.Tap != nil {
+		c.tapFrame(true, frame.ParseHeader(c.fast[start:]), c.fast[start+frame.HeaderBytes:])
+	}
+}
+
+func (c *Conn) tapFrame(sent bool, h frame.Header, payload []byte) {
+	if c.options.Tap != nil {
+		c.options.Tap.Frame(c, sent, h, payload)
+	}
+}
+
+// resetRing remembers the last streams that we have reset.
+type resetRing struct {
+	ids  [64]uint32
+	next int
+}
+
+func (r *resetRing) add(id uint32) {
+	r.ids[r.next] = id
+	r.next = (r.next + 1) % len(r.ids)
+}
+
+func (r *resetRing) has(id uint32) bool {
+	for _, known := range r.ids {
+		if known == id {
+			return true
+		}
+	}
+	return false
+}
+
+// deadlines is the one coarse timer of a server's connection. Guarded by the connection's mu.
+type deadlines struct {
+	timer *time.Timer
+	at    time.Time // when the timer fires, zero if it does not
+}
+
+func (d *deadlines) stop() {
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+}
+
+// scheduleLocked makes sure that the timer fires at t or before.
+func (c *Conn) scheduleLocked(t time.Time) {
+	if c.err != nil || !c.deadlines.at.IsZero() && !t.Before(c.deadlines.at) {
+		return
+	}
+	c.deadlines.at = t
+	wait := max(time.Until(t), 0)
+	if c.deadlines.timer == nil {
+		c.deadlines.timer = time.AfterFunc(wait, c.expire)
+		return
+	}
+	c.deadlines.timer.Reset(wait)
+}
+
+// expire runs on the timer's goroutine: it tells the handler of overdue streams and sets the timer to the next.
+func (c *Conn) expire() {
+	now := time.Now()
+	var overdue []*ServerStream
+	var next time.Time
+	c.mu.Lock()
+	c.deadlines.at = time.Time{}
+	for _, s := range c.streams {
+		if s.served == nil || s.served.deadline.IsZero() {
+			continue
+		}
+		if !s.served.deadline.After(now) {
+			overdue = append(overdue, s.served)
+			s.served.deadline = time.Time{}
+		} else if next.IsZero() || s.served.deadline.Before(next) {
+			next = s.served.deadline
+		}
+	}
+	if !next.IsZero() {
+		c.scheduleLocked(next)
+	}
+	c.mu.Unlock()
+	for _, s := range overdue {
+		c.handler.Overdue(s)
+	}
+}
+
+// yield lets goroutines run that the reader has just woken, so that one write takes their frames along.
+func yield() { runtime.Gosched() }

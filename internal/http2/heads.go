@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"strconv"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// What a header block must be to be a message (RFC 9113 section 8.2 and 8.3). What was found out about a remembered run is
+// kept in its Note.
+
+// The bits of a Note.
+const (
+	seenMethod uint32 = 1 << iota
+	seenScheme
+	seenPath
+	seenAuthority
+	seenStatus
+	seenRegular
+	seenLength
+	noteValid // the run was checked
+)
+
+// checkHead checks a head and returns what it has.
+func checkHead(stream uint32, head exchange.Head) (seen uint32, err error) {
+	if fixed := head.Fixed; fixed != nil {
+		if fixed.Note&noteValid == 0 {
+			noted, err := checkFields(stream, 0, fixed.Fields)
+			if err != nil {
+				return 0, err
+			}
+			fixed.Note = noted | noteValid
+		}
+		seen = fixed.Note &^ noteValid
+	}
+	return checkFields(stream, seen, head.Fields)
+}
+
+func checkFields(stream, seen uint32, fields []exchange.Field) (uint32, error) {
+	for i := range fields {
+		name := fields[i].Name
+		if name == "" {
+			return seen, streamError(stream, frame.ProtocolError, "a header field without a name")
+		}
+		if name[0] == ':' {
+			bit := pseudoBit(name)
+			if bit == 0 || seen&bit != 0 || seen&seenRegular != 0 {
+				return seen, streamError(stream, frame.ProtocolError, "pseudo-field "+strconv.Quote(name)+" is unknown, repeated or late")
+			}
+			seen |= bit
+			continue
+		}
+		seen |= seenRegular
+		if !validName(name) || !validValue(fields[i].Value) {
+			return seen, streamError(stream, frame.ProtocolError, "header field "+strconv.Quote(name)+" has characters that are not allowed")
+		}
+		switch name {
+		case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+			return seen, streamError(stream, frame.ProtocolError, "header field "+name+" belongs to HTTP/1.1")
+		case "te":
+			if fields[i].Value != "trailers" {
+				return seen, streamError(stream, frame.ProtocolError, "te is not trailers")
+			}
+		case "content-length":
+			seen |= seenLength
+		}
+	}
+	return seen, nil
+}
+
+func pseudoBit(name string) uint32 {
+	switch name {
+	case ":method":
+		return seenMethod
+	case ":scheme":
+		return seenScheme
+	case ":path":
+		return seenPath
+	case ":authority":
+		return seenAuthority
+	case ":status":
+		return seenStatus
+	}
+	return 0
+}
+
+// validName reports whether name is a lower-case token (RFC 9113 section 8.2.1).
+func validName(name string) bool {
+	for i := 0; i < len(name); i++ {
+		if !nameBytes[name[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var nameBytes = func() (allowed [256]bool) {
+	for _, b := range []byte("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") {
+		allowed[b] = true
+	}
+	return allowed
+}()
+
+func validValue(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if b := value[i]; b == 0 || b == '\r' || b == '\n' {
+			return false
+		}
+	}
+	return value == "" || !space(value[0]) && !space(value[len(value)-1])
+}
+
+func space(b byte) bool { return b == ' ' || b == '\t' }
+
+// checkRequest checks a request's head and returns its content-length, -1 without one.
+func checkRequest(stream uint32, head exchange.Head) (declared int64, err error) {
+	seen, err := checkHead(stream, head)
+	if err != nil {
+		return -1, err
+	}
+	if seen&seenStatus != 0 || seen&seenMethod == 0 {
+		return -1, streamError(stream, frame.ProtocolError, "a request without :method, or with :status")
+	}
+	if head.Get(":method") == "CONNECT" {
+		return -1, streamError(stream, frame.ProtocolError, "CONNECT is not served")
+	}
+	if seen&(seenScheme|seenPath) != seenScheme|seenPath || head.Get(":path") == "" {
+		return -1, streamError(stream, frame.ProtocolError, "a request without :scheme or :path")
+	}
+	return contentLength(stream, head, seen)
+}
+
+// contentLength returns the announced length of the body, -1 if none is.
+func contentLength(stream uint32, head exchange.Head, seen uint32) (int64, error) {
+	if seen&seenLength == 0 {
+		return -1, nil
+	}
+	length, err := strconv.ParseInt(head.Get("content-length"), 10, 64)
+	if err != nil || length < 0 {
+		return -1, streamError(stream, frame.ProtocolError, "content-length is not a number")
+	}
+	return length, nil
+}
+
+// checkTrailers checks the fields after a body (RFC 9113 section 8.1).
+func checkTrailers(stream uint32, head exchange.Head) ([]exchange.Field, error) {
+	seen, err := checkHead(stream, head)
+	if err != nil {
+		return nil, err
+	}
+	if seen&(seenMethod|seenScheme|seenPath|seenAuthority|seenStatus) != 0 {
+		return nil, streamError(stream, frame.ProtocolError, "a pseudo-field in trailers")
+	}
+	if head.Fixed == nil {
+		return head.Fields, nil
+	}
+	if len(head.Fields) == 0 {
+		return head.Fixed.Fields, nil
+	}
+	return append(head.Fixed.Fields[:len(head.Fixed.Fields):len(head.Fixed.Fields)], head.Fields...), nil
+}

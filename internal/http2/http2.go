@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package http2 is one HTTP/2 connection, either role: streams, flow control, settings, ping, goaway. It knows no gRPC.
+//
+// A caller writes its own frames (writer.go), one goroutine reads (reader.go), and what a consumer waits for is said in
+// bytes (receive.go). The server's role is in server.go, the client's in client.go; both share conn.go and stream.go.
+package http2
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// Options are a connection's settings. The zero value is ready.
+type Options struct {
+	// MaxConcurrentStreams is how many requests a server handles at a time on one connection; a reset stream holds its
+	// place until its handler has ended. 0: 1,000.
+	MaxConcurrentStreams int
+	// MaxHeaderListBytes bounds a received header list, 32 bytes a field included (RFC 9113 section 6.5.2). 0: 64 KiB.
+	MaxHeaderListBytes int
+	// HandshakeTimeout bounds the wait for the peer's preface and SETTINGS. 0: 10 s.
+	HandshakeTimeout time.Duration
+	// StallTimeout closes the connection when the socket has taken nothing for so long. 0: 20 s.
+	StallTimeout time.Duration
+	// Budget bounds received bytes that nobody has consumed, over the connections that share it. nil: one of 512 MiB for
+	// this connection alone.
+	Budget *Budget
+	// Tap sees every frame and header block. nil: nobody does.
+	Tap Tap
+	// Timed makes streams note when their frames were sent and received (Times).
+	Timed bool
+	// Received is what was already read from the connection.
+	Received []byte
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxConcurrentStreams == 0 {
+		o.MaxConcurrentStreams = 1000
+	}
+	if o.MaxHeaderListBytes == 0 {
+		o.MaxHeaderListBytes = 64 << 10
+	}
+	if o.HandshakeTimeout == 0 {
+		o.HandshakeTimeout = 10 * time.Second
+	}
+	if o.StallTimeout == 0 {
+		o.StallTimeout = 20 * time.Second
+	}
+	if o.Budget == nil {
+		o.Budget = NewBudget(512 << 20)
+	}
+	return o
+}
+
+// Tap sees what passes. Its methods are called in the order of the wire, with locks of the connection held: they must be
+// quick and must not call back. Slices are valid during the call only.
+type Tap interface {
+	// Frame is called for each frame, when it is appended to the out-buffer or was read.
+	Frame(conn *Conn, sent bool, header frame.Header, payload []byte)
+	// Head is called for each header block, after it was encoded or decoded, before its Frame if sent.
+	Head(conn *Conn, sent bool, stream uint32, head exchange.Head, block []byte)
+}
+
+// Budget counts the received and unconsumed bytes of the connections that share it. Above its limit credit is given
+// only for what is consumed, so that one slow consumer stops only itself.
+type Budget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewBudget returns a Budget of limit bytes.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// Used returns the bytes received and not consumed.
+func (b *Budget) Used() int64 { return b.used.Load() }
+
+func (b *Budget) exceeded() bool { return b.used.Load() > b.limit }
+
+// Handler serves the requests of a server's connection.
+type Handler interface {
+	// Accept is called on the reader goroutine when a request's head is complete. It must not block.
+	Accept(s *ServerStream)
+	// Ended is called once, on any goroutine, if the peer reset the stream or the connection failed before the answer was
+	// finished. It must not block.
+	Ended(s *ServerStream, err error)
+	// Overdue is called once, on a timer's goroutine, when the time given to SetDeadline has passed before the answer was
+	// finished.
+	Overdue(s *ServerStream)
+}

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/hpack"
+)
+
+// readBuffer is the size of a read: four of the largest frames.
+const readBuffer = 64 << 10
+
+// reader is the reader goroutine's own state.
+type reader struct {
+	decoder *hpack.Decoder
+	buffer  *buffer.Buffer // nil while a reader that is not hot waits
+	start   int            // buffer.B[start:end] is read and not parsed
+	end     int
+
+	block        []byte // the fragments of a header block whose CONTINUATION is awaited
+	blockStream  uint32 // 0: none
+	blockFlags   frame.Flags
+	blockInvalid error // HEADERS was wrong for its stream; the block must be decoded all the same
+
+	// A reader is hot after hotReads reads within one coolTime, and then keeps its buffer while it waits; the cooler
+	// takes it out of the wait when a coolTime brought no read.
+	hot    bool
+	holds  atomic.Bool // buffer is set; for those who look from outside
+	reads  atomic.Uint32
+	seen   uint32 // the cooler's: reads when it last ran
+	poked  atomic.Bool
+	cooler *time.Timer
+}
+
+const (
+	hotReads = 8
+	coolTime = time.Second
+)
+
+// free returns the room to read into.
+func (r *reader) free() []byte {
+	if r.buffer == nil {
+		r.buffer = buffer.Get(readBuffer)
+		r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
+		r.holds.Store(true)
+		r.start, r.end = 0, 0
+	}
+	if r.start == r.end {
+		r.start, r.end = 0, 0
+	} else if len(r.buffer.B)-r.end < ourMaxFrame+frame.HeaderBytes {
+		r.end = copy(r.buffer.B, r.buffer.B[r.start:r.end])
+		r.start = 0
+	}
+	return r.buffer.B[r.end:]
+}
+
+// rest lets the buffer go before a wait, unless it is in use or the reader is hot.
+func (r *reader) rest() {
+	if r.buffer != nil && !r.hot && r.start == r.end {
+		r.buffer.Free()
+		r.buffer = nil
+		r.holds.Store(false)
+	}
+}
+
+// read waits for bytes from the peer.
+func (c *Conn) read() error {
+	r := &c.reader
+	for {
+		var n int
+		var err error
+		if c.socket.wrapped() {
+			n, err = c.nc.Read(r.free())
+		} else {
+			n, err = c.socket.read(r)
+		}
+		if n > 0 {
+			r.end += n
+			if reads := r.reads.Add(1); !r.hot && !c.socket.wrapped() && reads%hotReads == 0 {
+				c.heat()
+			}
+			return nil
+		}
+		if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && r.poked.Swap(false) {
+			r.hot = false
+			r.rest()
+			if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+				return err
+			}
+			continue
+		}
+		if err == nil {
+			err = io.ErrNoProgress
+		}
+		return err
+	}
+}
+
+// heat makes the reader hot and starts the cooler.
+func (c *Conn) heat() {
+	r := &c.reader
+	r.hot = true
+	if r.cooler == nil {
+		r.cooler = time.AfterFunc(coolTime, c.cool)
+		return
+	}
+	r.cooler.Reset(coolTime)
+}
+
+// cool runs on the timer's goroutine. If nothing was read for a coolTime it takes the reader out of its wait, so that it
+// lets its buffer go; else it comes again.
+func (c *Conn) cool() {
+	r := &c.reader
+	select {
+	case <-c.done:
+		return
+	default:
+	}
+	if reads := r.reads.Load(); reads != r.seen {
+		r.seen = reads
+		r.cooler.Reset(coolTime)
+		return
+	}
+	r.poked.Store(true)
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// readLoop reads and handles frames until the connection ends, and returns why. The calling goroutine is the reader.
+func (c *Conn) readLoop() error {
+	r := &c.reader
+	defer func() {
+		if r.buffer != nil {
+			r.buffer.Free()
+			r.buffer = nil
+		}
+	}()
+	for {
+		if err := c.parse(); err != nil {
+			c.failReading(err)
+			return c.Err()
+		}
+		c.endBatch()
+		if err := c.read(); err != nil {
+			c.failReading(err)
+			return c.Err()
+		}
+		c.awake.Store(0)
+	}
+}
+
+// failReading ends the connection for what went wrong with reading or with what was read.
+func (c *Conn) failReading(err error) {
+	if breach := (*frame.Error)(nil); errors.As(err, &breach) {
+		c.fail(&Error{Code: breach.Code, Scope: ConnectionScope, Culprit: ByPeer, Reason: breach.Reason}, breach.Code)
+		return
+	}
+	reason := "reading from " + c.peerName() + " failed"
+	if err == io.EOF {
+		reason, err = "the connection was closed by "+c.peerName(), io.ErrUnexpectedEOF
+	}
+	c.fail(&Error{Scope: ConnectionScope, Culprit: ByNetwork, Reason: reason, Cause: err}, frame.NoError)
+}
+
+func (c *Conn) peerName() string {
+	if c.peer.Address == nil {
+		return "the peer"
+	}
+	return c.peer.Address.String()
+}
+
+// endBatch flushes the control frames that answer a batch, and refuses a peer that makes us queue too many.
+func (c *Conn) endBatch() {
+	c.mu.Lock()
+	if c.control > controlAllowance {
+		c.mu.Unlock()
+		c.failReading(connectionError(frame.EnhanceYourCalm, "more control frames to answer than the connection takes away"))
+		return
+	}
+	c.flush()
+}
+
+// parse handles every whole frame that was read. Errors of one stream are answered here; what it returns ends the
+// connection.
+func (c *Conn) parse() error {
+	r := &c.reader
+	for r.end-r.start >= frame.HeaderBytes {
+		b := r.buffer.B[r.start:r.end]
+		h := frame.ParseHeader(b)
+		if h.Length > ourMaxFrame {
+			return connectionError(frame.FrameSizeError, "a frame larger than 16384 bytes")
+		}
+		if len(b) < frame.HeaderBytes+h.Length {
+			return nil
+		}
+		r.start += frame.HeaderBytes + h.Length
+		payload := b[frame.HeaderBytes : frame.HeaderBytes+h.Length]
+		c.tapFrame(false, h, payload)
+		if err := c.receive(h, payload); err != nil {
+			breach := (*frame.Error)(nil)
+			if !errors.As(err, &breach) || breach.Stream == 0 {
+				return err
+			}
+			c.refuse(breach)
+		}
+	}
+	return nil
+}
+
+// refuse answers the peer's error in one stream with RST_STREAM.
+func (c *Conn) refuse(breach *frame.Error) {
+	err := &Error{Code: breach.Code, Scope: StreamScope, Culprit: ByPeer, Reason: breach.Reason}
+	c.mu.Lock()
+	s := c.streams[breach.Stream]
+	if s == nil {
+		start := len(c.fast)
+		c.fast = frame.AppendResetStream(c.fast, breach.Stream, breach.Code)
+		c.appendedControl(start)
+		c.resets.add(breach.Stream)
+		c.mu.Unlock()
+		return
+	}
+	c.mu.Unlock()
+	c.resetStream(s, breach.Code, err)
+}
+
+// receive handles one frame.
+func (c *Conn) receive(h frame.Header, payload []byte) error {
+	if c.reader.blockStream != 0 && (h.Type != frame.Continuation || h.Stream != c.reader.blockStream) {
+		return connectionError(frame.ProtocolError, h.Type.String()+" in the middle of a header block")
+	}
+	if !c.settings.came && h.Type != frame.Settings {
+		return connectionError(frame.ProtocolError, "the first frame is "+h.Type.String()+" and not SETTINGS")
+	}
+	switch h.Type {
+	case frame.Data:
+		return c.receiveData(h, payload)
+	case frame.Headers:
+		return c.receiveHeaders(h, payload)
+	case frame.Continuation:
+		return c.receiveContinuation(h, payload)
+	case frame.ResetStream:
+		return c.receiveReset(h, payload)
+	case frame.Settings:
+		return c.receiveSettings(h, payload)
+	case frame.Ping:
+		return c.receivePing(h, payload)
+	case frame.GoAway:
+		return c.receiveGoAway(h, payload)
+	case frame.WindowUpdate:
+		return c.receiveWindowUpdate(h, payload)
+	case frame.Priority:
+		return frame.ParsePriority(h, payload)
+	case frame.PushPromise:
+		return connectionError(frame.ProtocolError, "PUSH_PROMISE, which we do not take")
+	}
+	return nil // unknown types are ignored (RFC 9113 section 5.5)
+}
+
+func (c *Conn) receiveData(h frame.Header, payload []byte) error {
+	data, err := frame.ParseData(h, payload)
+	if err != nil {
+		return err
+	}
+	held := c.options.Budget.exceeded()
+	c.mu.Lock()
+	if !c.window.received(len(payload)) {
+		c.mu.Unlock()
+		return connectionError(frame.FlowControlError, "more DATA than the connection's window allows")
+	}
+	if !held {
+		c.returnLocked(len(payload))
+	}
+	s := c.streams[h.Stream]
+	ours := s != nil || c.resets.has(h.Stream)
+	end := h.Flags.Has(frame.EndStream)
+	if s != nil && end {
+		s.peerDone = true
+	}
+	c.mu.Unlock()
+	if s == nil {
+		c.discard(len(payload), held)
+		if ours {
+			return nil
+		}
+		return c.unknownStream(h, frame.StreamClosed)
+	}
+	if err := s.deliver(data, len(payload)-len(data), end, held); err != nil {
+		return err
+	}
+	if end {
+		c.peerEnded(s)
+	}
+	return nil
+}
+
+// unknownStream is the error for a frame on a stream that is not in the table: idle, or closed (RFC 9113 section 5.1).
+func (c *Conn) unknownStream(h frame.Header, closed frame.ErrorCode) error {
+	if c.idle(h.Stream) {
+		return connectionError(frame.ProtocolError, h.Type.String()+" on a stream that was never opened")
+	}
+	return streamError(h.Stream, closed, h.Type.String()+" on a closed stream")
+}
+
+// peerEnded is called when the peer's END_STREAM was delivered.
+func (c *Conn) peerEnded(s *stream) {
+	c.mu.Lock()
+	if s.sent != nil && s.sender != nil { // the server did not wait for all of the request
+		s.sender.wake()
+		s.sender = nil
+	}
+	c.closeIfDoneLocked(s)
+	c.mu.Unlock()
+}
+
+func (c *Conn) receiveHeaders(h frame.Header, payload []byte) error {
+	block, err := frame.ParseHeaders(h, payload)
+	if err != nil {
+		if breach := (*frame.Error)(nil); !errors.As(err, &breach) || breach.Stream == 0 {
+			return err
+		}
+	}
+	if !h.Flags.Has(frame.EndHeaders) {
+		r := &c.reader
+		r.block = append(r.block[:0], block...)
+		r.blockStream, r.blockFlags, r.blockInvalid = h.Stream, h.Flags, err
+		return nil
+	}
+	return c.receiveBlock(h.Stream, h.Flags.Has(frame.EndStream), block, err)
+}
+
+func (c *Conn) receiveContinuation(h frame.Header, payload []byte) error {
+	r := &c.reader
+	if r.blockStream == 0 {
+		return connectionError(frame.ProtocolError, "CONTINUATION without HEADERS")
+	}
+	fragment, err := frame.ParseContinuation(h, payload)
+	if err != nil {
+		return err
+	}
+	// An encoded list is hardly ever longer than the list, and fragments that bring nothing are an attack.
+	if len(r.block)+len(fragment) > c.options.MaxHeaderListBytes || len(fragment) == 0 && !h.Flags.Has(frame.EndHeaders) {
+		return connectionError(frame.EnhanceYourCalm, "a header block above the limit, or empty CONTINUATION")
+	}
+	r.block = append(r.block, fragment...)
+	if !h.Flags.Has(frame.EndHeaders) {
+		return nil
+	}
+	stream := r.blockStream
+	r.blockStream = 0
+	return c.receiveBlock(stream, r.blockFlags.Has(frame.EndStream), r.block, r.blockInvalid)
+}
+
+// receiveBlock decodes a header block, which keeps the table in step whatever becomes of it, and hands the head on.
+func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) error {
+	head, err := c.reader.decoder.Decode(block)
+	if err != nil && err != hpack.ErrListTooLarge {
+		return &frame.Error{Code: frame.CompressionError, Reason: err.Error()}
+	}
+	if c.options.Tap != nil {
+		c.options.Tap.Head(c, false, id, head, block)
+	}
+	if invalid != nil {
+		return invalid
+	}
+	c.mu.Lock()
+	s := c.streams[id]
+	ours := s != nil || c.resets.has(id)
+	if s != nil && end {
+		s.peerDone = true
+	}
+	c.mu.Unlock()
+	if s != nil && err == nil {
+		return c.receiveNextHead(s, head, end)
+	}
+	if s == nil && c.handler != nil && c.idle(id) {
+		return c.acceptStream(id, head, end, err)
+	}
+	if s != nil {
+		return streamError(id, frame.EnhanceYourCalm, "a header list above the limit")
+	}
+	if ours {
+		return nil
+	}
+	return c.unknownStream(frame.Header{Type: frame.Headers, Stream: id}, frame.StreamClosed)
+}
+
+// receiveTrailers ends the receiving half of a stream.
+func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
+	if !end {
+		return streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
+	}
+	fields, err := checkTrailers(s.id, head)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.over() {
+		failed := s.failure != nil
+		s.mu.Unlock()
+		if failed {
+			return nil
+		}
+		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
+	}
+	if s.declared >= 0 && s.total != s.declared {
+		s.mu.Unlock()
+		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
+	}
+	s.trailers, s.ended = fields, true
+	s.unlockAndWake()
+	c.peerEnded(s)
+	return nil
+}
+
+func (c *Conn) receiveReset(h frame.Header, payload []byte) error {
+	code, err := frame.ParseResetStream(h, payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	s := c.streams[h.Stream]
+	if s == nil {
+		c.mu.Unlock()
+		if c.idle(h.Stream) {
+			return c.unknownStream(h, frame.ProtocolError)
+		}
+		return nil
+	}
+	failure := &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Unprocessed: code == frame.RefusedStream,
+		Reason: "the stream was reset by the peer"}
+	c.removeLocked(s, failure)
+	c.mu.Unlock()
+	c.endStream(s, failure)
+	return nil
+}
+
+func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
+	increment, err := frame.ParseWindowUpdate(h, payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.Stream == 0 {
+		if !c.credit.add(int64(increment)) {
+			return connectionError(frame.FlowControlError, "the connection's window above 2^31-1")
+		}
+		c.wakeBlockedLocked()
+		return nil
+	}
+	s := c.streams[h.Stream]
+	if s == nil {
+		if c.idleLocked(h.Stream) {
+			return connectionError(frame.ProtocolError, "WINDOW_UPDATE on a stream that was never opened")
+		}
+		return nil // a closed stream: it crossed with the end (RFC 9113 section 6.9)
+	}
+	if !s.credit.add(int64(increment)) {
+		return streamError(h.Stream, frame.FlowControlError, "the stream's window above 2^31-1")
+	}
+	c.wakeBlockedLocked()
+	return nil
+}
+
+func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := frame.ParseSettings(h, payload, c.applySetting)
+	if err != nil || h.Flags.Has(frame.Ack) {
+		return err
+	}
+	if !c.settings.came {
+		c.settings.came = true
+		close(c.settingsCame)
+	}
+	c.wakeBlockedLocked()
+	start := len(c.fast)
+	c.fast = frame.AppendSettingsAck(c.fast)
+	c.appendedControl(start)
+	return nil
+}
+
+// applySetting takes one of the peer's settings, under mu.
+func (c *Conn) applySetting(setting frame.Setting) error {
+	switch setting.ID {
+	case frame.HeaderTableSize:
+		c.encoder.SetPeerLimit(setting.Value)
+	case frame.MaxConcurrentStreams:
+		c.settings.maxStreams = setting.Value
+	case frame.InitialWindowSize:
+		delta := int64(setting.Value) - c.settings.initialWindow
+		c.settings.initialWindow = int64(setting.Value)
+		for _, s := range c.streams {
+			if !s.credit.add(delta) {
+				return connectionError(frame.FlowControlError, "INITIAL_WINDOW_SIZE makes a window larger than 2^31-1")
+			}
+		}
+	case frame.MaxFrameSize:
+		c.settings.maxFrame = min(int(setting.Value), bulkShare)
+	case frame.MaxHeaderListSize:
+		c.settings.maxHeaderList = setting.Value
+	}
+	return nil
+}
+
+func (c *Conn) receivePing(h frame.Header, payload []byte) error {
+	data, err := frame.ParsePing(h, payload)
+	if err != nil {
+		return err
+	}
+	if h.Flags.Has(frame.Ack) {
+		c.pingAnswered(data)
+		return nil
+	}
+	c.mu.Lock()
+	start := len(c.fast)
+	c.fast = frame.AppendPing(c.fast, true, data)
+	c.appendedControl(start)
+	c.mu.Unlock()
+	return nil
+}

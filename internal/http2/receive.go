@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// The receiving half of a stream: the reader goroutine puts bytes in, the consumer says what it waits for and takes them.
+
+// Want waits until n bytes are buffered; see exchange.Body.
+func (s *stream) Want(ctx context.Context, n int) error {
+	s.mu.Lock()
+	s.settle()
+	if missing := n - s.buffered(); missing > 0 && !s.over() {
+		if increment := s.window.require(missing); increment > 0 {
+			if s.conn.options.Budget.exceeded() {
+				s.mu.Unlock()
+				return s.refuseForBudget()
+			}
+			s.giveCreditUnlocked(credit{stream: increment})
+		}
+	}
+	if err := s.wait(ctx, want{bytes: n}); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	switch {
+	case s.buffered() >= n:
+		return nil
+	case s.failure != nil:
+		return s.failure
+	}
+	return io.EOF
+}
+
+// WantEnd waits for the end of the body; see exchange.Body.
+func (s *stream) WantEnd(ctx context.Context, limit int) error {
+	s.mu.Lock()
+	s.settle()
+	s.giveCreditUnlocked(s.advanceBuffered(limit))
+	if err := s.wait(ctx, want{bytes: limit, all: true}); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	switch {
+	case s.buffered() > limit:
+		return exchange.ErrTooLong
+	case s.failure != nil:
+		return s.failure
+	}
+	return nil
+}
+
+// advanceBuffered gives credit, under mu, for what came before somebody waited for the whole body.
+func (s *stream) advanceBuffered(limit int) credit {
+	unpaid := s.buffered() - s.window.ahead
+	if unpaid <= 0 || s.over() || s.buffered() > limit {
+		return credit{}
+	}
+	return credit{stream: s.window.advance(unpaid)}
+}
+
+// credit is what consumption earns the peer: WINDOW_UPDATE increments.
+type credit struct {
+	stream     int // to send now
+	connection int // to return to the connection's window, which sends when enough has come together
+}
+
+// giveCreditUnlocked gives credit with mu, which is held, released meanwhile: the consumer may become the writer.
+func (s *stream) giveCreditUnlocked(c credit) {
+	if c != (credit{}) {
+		s.mu.Unlock()
+		s.conn.giveCredit(s, c)
+		s.mu.Lock()
+	}
+}
+
+// Buffered returns the bytes that Next can take.
+func (s *stream) Buffered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buffered()
+}
+
+func (s *stream) buffered() int {
+	if s.in == nil {
+		return 0
+	}
+	return len(s.in.B) - s.taken
+}
+
+// over reports, under mu, that nothing more will come.
+func (s *stream) over() bool { return s.ended || s.failure != nil }
+
+// Next takes n buffered bytes; see exchange.Body.
+func (s *stream) Next(n int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	if n == 0 {
+		return nil
+	}
+	view := s.in.B[s.taken : s.taken+n : s.taken+n]
+	s.taken += n
+	s.lent = true
+	s.giveCreditUnlocked(s.consumed(n))
+	return view
+}
+
+// Into fills dst; see exchange.Body.
+func (s *stream) Into(ctx context.Context, dst []byte) (int, error) {
+	s.mu.Lock()
+	s.settle()
+	s.filled = min(len(dst), s.buffered())
+	if s.filled > 0 {
+		copy(dst, s.in.B[s.taken:s.taken+s.filled])
+		s.taken += s.filled
+		s.settle()
+		s.giveCreditUnlocked(s.consumed(s.filled))
+	}
+	if s.filled < len(dst) && !s.over() {
+		s.into = dst
+		s.giveCreditUnlocked(credit{stream: s.window.require(len(dst) - s.filled)})
+	}
+	if err := s.wait(ctx, want{}); err != nil {
+		return s.filled, err
+	}
+	defer s.mu.Unlock()
+	s.into = nil
+	switch {
+	case s.filled == len(dst):
+		return s.filled, nil
+	case s.failure != nil:
+		return s.filled, s.failure
+	}
+	return s.filled, io.EOF
+}
+
+// waitHead waits for the answer's head, for the client's role.
+func (s *stream) waitHead(ctx context.Context) (exchange.Head, error) {
+	s.mu.Lock()
+	if err := s.wait(ctx, want{head: true}); err != nil {
+		return exchange.Head{}, err
+	}
+	defer s.mu.Unlock()
+	if !s.headDone {
+		return exchange.Head{}, s.failure
+	}
+	return s.head, nil
+}
+
+// wait is called with mu held. It returns nil with mu held once the want is satisfied, and ctx's error without it.
+func (s *stream) wait(ctx context.Context, what want) error {
+	for {
+		s.want = what
+		if s.satisfied() {
+			return nil
+		}
+		w := newWaiter()
+		s.waiter = w
+		s.mu.Unlock()
+		if !w.await(ctx) {
+			s.mu.Lock()
+			mine := s.waiter == w
+			if mine {
+				s.waiter, s.into = nil, nil
+			}
+			s.mu.Unlock()
+			if !mine {
+				<-w.woken
+			}
+			w.free()
+			return ctx.Err()
+		}
+		w.free()
+		s.mu.Lock()
+	}
+}
+
+// satisfied reports, under mu, whether the consumer has what it waits for.
+func (s *stream) satisfied() bool {
+	switch {
+	case s.over():
+		return true
+	case s.want.head:
+		return s.headDone
+	case s.into != nil:
+		return s.filled == len(s.into)
+	case s.want.all:
+		return s.buffered() > s.want.bytes
+	}
+	return s.buffered() >= s.want.bytes
+}
+
+// settle ends, under mu, the loan of Next, and lets go of buffers that are used up.
+func (s *stream) settle() {
+	s.lent = false
+	if s.pinned != nil {
+		s.pinned.Free()
+		s.pinned = nil
+	}
+	if s.in != nil && s.taken == len(s.in.B) {
+		s.in.B, s.taken = s.in.B[:0], 0
+		if s.over() {
+			s.in.Free()
+			s.in = nil
+		}
+	}
+}
+
+// consumed accounts, under mu, for n bytes that the consumer has taken.
+func (s *stream) consumed(n int) (earned credit) {
+	s.conn.options.Budget.used.Add(-int64(n))
+	if !s.over() {
+		earned.stream = s.window.consumed(n)
+	}
+	earned.connection = min(n, s.held)
+	s.held -= earned.connection
+	return earned
+}
+
+// deliver takes a DATA frame's bytes in, on the reader goroutine. padding counts for flow control only.
+func (s *stream) deliver(data []byte, padding int, end, held bool) error {
+	s.mu.Lock()
+	if s.over() {
+		defer s.mu.Unlock()
+		if s.failure != nil {
+			s.conn.discard(len(data)+padding, held)
+			return nil // what we reset, or the peer did: late frames are dropped (RFC 9113 section 5.1)
+		}
+		s.conn.discard(len(data)+padding, held)
+		return streamError(s.id, frame.StreamClosed, "DATA after END_STREAM")
+	}
+	if !s.window.received(len(data) + padding) {
+		s.mu.Unlock()
+		s.conn.discard(len(data)+padding, held)
+		return streamError(s.id, frame.FlowControlError, "more DATA than the stream's window allows")
+	}
+	s.total += int64(len(data))
+	if s.declared >= 0 && (s.total > s.declared || end && s.total != s.declared) {
+		s.mu.Unlock()
+		s.conn.discard(len(data)+padding, held)
+		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
+	}
+	s.conn.options.Budget.used.Add(int64(len(data)))
+	if held {
+		s.held += len(data)
+	}
+	update := s.store(data)
+	if padding > 0 && !end {
+		update += s.window.consumed(padding)
+		if held {
+			s.conn.discard(padding, true)
+		}
+	}
+	if end {
+		s.ended = true
+	}
+	if s.want.all && !end && s.buffered() <= s.want.bytes {
+		update += s.window.advance(len(data))
+	}
+	s.unlockAndWake()
+	if update > 0 && !end {
+		s.conn.appendStreamCredit(s, update)
+	}
+	return nil
+}
+
+// store puts data, under mu, where the consumer wants it, and returns the credit to give for what went straight there.
+func (s *stream) store(data []byte) (increment int) {
+	if s.into != nil && s.filled < len(s.into) {
+		n := copy(s.into[s.filled:], data)
+		s.filled += n
+		data = data[n:]
+		s.conn.options.Budget.used.Add(-int64(n))
+		increment = s.window.consumed(n)
+		if held := min(n, s.held); held > 0 {
+			s.held -= held
+			s.conn.discard(held, true)
+		}
+	}
+	if len(data) == 0 {
+		return increment
+	}
+	s.makeRoom(len(data))
+	s.in.B = append(s.in.B, data...)
+	return increment
+}
+
+// makeRoom makes room for n more bytes, under mu. The buffer grows with bytes received: it doubles, or takes the size
+// that the consumer waits for once a quarter of that is there.
+func (s *stream) makeRoom(n int) {
+	if s.in == nil {
+		s.in, s.taken = buffer.Get(n), 0
+		return
+	}
+	if cap(s.in.B)-len(s.in.B) >= n {
+		return
+	}
+	unread := s.buffered()
+	need := unread + n
+	size := 2 * need
+	if !s.want.all && s.want.bytes > need && s.want.bytes/4 <= need {
+		size = s.want.bytes
+	}
+	larger := buffer.Get(size)
+	larger.B = append(larger.B, s.in.B[s.taken:]...)
+	old := s.in
+	s.in, s.taken = larger, 0
+	if s.lent && s.pinned == nil {
+		s.pinned = old
+		return
+	}
+	old.Free()
+}
+
+// unlockAndWake releases mu and wakes the consumer if it has what it waits for.
+func (s *stream) unlockAndWake() {
+	if (s.waiter == nil && s.ready == nil) || !s.satisfied() {
+		s.mu.Unlock()
+		return
+	}
+	w, ready := s.waiter, s.ready
+	s.waiter, s.ready = nil, nil
+	if s.conn.options.Timed {
+		s.receivedAt.Store(time.Now().UnixNano())
+	}
+	s.mu.Unlock()
+	s.conn.awake.Add(1)
+	if w != nil {
+		w.wake()
+	}
+	if ready != nil {
+		ready(s.served)
+	}
+}
+
+// fail ends the receiving half with err and wakes whoever waits on it. It reports false if the stream was over.
+func (s *stream) fail(err error) bool {
+	s.mu.Lock()
+	if s.failure != nil {
+		s.mu.Unlock()
+		return false
+	}
+	if s.ended && s.sent != nil { // the whole answer is here: a later reset takes nothing from it
+		s.mu.Unlock()
+		return false
+	}
+	s.failure = err
+	s.unlockAndWake()
+	return true
+}
+
+// finishReceiving gives everything back that the receiving half holds. The consumer has gone.
+func (s *stream) finishReceiving() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil && !s.ended {
+		s.failure = errClosed
+	}
+	if unread := s.buffered(); unread > 0 {
+		s.taken += unread
+		s.giveCreditUnlocked(s.consumed(unread))
+	}
+	s.settle()
+}
+
+var errClosed = &Error{Code: frame.Cancel, Scope: StreamScope, Culprit: ByUs, Reason: "the stream was closed"}
+
+// refuseForBudget ends a stream whose message would need more memory than is left.
+func (s *stream) refuseForBudget() error {
+	err := &Error{Code: frame.EnhanceYourCalm, Scope: StreamScope, Culprit: ByUs,
+		Reason: "the budget for received bytes is used up, and a message larger than the window was announced"}
+	s.conn.resetStream(s, frame.EnhanceYourCalm, err)
+	return err
+}

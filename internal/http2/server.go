@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// ServerStream is a request that a server's connection has received. It implements exchange.Served.
+type ServerStream struct {
+	stream
+	// User is the handler's own.
+	User any
+
+	deadline time.Time // guarded by conn.mu; zero for none
+	released bool      // guarded by conn.mu
+	told     bool      // guarded by conn.mu: Ended was called
+}
+
+var _ exchange.Served = (*ServerStream)(nil)
+
+// NewServer returns the server's end of nc. Serve runs it.
+func NewServer(nc net.Conn, handler Handler, options Options) *Conn {
+	c := newConn(nc, options)
+	c.handler = handler
+	return c
+}
+
+// Serve reads and handles frames until the connection ends, and returns why: the calling goroutine is the reader.
+func (c *Conn) Serve() error {
+	if err := c.nc.SetReadDeadline(time.Now().Add(c.options.HandshakeTimeout)); err != nil {
+		c.failReading(err)
+		return c.Err()
+	}
+	copied := copy(c.reader.free(), c.options.Received)
+	c.reader.end += copied
+	c.mu.Lock()
+	c.fast = frame.AppendSettings(c.fast,
+		frame.Setting{ID: frame.MaxConcurrentStreams, Value: uint32(c.options.MaxConcurrentStreams)},
+		frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow},
+		frame.Setting{ID: frame.MaxHeaderListSize, Value: uint32(c.options.MaxHeaderListBytes)})
+	c.fast = frame.AppendWindowUpdate(c.fast, 0, connectionWindow-defaultWindow)
+	if c.options.Tap != nil {
+		c.tapSent(c.fast)
+	}
+	c.flush()
+	if err := c.readPreface(); err != nil {
+		c.failReading(err)
+		return c.Err()
+	}
+	return c.readLoop()
+}
+
+// readPreface takes the client's preface and first SETTINGS off the connection, within the handshake's time.
+func (c *Conn) readPreface() error {
+	r := &c.reader
+	for checked := 0; checked < len(frame.Preface); {
+		have := r.buffer.B[r.start:r.end]
+		n := min(len(have), len(frame.Preface))
+		if string(have[:n]) != frame.Preface[:n] {
+			return connectionError(frame.ProtocolError, "the connection does not begin with the HTTP/2 preface")
+		}
+		if checked = n; checked < len(frame.Preface) {
+			if err := c.read(); err != nil {
+				return err
+			}
+		}
+	}
+	r.start += len(frame.Preface)
+	for !c.settings.came {
+		if err := c.parse(); err != nil {
+			return err
+		}
+		if c.settings.came {
+			break
+		}
+		if err := c.read(); err != nil {
+			return err
+		}
+	}
+	return c.nc.SetReadDeadline(time.Time{})
+}
+
+// acceptStream opens the stream of a request whose head was decoded; tooLarge is the decoder's complaint about its size.
+func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge error) error {
+	if id%2 == 0 {
+		return connectionError(frame.ProtocolError, "a client opened a stream with an even identifier")
+	}
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return c.err
+	}
+	c.lastStream = id
+	refusal := c.refusalLocked()
+	c.mu.Unlock()
+	if refusal != nil {
+		return streamError(id, refusal.Code, refusal.Reason)
+	}
+	if tooLarge != nil {
+		return streamError(id, frame.EnhanceYourCalm, "a header list above the limit")
+	}
+	declared, err := checkRequest(id, head)
+	if err != nil {
+		return err
+	}
+	if end && declared > 0 {
+		return streamError(id, frame.ProtocolError, "content-length without a body")
+	}
+	s := &ServerStream{}
+	c.initStream(&s.stream, id)
+	s.served, s.head, s.declared, s.ended, s.peerDone = s, head, declared, end, end
+	c.mu.Lock()
+	if c.streams == nil {
+		c.mu.Unlock()
+		return c.err
+	}
+	s.credit.credit = c.settings.initialWindow
+	c.streams[id] = &s.stream
+	c.handling++
+	c.mu.Unlock()
+	c.handler.Accept(s)
+	return nil
+}
+
+func (c *Conn) refusalLocked() *Error {
+	if c.draining == drainFinal {
+		return &Error{Code: frame.RefusedStream, Reason: "the server is going away"}
+	}
+	if c.handling >= c.options.MaxConcurrentStreams {
+		return &Error{Code: frame.RefusedStream, Reason: "more streams at a time than the server takes"}
+	}
+	return nil
+}
+
+// receiveNextHead takes the trailers of a request, or a head or trailers of an answer.
+func (c *Conn) receiveNextHead(s *stream, head exchange.Head, end bool) error {
+	if s.sent != nil && !s.headDone {
+		return c.receiveAnswerHead(s, head, end)
+	}
+	return c.receiveTrailers(s, head, end)
+}
+
+// idle reports whether the peer, or we, never opened the stream.
+func (c *Conn) idle(id uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idleLocked(id)
+}
+
+func (c *Conn) idleLocked(id uint32) bool {
+	if c.handler != nil {
+		return id > c.lastStream || id%2 == 0
+	}
+	return id >= c.nextStream || id%2 == 0
+}
+
+// Request returns the request's head.
+func (s *ServerStream) Request() exchange.Head { return s.head }
+
+// OnReady calls f once n bytes are buffered, or the body has ended or failed: on the reader goroutine, or at once on the
+// caller's. It takes the place of Want for one time.
+func (s *ServerStream) OnReady(n int, f func(*ServerStream)) { s.on(want{bytes: n}, f) }
+
+// OnEnd calls f once the body has ended or failed, or more than limit bytes have come; otherwise it is as OnReady.
+func (s *ServerStream) OnEnd(limit int, f func(*ServerStream)) {
+	s.on(want{bytes: limit, all: true}, f)
+}
+
+func (s *ServerStream) on(what want, f func(*ServerStream)) {
+	s.mu.Lock()
+	s.want = what
+	s.ready = f
+	s.unlockAndWake()
+}
+
+// SetDeadline makes the connection tell the handler (Overdue) when t has passed before the answer was finished.
+func (s *ServerStream) SetDeadline(t time.Time) {
+	c := s.conn
+	c.mu.Lock()
+	if c.streams[s.id] == &s.stream {
+		s.deadline = t
+		c.scheduleLocked(t)
+	}
+	c.mu.Unlock()
+}
+
+// Release says that the handler has ended; it gives back the stream's place and what is buffered. It must be called once
+// for each accepted stream. An answer that was not finished is reset.
+func (s *ServerStream) Release() {
+	c := s.conn
+	c.mu.Lock()
+	if s.released {
+		c.mu.Unlock()
+		return
+	}
+	s.released = true
+	c.handling--
+	open := c.streams[s.id] == &s.stream
+	unanswered := open && !s.sendEnded
+	c.drainedLocked()
+	c.mu.Unlock()
+	if unanswered {
+		s.Reset(frame.InternalError)
+	}
+	s.finishReceiving()
+}
+
+// tellEnded tells the handler, once, that the stream has failed.
+func (s *ServerStream) tellEnded(err error) {
+	c := s.conn
+	c.mu.Lock()
+	told := s.told || s.released
+	s.told = true
+	c.mu.Unlock()
+	if !told {
+		c.handler.Ended(s, err)
+	}
+}
+
+// Answer sends a whole answer in one append; see exchange.Served.
+func (s *ServerStream) Answer(head exchange.Head, body []byte, trailers []exchange.Field) error {
+	c := s.conn
+	c.mu.Lock()
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	c.appendHead(&s.stream, head, len(body) == 0 && len(trailers) == 0)
+	if len(body) == 0 && len(trailers) == 0 {
+		s.sendEnded = true
+		s.finishLocked()
+		return nil
+	}
+	if len(body) > 0 {
+		if rest := c.appendData(&s.stream, body, len(trailers) == 0); len(rest) > 0 {
+			c.flush()
+			if err := c.sendRest(context.Background(), &s.stream, rest, len(trailers) == 0); err != nil {
+				return err
+			}
+			c.mu.Lock()
+			if s.failedSend != nil {
+				defer c.mu.Unlock()
+				return s.failedSend
+			}
+		}
+	}
+	if len(trailers) > 0 {
+		c.appendTrailers(&s.stream, trailers)
+	}
+	s.finishLocked()
+	return nil
+}
+
+// Start sends the head of the answer.
+func (s *ServerStream) Start(head exchange.Head) error {
+	c := s.conn
+	c.mu.Lock()
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	c.appendHead(&s.stream, head, false)
+	c.appended()
+	c.flush()
+	return nil
+}
+
+// Send sends bytes of the answer's body. It waits for room and credit, and ends when the stream does.
+func (s *ServerStream) Send(body []byte) error {
+	c := s.conn
+	c.mu.Lock()
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	rest := c.appendData(&s.stream, body, false)
+	c.appended()
+	c.flush()
+	if len(rest) == 0 {
+		return nil
+	}
+	return c.sendRest(context.Background(), &s.stream, rest, false)
+}
+
+// Finish ends the answer.
+func (s *ServerStream) Finish(trailers []exchange.Field) error {
+	s.conn.mu.Lock()
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	s.conn.appendTrailers(&s.stream, trailers)
+	s.finishLocked()
+	return nil
+}
+
+// sendable waits for room with conn.mu held. With an error it has released conn.mu.
+func (s *ServerStream) sendable() error {
+	err := s.conn.sendableLocked(&s.stream)
+	if err == nil {
+		if err = s.conn.awaitRoom(context.Background()); err == nil {
+			err = s.conn.sendableLocked(&s.stream)
+		}
+	}
+	if err != nil {
+		s.conn.mu.Unlock()
+	}
+	return err
+}
+
+// finishLocked is called with conn.mu held when END_STREAM has been appended, and releases it. A request whose body has
+// not ended is told to stop (RFC 9113 section 8.1).
+func (s *ServerStream) finishLocked() {
+	c := s.conn
+	s.deadline = time.Time{}
+	c.closeIfDoneLocked(&s.stream)
+	early := c.streams[s.id] == &s.stream
+	if early {
+		c.stopRequestLocked(&s.stream)
+	}
+	c.appended()
+	c.flush()
+	if early {
+		s.fail(errAnsweredEarly)
+	}
+}
+
+var errAnsweredEarly = &Error{Code: frame.NoError, Scope: StreamScope, Culprit: ByUs, Reason: "the request was answered before its end"}
+
+// stopRequestLocked tells the peer that the rest of its request is not wanted.
+func (c *Conn) stopRequestLocked(s *stream) {
+	delete(c.streams, s.id)
+	c.resets.add(s.id)
+	reset := frame.AppendResetStream(nil, s.id, frame.NoError)
+	c.tapFrame(true, frame.Header{Length: 4, Type: frame.ResetStream, Stream: s.id}, reset[frame.HeaderBytes:])
+	if s.queued > 0 {
+		c.bulk = append(c.bulk, reset...)
+	} else {
+		c.fast = append(c.fast, reset...)
+	}
+	c.drainedLocked()
+}
+
+// Abort gives the answer up; see exchange.Served.
+func (s *ServerStream) Abort(reason error) {
+	code := frame.InternalError
+	if errors.Is(reason, context.Canceled) || errors.Is(reason, context.DeadlineExceeded) {
+		code = frame.Cancel
+	}
+	s.Reset(code)
+}

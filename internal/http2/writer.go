@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"context"
+	"time"
+
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// The combining writer. There is no writer goroutine: whoever appends frames while nobody writes becomes the writer, and
+// takes along what others append meanwhile. A writer never blocks: what the socket does not take at once, and what is
+// left after a fair share of work, goes to a goroutine that lives until the buffers are empty (drain). It inherits the
+// writing flag, so that there is never a second writer.
+//
+// There are two buffers. Control frames, HEADERS and small messages go to fast; DATA of large messages goes to bulk,
+// which is written after fast, so that small calls pass large ones. What follows DATA in bulk (trailers, RST_STREAM) goes
+// to bulk as well, and trailers there are encoded without the compression table, because header blocks must reach the
+// peer's decoder in the order of their encoding.
+//
+// Invariant: the reader never waits for room. Control frames are appended in any case; more than controlAllowance of them
+// in an out-buffer that nobody drains ends the connection with ENHANCE_YOUR_CALM.
+const (
+	fastBound        = 256 << 10 // above it, senders wait for room
+	bulkBound        = 256 << 10
+	bulkShare        = 64 << 10 // of one stream, then the others' turn
+	smallMessage     = 4 << 10  // up to here DATA goes to fast
+	controlAllowance = 128 << 10
+	writerRounds     = 2         // a caller writes at most so often
+	writerBytes      = 256 << 10 // and so much before it hands over
+	keptBuffer       = 64 << 10  // a larger buffer is not kept once it is empty
+)
+
+// writer is the sending part of a Conn. Guarded by Conn.mu, except that the writer owns what it has taken.
+type writer struct {
+	fast, bulk           []byte
+	spareFast, spareBulk []byte    // what was written last, to be used again
+	bulkStreams          []*stream // the streams that have bytes in bulk
+	control              int       // bytes of control frames in fast
+	writing              bool      // somebody is the writer
+	closing              bool      // the connection closes once everything is written
+	unwritten            [2][]byte // the writer's: taken, and not yet written
+	room                 []*waiter // who waits for room in fast
+	unstamped            []*stream // with Options.Timed, streams with frames in fast or bulk
+	stamping             []*stream // the writer's
+	yielding             yielding
+}
+
+// yielding decides whether a yield before the write pays: it goes on while yields bring bytes along cheaply, stops for a
+// while when they do not, and then tries again.
+type yielding struct {
+	skip   int // writes to go without
+	misses int // yields in a row that brought nothing
+}
+
+const (
+	yieldMisses  = 4
+	yieldPause   = 64
+	yieldTooLong = 500 * time.Microsecond
+)
+
+func (y *yielding) wanted() bool {
+	if y.skip > 0 {
+		y.skip--
+		return false
+	}
+	return true
+}
+
+func (y *yielding) learn(gained bool, took time.Duration) {
+	if gained && took < yieldTooLong {
+		y.misses = 0
+		return
+	}
+	if y.misses++; y.misses >= yieldMisses || took >= yieldTooLong {
+		y.misses, y.skip = 0, yieldPause
+	}
+}
+
+// appended says that a goroutine which may have been woken by the reader has appended its frames.
+func (c *Conn) appended() {
+	if c.awake.Load() > 0 {
+		c.awake.Add(-1)
+	}
+}
+
+// flush is called with mu held after an append, and releases it. It makes the caller the writer if there is none.
+func (c *Conn) flush() {
+	if c.writing || c.err != nil || len(c.fast)+len(c.bulk) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	c.writing = true
+	if c.socket.wrapped() {
+		c.mu.Unlock()
+		go c.drain() // ends when the buffers are empty or the connection fails
+		return
+	}
+	if c.awake.Load() > 0 && c.yielding.wanted() {
+		before := len(c.fast) + len(c.bulk)
+		c.mu.Unlock()
+		start := time.Now()
+		yield()
+		took := time.Since(start)
+		c.mu.Lock()
+		c.yielding.learn(len(c.fast)+len(c.bulk) > before, took)
+	}
+	c.writeAsCaller()
+}
+
+// writeAsCaller writes a bounded share without blocking. Called with mu held and writing set; releases mu.
+func (c *Conn) writeAsCaller() {
+	written := 0
+	for round := 0; ; round++ {
+		if c.restLocked() {
+			return
+		}
+		if round == writerRounds || written >= writerBytes {
+			c.mu.Unlock()
+			go c.drain() // inherits writing; ends when the buffers are empty or the connection fails
+			return
+		}
+		fast, bulk := c.takeLocked()
+		c.mu.Unlock()
+		written += len(fast) + len(bulk)
+		blocked, err := c.tryWrite(fast, bulk)
+		if err != nil {
+			c.writeFailed(err)
+			return
+		}
+		if blocked {
+			go c.drain() // inherits writing and unwritten
+			return
+		}
+		c.mu.Lock()
+	}
+}
+
+// restLocked gives the writer's role up, and releases mu, if there is nothing to write or nobody to write to.
+func (c *Conn) restLocked() bool {
+	if c.err == nil && len(c.fast)+len(c.bulk) > 0 {
+		return false
+	}
+	if c.err != nil { // writing stays set: nobody writes any more
+		c.lastWriteLocked()
+		c.mu.Unlock()
+		c.nc.Close()
+		return true
+	}
+	c.writing = false
+	closing := c.closing
+	c.mu.Unlock()
+	if closing {
+		c.closeDrained()
+	}
+	return true
+}
+
+// lastWriteLocked tries to send what was queued before the connection failed, the GOAWAY last. The socket is closed next,
+// so nothing is waited for.
+func (c *Conn) lastWriteLocked() {
+	if !c.socket.wrapped() {
+		fast, bulk := c.takeLocked()
+		c.tryWrite(append(fast, bulk...), nil)
+	}
+	c.fast, c.bulk = nil, nil
+}
+
+// takeLocked hands what is queued to the writer, and wakes who waited for that.
+func (c *Conn) takeLocked() (fast, bulk []byte) {
+	fast, bulk = c.fast, c.bulk
+	c.fast, c.bulk = c.spareFast[:0], c.spareBulk[:0]
+	c.spareFast, c.spareBulk = fast, bulk
+	if cap(fast) > keptBuffer {
+		c.spareFast = nil
+	}
+	if cap(bulk) > bulkBound+keptBuffer {
+		c.spareBulk = nil
+	}
+	c.control = 0
+	if c.options.Timed {
+		c.stamping, c.unstamped = c.unstamped, c.stamping[:0]
+	}
+	for _, s := range c.bulkStreams {
+		s.queued = 0
+	}
+	c.bulkStreams = c.bulkStreams[:0]
+	c.wakeRoomLocked()
+	c.wakeBlockedLocked()
+	return fast, bulk
+}
+
+func (c *Conn) wakeRoomLocked() {
+	for _, w := range c.room {
+		w.wake()
+	}
+	c.room = c.room[:0]
+}
+
+// tryWrite writes without blocking, and leaves in unwritten what the socket did not take.
+func (c *Conn) tryWrite(fast, bulk []byte) (blocked bool, err error) {
+	for i, part := range [...][]byte{fast, bulk} {
+		if len(part) == 0 {
+			continue
+		}
+		n, err := c.socket.tryWrite(part)
+		if err != nil {
+			return false, err
+		}
+		if n < len(part) {
+			c.unwritten[0] = part[n:]
+			if i == 0 {
+				c.unwritten[1] = bulk
+			}
+			return true, nil
+		}
+	}
+	c.stamp()
+	return false, nil
+}
+
+// drain is the writer that may block: it writes until the buffers are empty or the connection has failed.
+func (c *Conn) drain() {
+	for {
+		for i, part := range c.unwritten {
+			c.unwritten[i] = nil
+			if err := c.blockingWrite(part); err != nil {
+				c.writeFailed(err)
+				return
+			}
+		}
+		c.stamp()
+		c.mu.Lock()
+		if c.restLocked() {
+			return
+		}
+		c.unwritten[0], c.unwritten[1] = c.takeLocked()
+		c.mu.Unlock()
+	}
+}
+
+// blockingWrite writes all of part; every piece has the stall timeout.
+func (c *Conn) blockingWrite(part []byte) error {
+	const piece = 64 << 10
+	for len(part) > 0 {
+		if err := c.nc.SetWriteDeadline(time.Now().Add(c.options.StallTimeout)); err != nil {
+			return err
+		}
+		n, err := c.nc.Write(part[:min(len(part), piece)])
+		if err != nil {
+			return err
+		}
+		part = part[n:]
+	}
+	return c.nc.SetWriteDeadline(time.Time{})
+}
+
+func (c *Conn) writeFailed(err error) {
+	c.mu.Lock()
+	c.fast, c.bulk = nil, nil // writing stays set: nobody writes any more
+	c.mu.Unlock()
+	c.fail(&Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByNetwork, Reason: "writing to " + c.peerName() + " failed", Cause: err}, frame.NoError)
+}
+
+// stamp notes, for streams that ask, when their frames were handed to the socket. Called by the writer.
+func (c *Conn) stamp() {
+	if !c.options.Timed {
+		return
+	}
+	now := time.Now().UnixNano()
+	for _, s := range c.stamping {
+		s.sentAt.CompareAndSwap(0, now)
+	}
+}
+
+// awaitRoom waits, with mu held, until fast has room for another sender's frames; with ctx's error it returns without
+// room, and with the connection's if that ends first.
+func (c *Conn) awaitRoom(ctx context.Context) error {
+	for c.err == nil && len(c.fast) >= fastBound {
+		w := newWaiter()
+		c.room = append(c.room, w)
+		c.mu.Unlock()
+		woken := w.await(ctx)
+		c.mu.Lock()
+		if !woken {
+			if !c.leaveRoomLocked(w) {
+				<-w.woken
+			}
+			w.free()
+			return ctx.Err()
+		}
+		w.free()
+	}
+	return c.err
+}
+
+func (c *Conn) leaveRoomLocked(w *waiter) bool {
+	for i, other := range c.room {
+		if other == w {
+			c.room = append(c.room[:i], c.room[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
