@@ -66,7 +66,8 @@ func (c *Call) Method() *Method { return c.method }
 // Peer returns the other end.
 func (c *Call) Peer() Peer { return c.peer }
 
-// RequestHeader returns the metadata that the client sent.
+// RequestHeader returns the metadata that the client sent. To a handler it also shows the keys ":authority" and
+// "user-agent", which metadata cannot set: sent back in an answer they are left out, in a request they are an error.
 func (c *Call) RequestHeader() *Metadata { return &c.request }
 
 // ResponseHeader returns the metadata that precedes the first response: for a handler to fill, for a caller to read.

@@ -14,7 +14,10 @@ import (
 // Keys are lower case. The value of a key that ends in "-bin" is any bytes and crosses the wire in base64; any other
 // value is printable ASCII (0x20 to 0x7e), without spaces at its ends. A call with anything else fails with INTERNAL
 // before it is sent. Keys that start with "grpc-" and those of HTTP itself (content-type, te, …) belong to the protocol
-// and are refused the same way.
+// and are refused the same way, except those that the application hands on in every language: grpc-trace-bin,
+// grpc-tags-bin, grpc-previous-rpc-attempts and grpc-retry-pushback-ms.
+//
+// What a peer sends in a field that does not fit these rules is left out of what is received.
 //
 // What NewMetadata, Clone and Join return, and what the library hands out, may be copied by assignment: changing one copy
 // leaves the others as they were. A Metadata that Add or Grow has changed shares its spare room with copies made of it

@@ -31,7 +31,7 @@ func AppendAnswer(dst []exchange.Field, header farcall.Metadata) ([]exchange.Fie
 	if header.Len() == 0 {
 		return dst, nil
 	}
-	return appendMetadata(dst, withoutShown(header))
+	return AppendMetadata(dst, withoutShown(header))
 }
 
 // OKTrailers are the trailers of a call that succeeded and has nothing else to say. Never changed.
@@ -48,7 +48,7 @@ func AppendTrailers(dst []exchange.Field, failure *farcall.Error, trailer farcal
 	dst = appendStatus(dst, failure)
 	var err error
 	if trailer.Len() > 0 {
-		if dst, err = appendMetadata(dst, withoutShown(trailer)); err != nil {
+		if dst, err = AppendMetadata(dst, withoutShown(trailer)); err != nil {
 			dst = appendStatus(dst[:start], farcall.AsError(err))
 		}
 	}
@@ -96,7 +96,7 @@ func (a *answerFields) take(field *exchange.Field, more int) {
 	case fieldStepTimes:
 		a.stepTimes = field.Value
 	default:
-		if err := addReceived(&a.metadata, field, more); err != nil && a.malformed == nil {
+		if err := AddReceived(&a.metadata, field, more); err != nil && a.malformed == nil {
 			a.malformed = err
 		}
 	}
@@ -122,6 +122,7 @@ func ParseAnswer(head exchange.Head) (Answer, error) {
 	for i := range head.Fields {
 		answer.head.take(&head.Fields[i], len(head.Fields)-i-1)
 	}
+	answer.Encoding = answer.head.encoding
 	if answer.head.status.present {
 		return answer, nil // what it means shows at the end of the body
 	}
@@ -131,7 +132,7 @@ func ParseAnswer(head exchange.Head) (Answer, error) {
 	if answer.head.malformed != nil {
 		return answer, answer.head.malformed
 	}
-	answer.Header, answer.Encoding = answer.head.metadata, answer.head.encoding
+	answer.Header = answer.head.metadata
 	return answer, nil
 }
 
@@ -144,13 +145,17 @@ type End struct {
 // End reads how the call ended: from the trailers or, where there is neither a body nor trailers, from the head. The
 // error is the call's outcome, nil for OK.
 func (a *Answer) End(trailers []exchange.Field, bodyEmpty bool) (End, error) {
-	if len(trailers) == 0 && bodyEmpty && a.head.status.present {
-		return a.head.end()
-	}
-	if a.head.status.present { // but it is not Trailers-Only, so the rest of the head must be in order
+	if a.head.status.present {
+		if len(trailers) == 0 && bodyEmpty { // Trailers-Only
+			return a.head.end()
+		}
+		// The status in the head counts for nothing then, and the rest of the head must be in order.
 		if err := a.head.notGRPC(); err != nil {
 			return End{}, err
 		}
+	}
+	if len(trailers) == 1 && trailers[0].Name == fieldGRPCStatus && trailers[0].Value == "0" { // the usual case
+		return End{}, nil
 	}
 	var fields answerFields
 	for i := range trailers {

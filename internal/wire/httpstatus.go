@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/farcall/farcall"
@@ -40,8 +41,11 @@ func (a *answerFields) notGRPC() error {
 		return farcall.Errorf(farcall.Internal, "the server answered with :status %q, which is not an HTTP status", clip(a.httpStatus))
 	}
 	contentType := clip(a.contentType)
-	if contentType == "" {
+	switch {
+	case contentType == "":
 		contentType = "without a content type"
+	case !printable(a.contentType):
+		contentType = strconv.Quote(contentType)
 	}
 	return farcall.Errorf(HTTPCode(a.httpStatus), "the server answered %s %s, not gRPC: %s", a.httpStatus, contentType, a.likelyMistake())
 }

@@ -32,7 +32,7 @@ func reserved(key string) string {
 	case fieldUserAgent:
 		return "it is the client's own, set it in client.Options"
 	case fieldContentType, fieldTE, fieldHost, "content-length", "connection", "keep-alive", "proxy-connection",
-		"transfer-encoding", "upgrade":
+		"trailer", "transfer-encoding", "upgrade":
 		return "it belongs to HTTP"
 	case fieldStepTimes:
 		return "it belongs to farcall"
@@ -77,8 +77,8 @@ func secret(key string) bool {
 	return false
 }
 
-// appendMetadata appends a field for each value. It fails with INTERNAL, naming the key, on what must not be sent.
-func appendMetadata(dst []exchange.Field, metadata farcall.Metadata) ([]exchange.Field, error) {
+// AppendMetadata appends a field for each value. It fails with INTERNAL, naming the key, on what must not be sent.
+func AppendMetadata(dst []exchange.Field, metadata farcall.Metadata) ([]exchange.Field, error) {
 	for key, value := range metadata.All() {
 		if why := reserved(key); why != "" {
 			return dst, farcall.Errorf(farcall.Internal, "metadata key %q cannot be sent: %s", clip(key), why)
@@ -101,10 +101,10 @@ func appendMetadata(dst []exchange.Field, metadata farcall.Metadata) ([]exchange
 	return dst, nil
 }
 
-// addReceived adds a received field to metadata if it is any, and may make room for more fields behind it. What gRPC does
+// AddReceived adds a received field to metadata if it is any, and may make room for more fields behind it. What gRPC does
 // not allow in metadata but HTTP does in a field is left out: the specification forbids to fail, and forbids to show what
 // the application could not send back.
-func addReceived(metadata *farcall.Metadata, field *exchange.Field, more int) error {
+func AddReceived(metadata *farcall.Metadata, field *exchange.Field, more int) error {
 	key, value := field.Name, field.Value
 	if reserved(key) != "" || !validKey(key) {
 		return nil

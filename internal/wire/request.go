@@ -4,6 +4,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -102,7 +103,7 @@ func AppendRequest(dst []exchange.Field, request *RequestFields) ([]exchange.Fie
 	if request.Metadata.Len() == 0 {
 		return dst, nil
 	}
-	return appendMetadata(dst, request.Metadata)
+	return AppendMetadata(dst, request.Metadata)
 }
 
 // ErrNotGRPC is returned by ParseRequest for a request with another content type, or none: it is for somebody else.
@@ -134,8 +135,8 @@ func reject(httpStatus, format string, args ...any) *Rejection {
 type Request struct {
 	Path           string
 	Authority      string
-	Subtype        string // "" or "proto": protobuf
-	Timeout        time.Duration
+	Subtype        string        // "" or "proto": protobuf
+	Timeout        time.Duration // zero for a deadline that has passed
 	HasTimeout     bool
 	Encoding       string // how messages are compressed, "" for not at all
 	AcceptEncoding string
@@ -161,15 +162,15 @@ type runNote struct {
 // connection's requests; for a known run and nothing behind it it costs a copy. Metadata may then be shared with other
 // requests: changing it is safe, as ever with Metadata, because that copies.
 func ParseRequest(head exchange.Head, request *Request) error {
-	*request = Request{}
-	if fixed := head.Fixed; fixed != nil {
-		note, ok := fixed.Memo.(*runNote)
-		if !ok {
-			note = newRunNote(fixed.Fields)
-			fixed.Memo = note
+	if head.Fixed == nil {
+		*request = Request{}
+	} else {
+		note, known := head.Fixed.Memo.(*runNote)
+		if !known {
+			note = newRunNote(head.Fixed.Fields)
+			head.Fixed.Memo = note
 		}
 		*request = note.request
-		request.note = note
 	}
 	for i := range head.Fields {
 		request.take(&head.Fields[i], len(head.Fields)-i-1)
@@ -179,6 +180,7 @@ func ParseRequest(head exchange.Head, request *Request) error {
 
 func newRunNote(fields []exchange.Field) *runNote {
 	note := &runNote{}
+	note.request.note = note
 	for i := range fields {
 		note.request.take(&fields[i], len(fields)-i-1)
 	}
@@ -226,7 +228,7 @@ func (r *Request) take(field *exchange.Field, more int) {
 	case fieldStepTimes:
 		r.StepTimes = field.Value == "1"
 	default:
-		if err := addReceived(&r.Metadata, field, more); err != nil {
+		if err := AddReceived(&r.Metadata, field, more); err != nil {
 			r.fail(&Rejection{"400", farcall.AsError(err)})
 		}
 	}
@@ -261,18 +263,18 @@ func (r *Request) finish() error {
 		return r.failure
 	}
 	if r.method != "POST" {
-		return reject("405", "the request's method is %s, gRPC's is POST", clip(r.method))
+		return reject("405", "the request's method is %q, gRPC's is POST", clip(r.method))
 	}
 	if !ReadsSubtype(r.Subtype) {
 		return &Rejection{"200", &farcall.Error{Code: farcall.Unimplemented,
-			Message: "messages in application/grpc+" + clip(r.Subtype) + " are not read here: send application/grpc+proto"}}
+			Message: fmt.Sprintf("messages in %q are not read here: send application/grpc+proto", clip(ContentType+"+"+r.Subtype))}}
 	}
 	return nil
 }
 
 // Route returns what SetRoute noted for an earlier request with the same fixed run, nil for nothing.
 func (r *Request) Route() any {
-	if r.note == nil {
+	if !r.pathIsNoted() {
 		return nil
 	}
 	return r.note.route
@@ -281,7 +283,12 @@ func (r *Request) Route() any {
 // SetRoute notes what the server found under the request's path, for later requests with the same fixed run. Like
 // ParseRequest it belongs to the goroutine that delivers the connection's requests.
 func (r *Request) SetRoute(route any) {
-	if r.note != nil && r.note.request.Path != "" && r.note.request.Path == r.Path {
+	if r.pathIsNoted() {
 		r.note.route = route
 	}
+}
+
+// pathIsNoted reports whether the path is part of the fixed run.
+func (r *Request) pathIsNoted() bool {
+	return r.note != nil && r.note.request.Path != "" && r.note.request.Path == r.Path
 }

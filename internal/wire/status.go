@@ -74,17 +74,15 @@ func (s *receivedStatus) failure() error {
 	if s.code == "0" {
 		return nil
 	}
+	message := DecodeStatusMessage(s.message)
 	number, err := strconv.ParseUint(s.code, 10, 32)
-	if err != nil {
-		return farcall.Errorf(farcall.Unknown, "the server sent grpc-status %q, which is not a number: %s", clip(s.code), DecodeStatusMessage(s.message))
+	if err != nil || number >= uint64(len(codeDigits)) {
+		return farcall.Errorf(farcall.Unknown, "the server sent grpc-status %q, which is not a code of gRPC, with the message %q", clip(s.code), message)
 	}
 	if number == 0 { // "00"
 		return nil
 	}
-	if number >= uint64(len(codeDigits)) {
-		return farcall.Errorf(farcall.Unknown, "the server sent grpc-status %d, which is not a code of gRPC: %s", number, DecodeStatusMessage(s.message))
-	}
-	failure := &farcall.Error{Code: farcall.Code(number), Message: DecodeStatusMessage(s.message)}
+	failure := &farcall.Error{Code: farcall.Code(number), Message: message}
 	if detailed := s.decodeDetails(); detailed != nil && detailed.Code == int32(number) {
 		failure.Details = detailed.Details
 		if detailed.Message != "" {

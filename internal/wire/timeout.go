@@ -4,13 +4,15 @@ package wire
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 )
 
 // largestTimeout is the largest number that grpc-timeout has room for: eight digits.
 const largestTimeout = 99_999_999
+
+// longestTimeout is what any longer timeout becomes: a deadline that far away still fits into nanoseconds since 1970.
+const longestTimeout = 100 * 365 * 24 * time.Hour
 
 // timeoutUnits are the units of grpc-timeout, the finest first.
 var timeoutUnits = [...]struct {
@@ -34,11 +36,11 @@ func AppendTimeout(dst []byte, d time.Duration) []byte {
 			return append(strconv.AppendInt(dst, count, 10), unit.letter)
 		}
 	}
-	return dst // not reached: the longest Duration is 2,562,048 hours
+	return append(dst, "99999999H"...) // not reached: the longest Duration has 2,562,048 hours
 }
 
-// ParseTimeout reads the value of grpc-timeout. A timeout longer than a Duration can hold becomes the longest Duration.
-// Zero is allowed, since peers send it for a deadline that has passed.
+// ParseTimeout reads the value of grpc-timeout. A timeout of more than a century becomes a century. Zero is allowed,
+// since peers send it for a deadline that has passed.
 func ParseTimeout(value string) (time.Duration, error) {
 	if len(value) < 2 || len(value) > 9 {
 		return 0, malformedTimeout(value)
@@ -54,8 +56,8 @@ func ParseTimeout(value string) (time.Duration, error) {
 		if unit.letter != value[len(value)-1] {
 			continue
 		}
-		if count > math.MaxInt64/int64(unit.length) {
-			return math.MaxInt64, nil
+		if count > int64(longestTimeout/unit.length) {
+			return longestTimeout, nil
 		}
 		return time.Duration(count) * unit.length, nil
 	}
