@@ -179,6 +179,19 @@ func TestBodiesOfEverySize(t *testing.T) {
 	})
 }
 
+// Bytes that arrive while the consumer is between two waits must earn credit as well, or the sender stalls for good.
+func TestLargeBodiesNeverStall(t *testing.T) {
+	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
+		client, _ := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})
+		body := pattern(1 << 20)
+		for range 40 {
+			if got, err := call(withTimeout(t), client, postHead, body); err != nil || len(got) != len(body) {
+				t.Fatal(len(got), err)
+			}
+		}
+	})
+}
+
 func TestManyCallsAtOnce(t *testing.T) {
 	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
 		client, server := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})

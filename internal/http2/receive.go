@@ -44,8 +44,9 @@ func (s *stream) Want(ctx context.Context, n int) error {
 func (s *stream) WantEnd(ctx context.Context, limit int) error {
 	s.mu.Lock()
 	s.settle()
+	s.want = want{bytes: limit, all: true} // before mu is released: what comes meanwhile must earn credit as well
 	s.giveCreditUnlocked(s.advanceBuffered(limit))
-	if err := s.wait(ctx, want{bytes: limit, all: true}); err != nil {
+	if err := s.wait(ctx, s.want); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()

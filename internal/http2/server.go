@@ -176,6 +176,9 @@ func (s *ServerStream) OnEnd(limit int, f func(*ServerStream)) {
 func (s *ServerStream) on(what want, f func(*ServerStream)) {
 	s.mu.Lock()
 	s.want = what
+	if what.all {
+		s.giveCreditUnlocked(s.advanceBuffered(what.bytes))
+	}
 	s.ready = f
 	s.unlockAndWake()
 }
