@@ -10,7 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/ast"
@@ -89,6 +92,7 @@ func (r *Result) Locate(mistakes generate.Mistakes) generate.Mistakes {
 type compilation struct {
 	*tree
 	parsed             map[string]*ast.FileNode // nil for a built-in file
+	parsing            []string                 // the file being parsed, behind those that led to it by their imports
 	mistakes, warnings generate.Mistakes
 }
 
@@ -116,6 +120,8 @@ func (c *compilation) parse(name string) error {
 		return err
 	}
 	c.parsed[name] = node
+	c.parsing = append(c.parsing, name)
+	defer func() { c.parsing = c.parsing[:len(c.parsing)-1] }()
 	for _, declaration := range node.Decls {
 		if imported, ok := declaration.(*ast.ImportNode); ok {
 			if err := c.parseImport(node, imported); err != nil {
@@ -128,6 +134,10 @@ func (c *compilation) parse(name string) error {
 
 func (c *compilation) parseImport(node *ast.FileNode, imported *ast.ImportNode) error {
 	name := imported.Name.AsString()
+	if at := slices.Index(c.parsing, name); at >= 0 {
+		cycle := strings.Join(append(c.parsing[at:len(c.parsing):len(c.parsing)], name), " imports ")
+		return c.Error(reporter.Errorf(node.NodeInfo(imported.Name), "import cycle: %s", cycle))
+	}
 	if _, err := builtIn(name); err != nil && c.find(name) == "" {
 		return c.Error(reporter.Errorf(node.NodeInfo(imported.Name), "%s", c.explainMissing(name)))
 	}
@@ -177,21 +187,44 @@ func (c *compilation) Warning(err reporter.ErrorWithPos) {
 
 func (c *compilation) mistake(err reporter.ErrorWithPos) generate.Mistake {
 	at := err.GetPosition()
-	return generate.Mistake{
+	mistake := generate.Mistake{
 		File: cmp.Or(c.disk[at.Filename], at.Filename), Line: at.Line, Column: at.Col,
 		Message: err.Unwrap().Error(),
 	}
+	return c.secondOfTwo(mistake)
+}
+
+var definedTwice = regexp.MustCompile(`^(.* already defined at )(.+):(\d+):(\d+)$`)
+
+// secondOfTwo turns a complaint about two definitions around where it calls the later one the first: files are linked
+// at the same time, and which the compiler meets first is chance.
+func (c *compilation) secondOfTwo(mistake generate.Mistake) generate.Mistake {
+	match := definedTwice.FindStringSubmatch(mistake.Message)
+	if match == nil {
+		return mistake
+	}
+	other := generate.Mistake{File: cmp.Or(c.disk[match[2]], match[2])}
+	other.Line, _ = strconv.Atoi(match[3])
+	other.Column, _ = strconv.Atoi(match[4])
+	if c.disk[match[2]] != "" && byPlace(mistake, other) < 0 {
+		mistake, other = other, mistake
+	}
+	mistake.Message = fmt.Sprintf("%s%s:%d:%d", match[1], other.File, other.Line, other.Column)
+	return mistake
+}
+
+func byPlace(a, b generate.Mistake) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // sorted returns mistakes by file and line, each once.
 func (c *compilation) sorted(mistakes generate.Mistakes) generate.Mistakes {
 	slices.SortFunc(mistakes, func(a, b generate.Mistake) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Message, b.Message))
+		return cmp.Or(byPlace(a, b), cmp.Compare(a.Message, b.Message))
 	})
 	return slices.Compact(slices.DeleteFunc(mistakes, func(m generate.Mistake) bool {
 		// What the lexer could not read it has reported; the parser then says that it got an error.
-		return m.Message == "syntax error: unexpected error"
+		return strings.HasPrefix(m.Message, "syntax error: unexpected error")
 	}))
 }
 
