@@ -72,6 +72,9 @@ func (e *Encoder) AppendSizeUpdate(dst []byte) []byte {
 	return appendInteger(dst, sizeUpdate, updateBits, e.limit)
 }
 
+// OwesUpdate reports whether AppendSizeUpdate would append anything.
+func (e *Encoder) OwesUpdate() bool { return e.update }
+
 // AppendHead appends the block of a head. For a fixed run that the Encoder remembers this is a lookup and a copy.
 func (e *Encoder) AppendHead(dst []byte, head exchange.Head) []byte {
 	dst = e.AppendSizeUpdate(dst)

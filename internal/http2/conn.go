@@ -104,6 +104,9 @@ func (c *Conn) Err() error {
 // Peer returns the other end.
 func (c *Conn) Peer() exchange.Peer { return c.peer }
 
+// LocalAddr returns this end's address.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
 // Active returns the number of open streams.
 func (c *Conn) Active() int {
 	c.mu.Lock()

@@ -49,6 +49,9 @@ func (c *Conn) tapSent(b []byte) {
 
 // appendTrailers appends the fields that end the stream, with mu held; with no fields, an empty DATA frame.
 func (c *Conn) appendTrailers(s *stream, fields []exchange.Field) {
+	if s.queued > 0 && c.encoder.OwesUpdate() {
+		c.mergeBulkLocked() // the update must be in the first block that is sent, and so in fast
+	}
 	switch {
 	case len(fields) == 0:
 		c.appendData(s, nil, true)
@@ -66,6 +69,16 @@ func (c *Conn) appendTrailers(s *stream, fields []exchange.Field) {
 		c.appendHead(s, exchange.Head{Fields: fields}, true)
 	}
 	s.sendEnded = true
+}
+
+// mergeBulkLocked puts what waits in bulk behind what waits in fast.
+func (c *Conn) mergeBulkLocked() {
+	c.fast = append(c.fast, c.bulk...)
+	c.bulk = c.bulk[:0]
+	for _, s := range c.bulkStreams {
+		s.queued = 0
+	}
+	c.bulkStreams = c.bulkStreams[:0]
 }
 
 // appendData appends as much of data as credit and room allow, with mu held, and returns the rest. The end is appended

@@ -18,9 +18,12 @@ type ServerStream struct {
 	// User is the handler's own.
 	User any
 
-	deadline time.Time // guarded by conn.mu; zero for none
-	released bool      // guarded by conn.mu
-	told     bool      // guarded by conn.mu: Ended was called
+	// Guarded by conn.mu:
+	deadline time.Time // zero for none
+	released bool
+	accepted bool  // Accept has returned
+	told     bool  // Ended was called, or will be behind Accept
+	early    error // what Ended is told behind Accept
 }
 
 var _ exchange.Served = (*ServerStream)(nil)
@@ -126,6 +129,13 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	c.handling++
 	c.mu.Unlock()
 	c.handler.Accept(s)
+	c.mu.Lock()
+	s.accepted = true
+	early := s.early
+	c.mu.Unlock()
+	if early != nil {
+		c.handler.Ended(s, early)
+	}
 	return nil
 }
 
@@ -215,12 +225,16 @@ func (s *ServerStream) Release() {
 	s.finishReceiving()
 }
 
-// tellEnded tells the handler, once, that the stream has failed.
+// tellEnded tells the handler, once and not before Accept has returned, that the stream has failed.
 func (s *ServerStream) tellEnded(err error) {
 	c := s.conn
 	c.mu.Lock()
 	told := s.told || s.released
 	s.told = true
+	if !s.accepted {
+		s.early = err
+	}
+	told = told || !s.accepted
 	c.mu.Unlock()
 	if !told {
 		c.handler.Ended(s, err)
