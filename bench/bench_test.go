@@ -178,7 +178,7 @@ func TestComparisonIsByRound(t *testing.T) {
 func TestLatenciesCoverTheRun(t *testing.T) {
 	var calls int
 	operation := load{name: "test", prepare: func(client) (func() error, error) {
-		return func() error { calls++; burn(100_000); return nil }, nil
+		return func() error { calls++; charge(newRequest(0, 100_000)); return nil }, nil
 	}}
 	done, err := run(nil, operation, 1, 50*time.Millisecond)
 	if err != nil {

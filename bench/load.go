@@ -39,10 +39,10 @@ var loads = []load{
 		}, nil
 	}},
 	{"charge-work50us", "unary Charge, 91 bytes, a handler that works for about 50 µs", func(on client) (func() error, error) {
-		return unary(on, newRequest(0, 50_000), context.Background()), nil
+		return unary(on, newRequest(0, 25_000), context.Background()), nil
 	}},
 	{"charge-work1ms", "unary Charge, 91 bytes, a handler that works for about 1 ms", func(on client) (func() error, error) {
-		return unary(on, newRequest(0, 1_000_000), context.Background()), nil
+		return unary(on, newRequest(0, 500_000), context.Background()), nil
 	}},
 }
 

@@ -45,25 +45,17 @@ func findSystem(name string) (system, error) {
 	return system{}, fmt.Errorf("no system %q; there are: %s", name, strings.Join(known, ", "))
 }
 
-// sink keeps the handler's work from being optimised away.
-var sink uint64
-
-// charge is the one handler: every system's server calls it.
+// charge is the one handler: every system's server calls it. The answer depends on the work, so that the work is done.
 func charge(request *chargepb.ChargeRequest) *chargepb.ChargeResponse {
-	if request.Work > 0 {
-		if mixed := burn(request.Work); mixed == 0 {
-			sink = mixed
-		}
-	}
 	return &chargepb.ChargeResponse{
 		PaymentId: "pay_7d1f0c9ab3e24e55",
 		Status:    chargepb.Status_STATUS_PAID,
-		ChargedAt: 1_795_300_000,
+		ChargedAt: 1_795_300_000 + int64(burn(request.GetWork())&1),
 		Charged:   &chargepb.Money{CurrencyCode: request.GetAmount().GetCurrencyCode(), Units: request.GetAmount().GetUnits(), Nanos: request.GetAmount().GetNanos()},
 	}
 }
 
-// burn does rounds of arithmetic that depend on each other, about a nanosecond each.
+// burn does rounds of arithmetic that depend on each other, about two nanoseconds each.
 func burn(rounds int64) uint64 {
 	x := uint64(rounds)
 	for range rounds {

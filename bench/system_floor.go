@@ -17,8 +17,8 @@ import (
 )
 
 // floorSystem is what is left when everything that makes an RPC system is taken away: messages with a length in front,
-// over TCP, answered in order by the goroutine that reads them. It has the same codec and combines writes. No system can
-// be expected to go below it.
+// over TCP, answered in order by the goroutine that reads them. It has the same codec and combines writes. Where the
+// handler does nothing, no system can be expected to go below it.
 var floorSystem = system{
 	name:     "floor",
 	settings: "length-prefixed messages over TCP, protobuf-go, writes combined, answers in order; no headers, streams, limits, deadlines or cancellation",
