@@ -52,7 +52,7 @@ func appendMessage(dst []byte, message any, options proto.MarshalOptions) ([]byt
 		}
 		encoded, err := options.MarshalAppend(dst, message)
 		if err != nil {
-			return dst, failure("encode", message, err)
+			return dst, encodeFailure(message, err)
 		}
 		return encoded, nil
 	case *farcall.Raw:
@@ -73,7 +73,7 @@ func Decode(data []byte, message any) error {
 			return nilMessage(message)
 		}
 		if err := proto.Unmarshal(data, message); err != nil {
-			return failure("decode", message, err)
+			return decodeFailure(message, data, err)
 		}
 		return nil
 	case *farcall.Raw:
@@ -108,14 +108,29 @@ func notAMessage(message any) error {
 	return farcall.Errorf(farcall.Internal, "a %T was passed as a message: pass a generated message or a *farcall.Raw", message)
 }
 
-// failure makes an error of the protobuf library one of ours that names the message.
-func failure(verb string, message proto.Message, err error) error {
-	hint := ""
-	if verb == "decode" {
-		hint = " (do both sides have the same .proto?)"
+// encodeFailure makes an error of the protobuf library one of ours that names the message and, for text that is not
+// UTF-8, the field.
+func encodeFailure(message proto.Message, err error) error {
+	reflected := message.ProtoReflect()
+	name := string(reflected.Descriptor().FullName())
+	if notUTF8(err) {
+		if field, found := textOfMessage(reflected, 0); found {
+			name += ", field " + field
+		}
 	}
-	return farcall.Errorf(farcall.Internal, "cannot %s %s: %w%s",
-		verb, message.ProtoReflect().Descriptor().FullName(), protobufError{err}, hint)
+	return farcall.Errorf(farcall.Internal, "cannot encode %s: %w", name, protobufError{err})
+}
+
+// decodeFailure is encodeFailure for data that came.
+func decodeFailure(message proto.Message, data []byte, err error) error {
+	descriptor := message.ProtoReflect().Descriptor()
+	name := string(descriptor.FullName())
+	if notUTF8(err) {
+		if field, found := textOfData(descriptor, data, 0); found {
+			name += ", field " + field
+		}
+	}
+	return farcall.Errorf(farcall.Internal, "cannot decode %s: %w (do both sides have the same .proto?)", name, protobufError{err})
 }
 
 // protobufError is an error of the protobuf library without its "proto:" in front, and without the no-break spaces that
