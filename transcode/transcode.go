@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package transcode converts JSON text to messages and back, straight from descriptors.
+//
+// The mapping is proto3's JSON mapping, as google.golang.org/protobuf/encoding/protojson has it, which does the work for
+// now: JSON is converted by way of the typed message. What is accepted and what is written stays the same when the
+// conversion comes to work on encoded bytes alone. Unknown fields are errors. Output has no spaces and is the same every
+// time for the same message, except that map entries are ordered by key.
+//
+// Every error that a text causes is an [*Error], which names the line, the column and, where the text allows it, the
+// field.
 package transcode
 
 import (
@@ -11,6 +20,38 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
+
+// options: required fields of proto2 may come from elsewhere, such as a path, so the caller checks for them.
+var options = protojson.UnmarshalOptions{AllowPartial: true}
+
+// Unmarshal resets m and fills it from data, which is one JSON value. The error is an *Error; m's content is then of no
+// use. Required fields (proto2) may be missing: see [proto.CheckInitialized].
+func Unmarshal(data []byte, m proto.Message) error {
+	err := options.Unmarshal(data, m)
+	if err == nil {
+		return nil
+	}
+	return explain(data, 0, wantMessage(m.ProtoReflect().Descriptor()), err)
+}
+
+// UnmarshalField resets m and fills one field of it from data, which is one JSON value of the field's own form: an array
+// for a repeated field. A null leaves the field unset.
+func UnmarshalField(data []byte, m proto.Message, field protoreflect.FieldDescriptor) error {
+	if _, fault := scan(data, -1); fault != nil { // or the data could close the object below and open members of its own
+		return fault
+	}
+	wrapped := make([]byte, 0, len(data)+len(field.TextName())+8)
+	wrapped = append(wrapped, '{')
+	wrapped = strconv.AppendQuote(wrapped, field.TextName())
+	wrapped = append(wrapped, ':')
+	before := len(wrapped)
+	wrapped = append(append(wrapped, data...), '}')
+	err := options.Unmarshal(wrapped, m)
+	if err == nil {
+		return nil
+	}
+	return explain(data, before, wantField(field), err)
+}
 
 // Append appends the JSON form of m to dst. It fails on a message that has none: invalid UTF-8 in a string, a Timestamp
 // out of range, an Any of an unknown type. dst comes back as it was then.
@@ -27,36 +68,6 @@ func appendJSON(dst []byte, m proto.Message, options protojson.MarshalOptions) (
 		return dst, fmt.Errorf("%s cannot be written as JSON: %s", m.ProtoReflect().Descriptor().FullName(), reasonOf(err))
 	}
 	return out[:len(dst)+compact(out[len(dst):])], nil
-}
-
-// reasonOf returns protojson's words without its prefix.
-func reasonOf(err error) string {
-	text := err.Error()
-	if match := refusal.FindStringIndex(text); match != nil {
-		return text[match[1]:]
-	}
-	return text
-}
-
-// compact removes the spaces between tokens, which protojson puts there at random, and returns the new length.
-func compact(data []byte) int {
-	n, inString := 0, false
-	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case c == '"':
-			inString = !inString
-		case c == '\\' && inString: // an escaped byte is kept whatever it is
-			data[n] = c
-			n, i = n+1, i+1
-			c = data[i]
-		case c == ' ' && !inString:
-			continue
-		}
-		data[n] = c
-		n++
-	}
-	return n
 }
 
 // AppendField appends the JSON form of one field of m: an array for a repeated field, null for a field with presence
@@ -107,4 +118,25 @@ func unsetForm(field protoreflect.FieldDescriptor) string {
 		return `"0"`
 	}
 	return "0"
+}
+
+// compact removes the spaces between tokens, which protojson puts there at random, and returns the new length.
+func compact(data []byte) int {
+	n, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		c := data[i]
+		switch {
+		case c == '"':
+			inString = !inString
+		case c == '\\' && inString: // an escaped byte is kept whatever it is
+			data[n] = c
+			n, i = n+1, i+1
+			c = data[i]
+		case c == ' ' && !inString:
+			continue
+		}
+		data[n] = c
+		n++
+	}
+	return n
 }
