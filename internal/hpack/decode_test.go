@@ -206,10 +206,54 @@ func TestWorkingSpaceIsReleased(t *testing.T) {
 	if cap(d.text) > maxSpareText || cap(d.fields) > maxSpareFields {
 		t.Errorf("room for %d bytes and %d fields was kept", cap(d.text), cap(d.fields))
 	}
+	decodeAll(t, d, "82", "0001610162 0001630164")
+	if cap(d.fields) == 0 {
+		t.Error("a little working space was not kept")
+	}
 	for _, f := range d.fields[:cap(d.fields)] {
 		if f != (exchange.Field{}) {
 			t.Errorf("the working space holds on to %v", f)
 		}
+	}
+}
+
+func TestTableReleasesWhatItEvicts(t *testing.T) {
+	d := NewDecoder(4096, 1<<16)
+	decodeAll(t, d, "4001610162 4001630164 4001650166", "3f04") // to 35, which is room for one
+	left := 0
+	for _, e := range d.table.ring {
+		if e != (entry{}) {
+			left++
+		}
+	}
+	if left != 1 {
+		t.Errorf("the ring holds %d entries, want 1", left)
+	}
+}
+
+// An entry must not keep the whole block alive that it came in.
+func TestEntriesHaveMemoryOfTheirOwn(t *testing.T) {
+	d := NewDecoder(4096, 1<<20)
+	live := func() uint64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	before := live()
+	for i := range 200 {
+		block := appendString([]byte{0, 1, 'n'}, strings.Repeat("{", 60_000))
+		block = fmt.Appendf(block, "\x40\x04%04d\x04%04d", i, i)
+		block = append(block, appendString([]byte{0, 1, 'n'}, strings.Repeat("{", 60_000))...)
+		if _, err := d.Decode(block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := live(); after > before+1<<20 {
+		t.Errorf("%d bytes are kept for a table of %d", after-before, d.table.bytes)
+	}
+	if d.table.count < 100 {
+		t.Errorf("the table has %d entries only", d.table.count)
 	}
 }
 

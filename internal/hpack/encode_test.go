@@ -80,6 +80,9 @@ func TestRememberedBlocksFollowTheTable(t *testing.T) {
 	e := NewEncoder(4096)
 	first, second := fixedOf("a: b"), fixedOf("c: d")
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: first}), "4001610162")
+	if len(e.blocks) != 0 {
+		t.Error("a block was remembered that will never be sent again")
+	}
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: first}), "be")
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: second}), "4001630164")
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: first}), "bf")
@@ -134,6 +137,9 @@ func TestAppendSizeUpdate(t *testing.T) {
 	wantBlock(t, e.AppendSizeUpdate(nil), "20 3f45")
 	wantBlock(t, e.AppendSizeUpdate(nil), "")
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: fixedOf("a: b")}), "4001610162")
+	e.SetPeerLimit(100)
+	wantBlock(t, e.AppendSizeUpdate(nil), "")
+	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: fixedOf("a: b")}), "be")
 }
 
 func TestAppendStateless(t *testing.T) {

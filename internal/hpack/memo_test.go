@@ -187,6 +187,15 @@ func TestMemoGivesTheSamePointer(t *testing.T) {
 	}
 }
 
+// An eviction moves no index, but the entry is gone.
+func TestMemoForgetsWhatWasEvicted(t *testing.T) {
+	d := NewDecoder(4096, 1<<16)
+	decodeAll(t, d, "4001610162 4001630164", "bebf", "bebf", "3f04")
+	if head, err := d.Decode(unhex(t, "bebf")); err != errIndex {
+		t.Errorf("decoded to %q, %v, want %v", listText(head), err, errIndex)
+	}
+}
+
 // The text of a field that came later must not be kept alive by the run that it followed.
 func TestMemoKeepsTheRunAlone(t *testing.T) {
 	d := NewDecoder(4096, 1<<16)
