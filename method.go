@@ -14,17 +14,17 @@ type Kind uint8
 
 // The four kinds of method.
 const (
-	Unary        Kind = 0
-	ClientStream Kind = 1
-	ServerStream Kind = 2
-	BidiStream   Kind = ClientStream | ServerStream
+	KindUnary        Kind = 0
+	KindClientStream Kind = 1
+	KindServerStream Kind = 2
+	KindBidi         Kind = KindClientStream | KindServerStream
 )
 
 // SendsStream reports whether the client sends any number of messages.
-func (k Kind) SendsStream() bool { return k&ClientStream != 0 }
+func (k Kind) SendsStream() bool { return k&KindClientStream != 0 }
 
 // ReturnsStream reports whether the server returns any number of messages.
-func (k Kind) ReturnsStream() bool { return k&ServerStream != 0 }
+func (k Kind) ReturnsStream() bool { return k&KindServerStream != 0 }
 
 // Idempotency is a method's idempotency_level.
 type Idempotency uint8

@@ -19,7 +19,7 @@ const mostListed = 100
 var (
 	checkMethod = &farcall.Method{
 		Path:        "/grpc.health.v1.Health/Check",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.NoSideEffects,
 		Descriptor:  func() protoreflect.MethodDescriptor { return methods().ByName("Check") },
 		NewRequest:  func() proto.Message { return new(healthv1.HealthCheckRequest) },
@@ -27,7 +27,7 @@ var (
 	}
 	listMethod = &farcall.Method{
 		Path:        "/grpc.health.v1.Health/List",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.NoSideEffects,
 		Descriptor:  func() protoreflect.MethodDescriptor { return methods().ByName("List") },
 		NewRequest:  func() proto.Message { return new(healthv1.HealthListRequest) },
@@ -35,7 +35,7 @@ var (
 	}
 	watchMethod = &farcall.Method{
 		Path:        "/grpc.health.v1.Health/Watch",
-		Kind:        farcall.ServerStream,
+		Kind:        farcall.KindServerStream,
 		Descriptor:  func() protoreflect.MethodDescriptor { return methods().ByName("Watch") },
 		NewRequest:  func() proto.Message { return new(healthv1.HealthCheckRequest) },
 		NewResponse: func() proto.Message { return new(healthv1.HealthCheckResponse) },

@@ -33,7 +33,7 @@ type Host interface {
 var (
 	methodV1 = &farcall.Method{
 		Path: "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-		Kind: farcall.BidiStream,
+		Kind: farcall.KindBidi,
 		Descriptor: func() protoreflect.MethodDescriptor {
 			return methodOf(reflectionv1.File_grpc_reflection_v1_reflection_proto)
 		},
@@ -42,7 +42,7 @@ var (
 	}
 	methodV1Alpha = &farcall.Method{
 		Path: "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-		Kind: farcall.BidiStream,
+		Kind: farcall.KindBidi,
 		Descriptor: func() protoreflect.MethodDescriptor {
 			return methodOf(reflectionv1alpha.File_grpc_reflection_v1alpha_reflection_proto)
 		},

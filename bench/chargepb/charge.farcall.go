@@ -46,7 +46,7 @@ func (UnimplementedPayments) Charge(context.Context, *ChargeRequest) (*ChargeRes
 var (
 	PaymentsChargeMethod = &farcall.Method{
 		Path:        "/farcall.bench.v1.Payments/Charge",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Charge") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
 		NewResponse: func() proto.Message { return new(ChargeResponse) },

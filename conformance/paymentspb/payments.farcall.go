@@ -81,7 +81,7 @@ func (UnimplementedPayments) GetPayment(context.Context, *GetPaymentRequest) (*P
 var (
 	PaymentsChargeMethod = &farcall.Method{
 		Path:        "/shop.v1.Payments/Charge",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.Idempotent,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Charge") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
@@ -89,7 +89,7 @@ var (
 	}
 	PaymentsRefundMethod = &farcall.Method{
 		Path:        "/shop.v1.Payments/Refund",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.Idempotent,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Refund") },
 		NewRequest:  func() proto.Message { return new(RefundRequest) },
@@ -97,7 +97,7 @@ var (
 	}
 	PaymentsGetPaymentMethod = &farcall.Method{
 		Path:        "/shop.v1.Payments/GetPayment",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.NoSideEffects,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("GetPayment") },
 		NewRequest:  func() proto.Message { return new(GetPaymentRequest) },

@@ -139,13 +139,13 @@ func local(name, qualified string) string {
 func kind(method *protogen.Method) string {
 	switch client, server := method.Desc.IsStreamingClient(), method.Desc.IsStreamingServer(); {
 	case client && server:
-		return "BidiStream"
+		return "KindBidi"
 	case client:
-		return "ClientStream"
+		return "KindClientStream"
 	case server:
-		return "ServerStream"
+		return "KindServerStream"
 	}
-	return "Unary"
+	return "KindUnary"
 }
 
 // idempotency returns the name of the method's farcall.Idempotency, "" for the unknown one.

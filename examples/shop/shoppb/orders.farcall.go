@@ -90,7 +90,7 @@ func (UnimplementedOrders) CancelOrder(context.Context, *CancelOrderRequest) (*O
 var (
 	OrdersCreateOrderMethod = &farcall.Method{
 		Path:        "/shop.v1.Orders/CreateOrder",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.Idempotent,
 		Descriptor:  func() protoreflect.MethodDescriptor { return ordersMethods().ByName("CreateOrder") },
 		NewRequest:  func() proto.Message { return new(CreateOrderRequest) },
@@ -98,7 +98,7 @@ var (
 	}
 	OrdersGetOrderMethod = &farcall.Method{
 		Path:        "/shop.v1.Orders/GetOrder",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.NoSideEffects,
 		Descriptor:  func() protoreflect.MethodDescriptor { return ordersMethods().ByName("GetOrder") },
 		NewRequest:  func() proto.Message { return new(GetOrderRequest) },
@@ -106,7 +106,7 @@ var (
 	}
 	OrdersListOrdersMethod = &farcall.Method{
 		Path:        "/shop.v1.Orders/ListOrders",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.NoSideEffects,
 		Descriptor:  func() protoreflect.MethodDescriptor { return ordersMethods().ByName("ListOrders") },
 		NewRequest:  func() proto.Message { return new(ListOrdersRequest) },
@@ -114,7 +114,7 @@ var (
 	}
 	OrdersCancelOrderMethod = &farcall.Method{
 		Path:        "/shop.v1.Orders/CancelOrder",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.Idempotent,
 		Descriptor:  func() protoreflect.MethodDescriptor { return ordersMethods().ByName("CancelOrder") },
 		NewRequest:  func() proto.Message { return new(CancelOrderRequest) },

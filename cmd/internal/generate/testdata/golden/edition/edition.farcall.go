@@ -45,7 +45,7 @@ func (UnimplementedOpaque) Echo(context.Context, *Note) (*Note, error) {
 var (
 	OpaqueEchoMethod = &farcall.Method{
 		Path:        "/golden.edition.Opaque/Echo",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return opaqueMethods().ByName("Echo") },
 		NewRequest:  func() proto.Message { return new(Note) },
 		NewResponse: func() proto.Message { return new(Note) },

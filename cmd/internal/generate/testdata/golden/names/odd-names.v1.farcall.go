@@ -58,14 +58,14 @@ func (UnimplementedDevice_) Run_(context.Context, *Device) (*Device, error) {
 var (
 	DeviceRunMethod_ = &farcall.Method{
 		Path:        "/golden.names.device/Run",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return deviceMethods().ByName("Run") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
 	}
 	DeviceRunMethod__ = &farcall.Method{
 		Path:        "/golden.names.device/run",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return deviceMethods().ByName("run") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
@@ -148,35 +148,35 @@ func (UnimplementedFunc) SnakeCase_2(context.Context, *Device) (*Device, error) 
 var (
 	FuncTypeMethod = &farcall.Method{
 		Path:        "/golden.names.func/type",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return funcMethods().ByName("type") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
 	}
 	FuncSelectMethod = &farcall.Method{
 		Path:        "/golden.names.func/select",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return funcMethods().ByName("select") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
 	}
 	FuncErrorMethod = &farcall.Method{
 		Path:        "/golden.names.func/error",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return funcMethods().ByName("error") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
 	}
 	FuncXHiddenMethod = &farcall.Method{
 		Path:        "/golden.names.func/_hidden",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return funcMethods().ByName("_hidden") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
 	}
 	FuncSnakeCase_2Method = &farcall.Method{
 		Path:        "/golden.names.func/snake_case_2",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return funcMethods().ByName("snake_case_2") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
@@ -219,7 +219,7 @@ func (UnimplementedShop) Buy(context.Context, *Device) (*Device, error) {
 var (
 	ShopBuyMethod = &farcall.Method{
 		Path:        "/golden.names.Shop/Buy",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return shopMethods().ByName("Buy") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
@@ -264,7 +264,7 @@ func (UnimplementedShopServer_) Buy(context.Context, *Device) (*Device, error) {
 var (
 	ShopServerBuyMethod = &farcall.Method{
 		Path:        "/golden.names.ShopServer/Buy",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return shopServerMethods().ByName("Buy") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
@@ -309,7 +309,7 @@ func (UnimplementedShopClient) Buy(context.Context, *Device) (*Device, error) {
 var (
 	ShopClientBuyMethod = &farcall.Method{
 		Path:        "/golden.names.ShopClient/Buy",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return shopClientMethods().ByName("Buy") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
@@ -352,7 +352,7 @@ func (UnimplementedA) BC(context.Context, *Device) (*Device, error) {
 var (
 	ABCMethod = &farcall.Method{
 		Path:        "/golden.names.A/BC",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return aMethods().ByName("BC") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },
@@ -395,7 +395,7 @@ func (UnimplementedAB) C(context.Context, *Device) (*Device, error) {
 var (
 	ABCMethod_ = &farcall.Method{
 		Path:        "/golden.names.AB/C",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return aBMethods().ByName("C") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },

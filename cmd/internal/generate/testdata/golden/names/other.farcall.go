@@ -47,7 +47,7 @@ func (UnimplementedShop_) Buy(context.Context, *Device) (*Device, error) {
 var (
 	ShopBuyMethod_ = &farcall.Method{
 		Path:        "/golden.names.v2.Shop/Buy",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return shopMethods_().ByName("Buy") },
 		NewRequest:  func() proto.Message { return new(Device) },
 		NewResponse: func() proto.Message { return new(Device) },

@@ -103,7 +103,7 @@ func (UnimplementedPayments) Trailing(context.Context, *ChargeRequest) (*ChargeR
 var (
 	PaymentsChargeMethod = &farcall.Method{
 		Path:        "/golden.payments.v1.Payments/Charge",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.Idempotent,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Charge") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
@@ -111,14 +111,14 @@ var (
 	}
 	PaymentsNoCommentMethod = &farcall.Method{
 		Path:        "/golden.payments.v1.Payments/NoComment",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("NoComment") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
 		NewResponse: func() proto.Message { return new(ChargeResponse) },
 	}
 	PaymentsGetPaymentMethod = &farcall.Method{
 		Path:        "/golden.payments.v1.Payments/GetPayment",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Idempotency: farcall.NoSideEffects,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("GetPayment") },
 		NewRequest:  func() proto.Message { return new(GetPaymentRequest) },
@@ -126,14 +126,14 @@ var (
 	}
 	PaymentsForgetMethod = &farcall.Method{
 		Path:        "/golden.payments.v1.Payments/Forget",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Forget") },
 		NewRequest:  func() proto.Message { return new(GetPaymentRequest) },
 		NewResponse: func() proto.Message { return new(emptypb.Empty) },
 	}
 	PaymentsTrailingMethod = &farcall.Method{
 		Path:        "/golden.payments.v1.Payments/Trailing",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Trailing") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
 		NewResponse: func() proto.Message { return new(ChargeResponse) },
@@ -177,7 +177,7 @@ func (UnimplementedOldPayments) Charge(context.Context, *ChargeRequest) (*Charge
 var (
 	OldPaymentsChargeMethod = &farcall.Method{
 		Path:        "/golden.payments.v1.OldPayments/Charge",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return oldPaymentsMethods().ByName("Charge") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
 		NewResponse: func() proto.Message { return new(ChargeResponse) },

@@ -76,7 +76,7 @@ func TestMethodTable(t *testing.T) {
 		PaymentsGetPaymentMethod: {Path: "/golden.payments.v1.Payments/GetPayment", Idempotency: farcall.NoSideEffects},
 		OldPaymentsChargeMethod:  {Path: "/golden.payments.v1.OldPayments/Charge"},
 	} {
-		if method.Path != want.Path || method.Kind != farcall.Unary || method.Idempotency != want.Idempotency {
+		if method.Path != want.Path || method.Kind != farcall.KindUnary || method.Idempotency != want.Idempotency {
 			t.Errorf("%s: kind %v, idempotency %v", method.Path, method.Kind, method.Idempotency)
 		}
 		descriptor := method.Descriptor()

@@ -45,7 +45,7 @@ func (UnimplementedNotes) Echo(context.Context, *Note) (*Note, error) {
 var (
 	NotesEchoMethod = &farcall.Method{
 		Path:        "/golden.proto2.Notes/Echo",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return notesMethods().ByName("Echo") },
 		NewRequest:  func() proto.Message { return new(Note) },
 		NewResponse: func() proto.Message { return new(Note) },

@@ -69,21 +69,21 @@ func (UnimplementedGateway) Download(context.Context, *types.Outer) (*httpbody.H
 var (
 	GatewayForwardMethod = &farcall.Method{
 		Path:        "/golden.nested.api.v1.Gateway/Forward",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Forward") },
 		NewRequest:  func() proto.Message { return new(ctx.Context) },
 		NewResponse: func() proto.Message { return new(ctx.Context) },
 	}
 	GatewayTranslateMethod = &farcall.Method{
 		Path:        "/golden.nested.api.v1.Gateway/Translate",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Translate") },
 		NewRequest:  func() proto.Message { return new(types.Outer_Middle_Inner) },
 		NewResponse: func() proto.Message { return new(status.Status) },
 	}
 	GatewayDownloadMethod = &farcall.Method{
 		Path:        "/golden.nested.api.v1.Gateway/Download",
-		Kind:        farcall.Unary,
+		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Download") },
 		NewRequest:  func() proto.Message { return new(types.Outer) },
 		NewResponse: func() proto.Message { return new(httpbody.HttpBody) },
