@@ -61,14 +61,15 @@ func TestIncomingCallIsTheHandlersContext(t *testing.T) {
 	if call.Method() != charge || call.Peer().Address.String() != ":7" || call.RequestHeader().Get("tenant") != "blue" {
 		t.Errorf("the call forgot what it was made with: %v, %v", call.Method(), call.Peer())
 	}
-	orphan := newIncoming(nil, time.Time{})
+	var none context.Context
+	orphan := newIncoming(none, time.Time{})
 	if orphan.Value(parentKey{}) != nil || farcall.IncomingCall(orphan) != orphan {
 		t.Error("a call without a parent has no values but itself")
 	}
 }
 
 func TestCancelEndsACallOnce(t *testing.T) {
-	call := newIncoming(nil, time.Time{})
+	call := newIncoming(context.Background(), time.Time{})
 	if call.Err() != nil {
 		t.Fatal("ended before it began")
 	}
@@ -84,7 +85,7 @@ func TestCancelEndsACallOnce(t *testing.T) {
 	if call.Err() != context.DeadlineExceeded {
 		t.Errorf("Err = %v, the first Cancel counts", call.Err())
 	}
-	late := newIncoming(nil, time.Time{})
+	late := newIncoming(context.Background(), time.Time{})
 	late.Cancel(nil)
 	late.Cancel(nil)
 	<-late.Done()
@@ -96,7 +97,7 @@ func TestCancelEndsACallOnce(t *testing.T) {
 func TestDeadlineOfACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deadline := time.Now().Add(time.Second)
-		asked, unasked := newIncoming(nil, deadline), newIncoming(nil, deadline)
+		asked, unasked := newIncoming(context.Background(), deadline), newIncoming(context.Background(), deadline)
 		if got, ok := asked.Deadline(); !ok || !got.Equal(deadline) {
 			t.Errorf("Deadline = %v, %v", got, ok)
 		}
@@ -115,7 +116,7 @@ func TestDeadlineOfACall(t *testing.T) {
 func TestCancelStopsTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		call := newIncoming(nil, start.Add(time.Hour))
+		call := newIncoming(context.Background(), start.Add(time.Hour))
 		done := call.Done()
 		call.Cancel(context.Canceled)
 		<-done
@@ -128,7 +129,7 @@ func TestCancelStopsTheTimer(t *testing.T) {
 
 func TestAfterFunc(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		call := newIncoming(nil, time.Now().Add(time.Second))
+		call := newIncoming(context.Background(), time.Now().Add(time.Second))
 		var ran, stopped atomic.Int32
 		keep := call.AfterFunc(func() { ran.Add(1) })
 		drop := call.AfterFunc(func() { stopped.Add(1) })
@@ -190,7 +191,7 @@ func TestDerivedContextsCostNoGoroutine(t *testing.T) {
 }
 
 func TestDerivedContextEndsAlone(t *testing.T) {
-	call := newIncoming(nil, time.Time{})
+	call := newIncoming(context.Background(), time.Time{})
 	child, cancel := context.WithCancel(call)
 	var ran atomic.Bool
 	stop := context.AfterFunc(farcall.WithMetadata(call, "a", "1"), func() { ran.Store(true) })
@@ -208,7 +209,7 @@ func TestDerivedContextEndsAlone(t *testing.T) {
 // For the race detector: a call may be asked and ended from many goroutines at once.
 func TestCallIsSafeForConcurrentUse(t *testing.T) {
 	for range 50 {
-		call := newIncoming(nil, time.Now().Add(time.Millisecond))
+		call := newIncoming(context.Background(), time.Now().Add(time.Millisecond))
 		var ended, ran sync.WaitGroup
 		for i := range 8 {
 			ran.Add(1)
@@ -239,7 +240,7 @@ func TestCallCostsNothingUntilAsked(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		call := &calls[next]
 		next++
-		call.InitIncoming(nil, stream, farcall.Peer{}, deadline, farcall.Metadata{})
+		call.InitIncoming(context.Background(), stream, farcall.Peer{}, deadline, farcall.Metadata{})
 		if call.Err() != nil || farcall.IncomingCall(call) != call {
 			t.Fail()
 		}
@@ -252,7 +253,7 @@ func TestCallCostsNothingUntilAsked(t *testing.T) {
 func TestSendHeader(t *testing.T) {
 	stream := &handlerStream{}
 	var call farcall.Call
-	call.InitIncoming(nil, stream, farcall.Peer{}, time.Time{}, farcall.Metadata{})
+	call.InitIncoming(context.Background(), stream, farcall.Peer{}, time.Time{}, farcall.Metadata{})
 	if err := call.SendHeader(); err != nil || stream.headerSent != 1 {
 		t.Errorf("SendHeader = %v, sent %d times", err, stream.headerSent)
 	}

@@ -41,7 +41,7 @@ func TestCodeOutsideTheTable(t *testing.T) {
 }
 
 func TestCodeIsAnError(t *testing.T) {
-	var err error = fmt.Errorf("loading: %w", farcall.NotFound)
+	err := fmt.Errorf("loading: %w", farcall.NotFound)
 	if !errors.Is(err, farcall.NotFound) || errors.Is(err, farcall.Aborted) {
 		t.Errorf("errors.Is does not tell codes apart in %v", err)
 	}

@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"slices"
+
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 )
@@ -45,7 +47,7 @@ func AppendTrailers(dst []exchange.Field, failure *farcall.Error, trailer farcal
 		return OKTrailers, nil
 	}
 	start := len(dst)
-	dst = appendStatus(dst, failure)
+	dst = appendStatus(slices.Grow(dst, 4+trailer.Len()), failure) // status and step times are four fields at most
 	var err error
 	if trailer.Len() > 0 {
 		if dst, err = AppendMetadata(dst, withoutShown(trailer)); err != nil {

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/farcall/farcall"
@@ -79,6 +80,7 @@ func secret(key string) bool {
 
 // AppendMetadata appends a field for each value. It fails with INTERNAL, naming the key, on what must not be sent.
 func AppendMetadata(dst []exchange.Field, metadata farcall.Metadata) ([]exchange.Field, error) {
+	dst = slices.Grow(dst, metadata.Len())
 	for key, value := range metadata.All() {
 		if why := reserved(key); why != "" {
 			return dst, farcall.Errorf(farcall.Internal, "metadata key %q cannot be sent: %s", clip(key), why)
@@ -88,7 +90,7 @@ func AppendMetadata(dst []exchange.Field, metadata farcall.Metadata) ([]exchange
 		}
 		switch {
 		case strings.HasSuffix(key, binarySuffix):
-			value = base64.RawStdEncoding.EncodeToString([]byte(value))
+			value = encodeBinary(value)
 		case !printable(value):
 			return dst, farcall.Errorf(farcall.Internal,
 				"the value of metadata key %q cannot be sent: it is not printable ASCII; a key that ends in -bin takes any bytes", key)
@@ -132,6 +134,15 @@ func AddReceived(metadata *farcall.Metadata, field *exchange.Field, more int) er
 	}
 }
 
+// binaryRoom is for values on their way through base64: longer ones cost an allocation more.
+type binaryRoom [128]byte
+
+// encodeBinary encodes to base64 without padding.
+func encodeBinary(value string) string {
+	var room binaryRoom
+	return string(base64.RawStdEncoding.AppendEncode(room[:0], []byte(value)))
+}
+
 // decodeBinary decodes base64 with or without padding.
 func decodeBinary(value string) (string, bool) {
 	value = strings.Trim(value, " \t")
@@ -141,6 +152,7 @@ func decodeBinary(value string) (string, bool) {
 	if len(value)%4 == 0 { // only then may it be padded
 		value = strings.TrimSuffix(strings.TrimSuffix(value, "="), "=")
 	}
-	decoded, err := base64.RawStdEncoding.DecodeString(value)
+	var room binaryRoom
+	decoded, err := base64.RawStdEncoding.AppendDecode(room[:0], []byte(value))
 	return string(decoded), err == nil
 }

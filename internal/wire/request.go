@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,6 +91,9 @@ type RequestFields struct {
 // The specification would have grpc-timeout right behind the pseudo-fields; it comes after the fixed part, because what
 // precedes it is remembered as one block.
 func AppendRequest(dst []exchange.Field, request *RequestFields) ([]exchange.Field, error) {
+	if more := request.Metadata.Len(); more > 0 {
+		dst = slices.Grow(dst, 3+more) // the three below and the metadata at once
+	}
 	if request.HasTimeout {
 		var value [9]byte
 		dst = append(dst, exchange.Field{Name: fieldTimeout, Value: string(AppendTimeout(value[:0], request.Timeout))})

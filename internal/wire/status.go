@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -59,7 +58,7 @@ func encodeDetails(failure *farcall.Error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base64.RawStdEncoding.EncodeToString(encoded), nil
+	return encodeBinary(string(encoded)), nil
 }
 
 // receivedStatus is the status as its fields say it.
