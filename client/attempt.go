@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// open begins an attempt: it sends the whole request. avoid is the connection of an attempt that has failed.
+func (s *stream) open(avoid *http2.Conn) error {
+	ctx := s.ctx
+	metadata := s.outgoing.Metadata()
+	s.attempts++
+	if s.tap.On() {
+		ctx, s.tap = s.tap.Attempt(ctx, s.attempts)
+	}
+	if s.tap.On() || len(s.conn.options.Interceptors) > 0 {
+		metadata = s.outgoing.Open(ctx)
+	}
+	fields := wire.RequestFields{StepTimes: s.conn.options.StepTimes, Metadata: metadata}
+	if deadline, ok := ctx.Deadline(); ok {
+		fields.Timeout, fields.HasTimeout = time.Until(deadline), true
+		if fields.Timeout <= 0 { // the timer behind ctx merely fires a moment later
+			return farcall.Errorf(farcall.DeadlineExceeded, "%s: the caller's deadline passed before it was sent: %w", s.method, context.DeadlineExceeded)
+		}
+	}
+	head := exchange.Head{}
+	var err error
+	if head.Fixed, err = s.conn.heads.Fixed(s.method); err != nil {
+		return err
+	}
+	if s.fields, err = wire.AppendRequest(s.fields[:0], &fields); err != nil {
+		return err
+	}
+	head.Fields = s.fields
+	s.step(farcall.StepSendRequest, 1, len(s.request.B), nil)
+	s.transport, err = s.conn.pool.open(ctx, head, s.request.B, avoid)
+	if err != nil {
+		s.transport = nil
+		return s.unopened(err)
+	}
+	return nil
+}
+
+// unopened returns the call's error where no stream could be opened.
+func (s *stream) unopened(cause error) error {
+	if err := call.ContextEnded(s.ctx, s.method, "before "+s.conn.target.name+" could be called"); err != nil {
+		return err
+	}
+	var none unconnected
+	if errors.As(cause, &none) {
+		return s.conn.unreachable(s.method, none.error)
+	}
+	return s.transportError(cause)
+}
+
+// await waits for the whole answer, in one wake-up, and reads it. An attempt that the server never saw is made once more
+// (grpc/proposal A6, "transparent retries"), on another connection if there can be one.
+func (s *stream) await() {
+	for s.outcome == nil {
+		err := s.transport.WantEnd(s.ctx, s.conn.options.MaxReceiveBytes+wire.PrefixBytes)
+		if err == nil || errors.Is(err, exchange.ErrTooLong) {
+			s.fail(call.Returned(s.ctx, s.method, s.read(err != nil)))
+			break
+		}
+		var failure *http2.Error
+		if s.attempts == 1 && s.ctx.Err() == nil && errors.As(err, &failure) && failure.Unprocessed {
+			last := s.transport.Conn()
+			s.transport.Close()
+			s.conn.pool.freed()
+			s.fail(s.open(last))
+			continue
+		}
+		s.transportTimes()
+		s.fail(s.transportError(err))
+	}
+	s.answered = true
+}
+
+// read reads an answer that is complete, or longer than it may be.
+func (s *stream) read(tooLong bool) error {
+	s.transportTimes()
+	s.peer = farcall.Peer(s.transport.Peer())
+	head, err := s.transport.Head(s.ctx) // it is there
+	if err != nil {
+		return s.transportError(err)
+	}
+	if s.answer, err = wire.ParseAnswer(head); err != nil {
+		return err
+	}
+	body := s.transport.Next(s.transport.Buffered())
+	if !tooLong {
+		end, err := s.answer.End(s.transport.Trailers(), len(body) == 0)
+		s.trailer = end.Trailer
+		s.remoteTimes(end.StepTimes)
+		if err != nil {
+			return err
+		}
+	}
+	message, compressed, err := wire.OnlyMessage(body, s.conn.options.MaxReceiveBytes)
+	if err != nil {
+		return err
+	}
+	if compressed && s.answer.Encoding != "" {
+		return farcall.Errorf(farcall.Internal, "the answer of %s is compressed (%s), which was not asked for", s.method, s.answer.Encoding)
+	}
+	if err := wire.CheckCompressed(compressed, s.answer.Encoding); err != nil {
+		return err
+	}
+	s.message = message
+	return nil
+}
+
+// transportError returns the call's error where the stream, or its connection, has failed with cause.
+func (s *stream) transportError(cause error) error {
+	if err := call.ContextEnded(s.ctx, s.method, "while it was running"); err != nil {
+		return err
+	}
+	if errors.Is(cause, errClosed) {
+		return farcall.Errorf(farcall.Canceled, "%s: %w", s.method, errClosed)
+	}
+	var failure *http2.Error
+	var broken *frame.Error
+	switch {
+	case errors.As(cause, &failure) && failure.Scope == http2.StreamScope && failure.Culprit == http2.ByPeer:
+		code := farcall.Code(farcall.Unavailable)
+		if !failure.Unprocessed {
+			code = wire.ResetCode(uint32(failure.Code))
+		}
+		return call.Returned(s.ctx, s.method, farcall.Errorf(code, "%s ended the call without an answer: %w", s.conn.target.name, cause))
+	case errors.As(cause, &failure) && failure.Scope == http2.StreamScope:
+		return farcall.Errorf(wire.ResetCode(uint32(failure.Code)), "%s: %w", s.method, cause)
+	case errors.As(cause, &broken) && broken.Stream != 0:
+		return farcall.Errorf(farcall.Internal, "the answer of %s is not proper HTTP/2: %w", s.conn.target.name, cause)
+	}
+	return farcall.Errorf(farcall.Unavailable, "the connection to %s broke while %s was running: %w", s.conn.target.name, s.method, cause)
+}
+
+// transportTimes reports when the request's frames left and the answer's came.
+func (s *stream) transportTimes() {
+	if !s.tap.On() {
+		return
+	}
+	sent, received := s.transport.Times()
+	s.tap.StepAt(sent, farcall.StepRequestFrames, 1, len(s.request.B), nil)
+	s.tap.StepAt(received, farcall.StepReceiveResponse, 1, s.transport.Buffered(), nil)
+}
+
+// remoteTimes reports the server's steps. Only the intervals between them are known: they are laid so that the way there
+// took as long as the way back.
+func (s *stream) remoteTimes(value string) {
+	if !s.conn.options.StepTimes || value == "" {
+		return
+	}
+	steps := wire.ParseStepTimes(value)
+	sent, received := s.transport.Times()
+	var busy time.Duration
+	for _, step := range steps {
+		busy = max(busy, step.Since)
+	}
+	begin := sent.Add(max(0, received.Sub(sent)-busy) / 2)
+	for _, step := range steps {
+		s.tap.Remote(begin.Add(step.Since), step.Step, step.Bytes)
+	}
+}

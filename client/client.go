@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package client is a channel to a name: resolves, balances, connects, calls, retries.
+//
+// A call comes in by invoke.go, is a stream (stream.go), and makes one or two attempts (attempt.go) on a connection of
+// the pool (pool.go), which dial.go opens.
+package client
+
+import (
+	"crypto/tls"
+	"net"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// Conn is a channel to a target: connections that are opened with the first call, shared by all calls, and replaced when
+// they break. It is safe for concurrent use.
+type Conn struct {
+	target  target
+	options Options
+	tls     *tls.Config // nil for plaintext
+	tap     http2.Tap   // nil without Options.Frames
+	heads   *wire.Heads
+	pool    *pool
+}
+
+// New returns a channel to target: "host:port", "dns:///host:port", "passthrough:///address" (given to the dialer as it
+// is) or "unix:///path". It connects with the first call, so an error is one of the target's or the options' form.
+func New(targetName string, options Options) (*Conn, error) {
+	options = options.withDefaults()
+	t, err := parseTarget(targetName)
+	if err != nil {
+		return nil, err
+	}
+	if options.TLS != nil && options.Plaintext {
+		return nil, farcall.Errorf(farcall.InvalidArgument, "client.Options for %s have both TLS and Plaintext: which is it?", targetName)
+	}
+	if options.Authority != "" {
+		t.authority, t.host = options.Authority, options.Authority
+		if host, _, err := net.SplitHostPort(options.Authority); err == nil {
+			t.host = host
+		}
+	}
+	c := &Conn{target: t, options: options}
+	scheme := "http"
+	if !options.Plaintext && (options.TLS != nil || !t.local) {
+		scheme, c.tls = "https", secured(options.TLS, t.host)
+	}
+	if c.heads, err = wire.NewHeads(scheme, t.authority, options.UserAgent); err != nil {
+		return nil, farcall.Errorf(farcall.InvalidArgument, "client.Options for %s: %w", targetName, err)
+	}
+	if options.Frames != nil {
+		c.tap = frameTap{options.Frames}
+	}
+	c.pool = newPool(c.connect, options.MaxConnections, options.Backoff)
+	return c, nil
+}
+
+// Target returns the target as it was given to New.
+func (c *Conn) Target() string { return c.target.name }
+
+// Close closes the connections. Calls under way, and calls made later, fail with CANCELLED.
+func (c *Conn) Close() error {
+	c.pool.close()
+	return nil
+}
+
+var _ farcall.Invoker = (*Conn)(nil)

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/http2"
+)
+
+const protocolHTTP2 = "h2" // the ALPN name (RFC 9113 section 3.2)
+
+var errNoHTTP2 = errors.New("the server speaks TLS, but did not agree on HTTP/2 (ALPN)")
+
+// secured returns the TLS settings of a channel to host.
+func secured(given *tls.Config, host string) *tls.Config {
+	config := &tls.Config{}
+	if given != nil {
+		config = given.Clone()
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	config.NextProtos = []string{protocolHTTP2}
+	return config
+}
+
+// connect opens one connection and makes it ready for calls, within Options.ConnectTimeout.
+func (c *Conn) connect(ctx context.Context) (*http2.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.options.ConnectTimeout)
+	defer cancel()
+	nc, err := c.options.Dialer(ctx, c.target.network, c.target.address)
+	if err != nil {
+		return nil, err
+	}
+	if c.tls != nil {
+		if nc, err = handshake(ctx, nc, c.tls); err != nil {
+			return nil, err
+		}
+	}
+	return http2.NewClient(ctx, nc, http2.Options{
+		MaxHeaderListBytes: c.options.MaxHeaderListBytes,
+		HandshakeTimeout:   c.options.ConnectTimeout,
+		StallTimeout:       c.options.StallTimeout,
+		Tap:                c.tap,
+		Timed:              c.options.Observer != nil,
+	})
+}
+
+func handshake(ctx context.Context, nc net.Conn, config *tls.Config) (net.Conn, error) {
+	wrapped := tls.Client(nc, config)
+	if err := wrapped.HandshakeContext(ctx); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	if wrapped.ConnectionState().NegotiatedProtocol != protocolHTTP2 {
+		nc.Close()
+		return nil, errNoHTTP2
+	}
+	return wrapped, nil
+}
+
+// unreachable returns the error of a call to method for which no connection could be had.
+func (c *Conn) unreachable(method *farcall.Method, cause error) error {
+	if errors.Is(cause, errClosed) {
+		return farcall.Errorf(farcall.Canceled, "%s: %w", method, cause)
+	}
+	return farcall.Errorf(farcall.Unavailable, "cannot reach %s: %w%s", c.target.name, cause, c.likelyMistake(method, cause))
+}
+
+// likelyMistake guesses why connecting has failed.
+func (c *Conn) likelyMistake(method *farcall.Method, cause error) string {
+	var noHost *net.DNSError
+	var record tls.RecordHeaderError
+	var unknownIssuer x509.UnknownAuthorityError
+	var otherHost x509.HostnameError
+	switch {
+	case errors.Is(cause, syscall.ECONNREFUSED), errors.Is(cause, os.ErrNotExist):
+		return fmt.Sprintf(": is the service %s listening on %s?", method.Service(), c.target.address)
+	case errors.As(cause, &noHost) && noHost.IsNotFound:
+		return fmt.Sprintf(": is %s the right name?", c.target.host)
+	case errors.As(cause, &record):
+		return ": the server does not speak TLS on this port, set client.Options.Plaintext if that is meant to be"
+	case errors.As(cause, &unknownIssuer):
+		return ": its certificate's issuer is not among the roots, see client.Options.TLS"
+	case errors.As(cause, &otherHost):
+		return ": its certificate is for another name, see client.Options.Authority"
+	case errors.Is(cause, errNoHTTP2):
+		return ": is this a gRPC port?"
+	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
+		return fmt.Sprintf(": nothing came back within %v, does a firewall in between drop packets?", c.options.ConnectTimeout)
+	case c.tls == nil && strings.Contains(cause.Error(), "speaks TLS"):
+		return ": set client.Options.TLS"
+	}
+	return ""
+}

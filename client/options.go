@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"math"
+	"net"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/call"
+)
+
+// Options are a channel's settings. The zero value is ready; for limits and times zero is the documented default and
+// negative is unlimited.
+type Options struct {
+	// Interceptors wrap every call, the first outermost.
+	Interceptors []farcall.Interceptor
+	// Observer is told of the steps of every call. nil: nobody is.
+	Observer farcall.Observer
+	// Frames is shown every frame and header block. nil: nobody is.
+	Frames farcall.FrameObserver
+	// StepTimes asks servers when they did their steps of a call, for the Observer: its events with Remote set.
+	StepTimes bool
+
+	// MaxReceiveBytes bounds one received message. 0: 4 MiB.
+	MaxReceiveBytes int
+	// MaxHeaderListBytes bounds an answer's headers, and its trailers, 32 bytes a field included. 0: 64 KiB.
+	MaxHeaderListBytes int
+	// MaxConnections bounds the connections to the target: another one is opened when a server takes no more calls at a
+	// time on those there are. At the bound, calls wait for one to end. 0: 4.
+	MaxConnections int
+
+	// TLS is used as given, except that it always asks for HTTP/2, and for the target's host as ServerName if that is
+	// empty. nil: the system's roots, or plaintext for targets on this machine (loopback addresses, "localhost", unix).
+	TLS *tls.Config
+	// Plaintext speaks to any target without TLS.
+	Plaintext bool
+	// Authority is sent in the place of the target's host and port, and its host is the one whose certificate is
+	// expected. "": the target's.
+	Authority string
+	// UserAgent is sent in front of the library's own.
+	UserAgent string
+	// Dialer opens the connections: network is "tcp" or "unix", address is the target's. nil: net.Dialer.
+	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// ConnectTimeout bounds one attempt to connect, TLS and SETTINGS included. 0: 20 s.
+	ConnectTimeout time.Duration
+	// Backoff is the pause after an attempt to connect that has failed; calls fail at once in the meantime.
+	Backoff Backoff
+	// StallTimeout closes a connection whose server has taken nothing of what waits for it for so long. 0: 20 s.
+	StallTimeout time.Duration
+}
+
+// Backoff is how the pause after failed attempts to connect grows: 1.6 times each time, 20 % more or less at random
+// (grpc/grpc doc/connection-backoff.md).
+type Backoff struct {
+	First   time.Duration // 0: 1 s
+	Longest time.Duration // 0: 2 min
+}
+
+const (
+	userAgent              = "grpc-go-farcall/0.1"
+	defaultMaxReceiveBytes = 4 << 20
+	defaultMaxConnections  = 4
+	defaultConnectTimeout  = 20 * time.Second
+	defaultStall           = 20 * time.Second
+	defaultFirstBackoff    = time.Second
+	defaultLongestBackoff  = 2 * time.Minute
+)
+
+// withDefaults returns the options that the channel works with: no zero stands for a default any more.
+func (o Options) withDefaults() Options {
+	o.Interceptors = call.Interceptors(o.Interceptors)
+	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, math.MaxInt32-16)
+	o.MaxConnections = limit(o.MaxConnections, defaultMaxConnections, math.MaxInt32)
+	o.ConnectTimeout = limit(o.ConnectTimeout, defaultConnectTimeout, forever)
+	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
+	o.Backoff.First = limit(o.Backoff.First, defaultFirstBackoff, 0)
+	o.Backoff.Longest = limit(o.Backoff.Longest, defaultLongestBackoff, forever)
+	if o.Dialer == nil {
+		o.Dialer = new(net.Dialer).DialContext
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = userAgent
+	} else {
+		o.UserAgent += " " + userAgent
+	}
+	o.StepTimes = o.StepTimes && o.Observer != nil
+	return o
+}
+
+// forever is longer than any wait, and can be added to any time of this age.
+const forever = 100 * 365 * 24 * time.Hour
+
+// limit returns what an option means: the default for zero, unlimited for a negative value.
+func limit[T int | time.Duration](given, byDefault, unlimited T) T {
+	switch {
+	case given == 0:
+		return byDefault
+	case given < 0:
+		return unlimited
+	}
+	return given
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"io"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// stream is the client's end of one call. Nothing is sent before the first Send, so that interceptors can still change
+// the context and the metadata that the call is opened with. It belongs to the caller's goroutine.
+type stream struct {
+	conn     *Conn
+	method   *farcall.Method
+	ctx      context.Context // the call's; what reaches the innermost handler, once it runs
+	outgoing call.Outgoing
+	tap      call.Tap
+
+	request  *buffer.Buffer // the encoded request behind its prefix, kept for a second attempt
+	fields   []exchange.Field
+	attempts int
+
+	transport *http2.ClientStream // of the attempt under way, or of the last one until the response is decoded
+	answered  bool                // the whole answer is here, and what follows is set
+	answer    wire.Answer
+	message   []byte           // the encoded response, a view into transport's buffer
+	trailer   farcall.Metadata // the answer's
+	peer      farcall.Peer
+	received  bool  // the response was handed out
+	outcome   error // sticks
+}
+
+var _ farcall.Stream = (*stream)(nil)
+
+func (s *stream) init(ctx context.Context, c *Conn, method *farcall.Method, outgoing call.Outgoing, tap call.Tap) {
+	s.conn, s.method, s.ctx, s.outgoing, s.tap = c, method, ctx, outgoing, tap
+}
+
+// recycle gives a stream back that nobody else has seen, with the memory of its fields.
+func (s *stream) recycle() {
+	clear(s.fields)
+	*s = stream{fields: s.fields[:0]}
+	streams.Put(s)
+}
+
+func (s *stream) Method() *farcall.Method { return s.method }
+
+func (s *stream) RequestHeader() *farcall.Metadata { return s.outgoing.RequestHeader() }
+
+// ResponseHeader waits for the answer, once the request is sent.
+func (s *stream) ResponseHeader() *farcall.Metadata {
+	if s.transport != nil && !s.answered {
+		s.await()
+	}
+	return &s.answer.Header
+}
+
+func (s *stream) ResponseTrailer() *farcall.Metadata { return &s.trailer }
+
+// CloseSend is implied by the one Send.
+func (s *stream) CloseSend() error { return nil }
+
+func (s *stream) SendHeader() error {
+	return farcall.Errorf(farcall.FailedPrecondition, "SendHeader is for a server: the client's header leaves with its first message")
+}
+
+// Send opens the call with its request.
+func (s *stream) Send(message any) error {
+	if s.outcome != nil || s.request != nil {
+		release(message)
+		if s.outcome == nil {
+			s.fail(farcall.Errorf(farcall.Internal, "%s takes one message, and a second was sent", s.method))
+		}
+		return s.outcome
+	}
+	if err := call.ContextEnded(s.ctx, s.method, "before it was sent"); err != nil {
+		release(message)
+		return s.fail(err)
+	}
+	encoded, err := call.Encode(message)
+	if err != nil {
+		s.step(farcall.StepEncodeRequest, 1, 0, err)
+		return s.fail(err)
+	}
+	s.request = encoded
+	s.step(farcall.StepEncodeRequest, 1, len(encoded.B)-wire.PrefixBytes, nil)
+	return s.fail(s.open(nil))
+}
+
+// Receive waits for the answer and decodes the response. The call has succeeded if it returns nil.
+func (s *stream) Receive(message any) error {
+	switch {
+	case s.outcome != nil:
+		return s.outcome
+	case s.received:
+		return io.EOF
+	case s.request == nil:
+		return s.fail(farcall.Errorf(farcall.FailedPrecondition, "%s waits for its request: Send comes before Receive", s.method))
+	case !s.answered:
+		s.await()
+		if s.outcome != nil {
+			return s.outcome
+		}
+	}
+	s.received = true
+	if err := codec.Decode(s.message, message); err != nil {
+		return s.fail(err)
+	}
+	return nil
+}
+
+// fail makes an error the call's outcome, unless it has one.
+func (s *stream) fail(err error) error {
+	if err != nil && s.outcome == nil {
+		s.outcome = call.Outcome(err)
+	}
+	return s.outcome
+}
+
+// end gives everything back and returns the call's outcome as it leaves the library: err, which interceptors may have
+// made of the stream's own.
+func (s *stream) end(err error) error {
+	bytes := len(s.message)
+	if s.transport != nil {
+		s.message = nil
+		s.transport.Close()
+		s.conn.pool.freed()
+	}
+	s.request.Free()
+	s.request = nil
+	s.outgoing.Deliver(s.method, s.peer, s.answer.Header, s.trailer)
+	err = call.Outcome(err)
+	s.step(farcall.StepDecodeResponse, 1, bytes, err)
+	return err
+}
+
+// step reports a step if anybody wants to know.
+func (s *stream) step(step farcall.Step, message, bytes int, err error) {
+	if s.tap.On() {
+		s.tap.Step(step, message, bytes, err)
+	}
+}

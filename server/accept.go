@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// acceptor is what the engine tells of requests. Its methods run on the connection's reader goroutine, or under a timer,
+// and must not wait: answers, which may have to wait for room, are made on goroutines of their own.
+type acceptor struct{ server *Server }
+
+var _ http2.Handler = acceptor{}
+
+// Accept takes a request whose head is complete.
+func (a acceptor) Accept(transport *http2.ServerStream) {
+	var request wire.Request
+	if err := wire.ParseRequest(transport.Request(), &request); err != nil {
+		a.acceptOther(transport, err)
+		return
+	}
+	s := &stream{server: a.server, transport: transport, subtype: request.Subtype}
+	transport.User = s
+	var deadline time.Time
+	if request.HasTimeout {
+		deadline = time.Now().Add(request.Timeout)
+	}
+	known, _ := request.Route().(*registered)
+	if known == nil {
+		found, err := a.server.find(request.Path)
+		if err != nil {
+			s.refuse(err)
+			return
+		}
+		request.SetRoute(found)
+		known = found
+	}
+	s.method = known
+	s.call.InitIncoming(context.Background(), s, farcall.Peer(transport.Peer()), deadline, request.Metadata)
+	s.stepTimes = request.StepTimes && a.server.options.StepTimes
+	if request.Encoding != "" {
+		s.encodingRefused = true
+		s.refuse(wire.UnknownEncoding(request.Encoding))
+		return
+	}
+	if !deadline.IsZero() {
+		transport.SetDeadline(deadline)
+	}
+	if known.method.Kind.SendsStream() {
+		s.start()
+		return
+	}
+	transport.OnReady(wire.PrefixBytes, onPrefix)
+}
+
+// acceptOther takes a request that is not gRPC, or is malformed.
+func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
+	var rejection *wire.Rejection
+	if !errors.As(err, &rejection) {
+		a.server.edge.accept(transport)
+		return
+	}
+	s := &stream{server: a.server, transport: transport}
+	transport.User = s
+	s.owned.Store(true)
+	go func() { // ends when the rejection is on its way
+		defer transport.Release()
+		_ = transport.Answer(rejection.Head(), nil, nil) // fails if the peer has gone
+	}()
+}
+
+// onPrefix runs when the prefix of a call's only message is there. What it finds wrong is answered by the call's own
+// goroutine; a message above the limit is refused before it comes.
+func onPrefix(transport *http2.ServerStream) {
+	s := transport.User.(*stream)
+	s.mu.Lock() // Overdue must not release the body that is read here
+	defer s.mu.Unlock()
+	switch {
+	case s.owned.Load():
+		return
+	case transport.Buffered() < wire.PrefixBytes: // the request ended too early, or failed
+		s.start()
+		return
+	}
+	length, compressed, err := wire.ParsePrefix(transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
+	if err == nil {
+		err = wire.CheckCompressed(compressed, "")
+	}
+	if err != nil {
+		s.receiveErr = err
+		s.start()
+		return
+	}
+	s.prefixed, s.length = true, length
+	transport.OnEnd(length, onWhole)
+}
+
+// onWhole runs when the call's only message is there and nothing comes behind it: the handler can run without waiting.
+func onWhole(transport *http2.ServerStream) { transport.User.(*stream).start() }
+
+// start gives the call the goroutine that answers it, unless Overdue was faster.
+func (s *stream) start() {
+	if s.owned.CompareAndSwap(false, true) {
+		go s.run()
+	}
+}
+
+// refuse answers a call that no handler will see, on a goroutine that ends when the answer is on its way.
+func (s *stream) refuse(err error) {
+	s.owned.Store(true)
+	go func() {
+		defer s.transport.Release()
+		s.finish(err)
+	}()
+}
+
+// Ended is told that the peer has gone: the handler's context ends. A request that is still incomplete has failed then,
+// so that what waits for the rest of it runs, and ends the call.
+func (a acceptor) Ended(transport *http2.ServerStream, _ error) {
+	switch user := transport.User.(type) {
+	case *stream:
+		user.call.Cancel(context.Canceled)
+	case *edgeRequest:
+		user.cancel()
+	}
+}
+
+// Overdue is told that a call's deadline has passed. The peer is told at once, whatever the handler does.
+func (a acceptor) Overdue(transport *http2.ServerStream) {
+	s := transport.User.(*stream) // REST requests have no deadline of their own
+	s.call.Cancel(context.DeadlineExceeded)
+	s.mu.Lock() // see onPrefix
+	unstarted := s.owned.CompareAndSwap(false, true)
+	s.mu.Unlock()
+	if unstarted {
+		s.refuse(s.overdue())
+		return
+	}
+	go s.finishOverdue() // ends when the answer is on its way
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// How an answer leaves. The only response of a method, its head and its trailers go in one append, and so does a failure
+// without anything before it (Trailers-Only); a stream of responses starts with its first message or SendHeader.
+
+// acceptEncoding tells a client whose compression is not known here what is.
+var acceptEncoding = exchange.Field{Name: "grpc-accept-encoding", Value: "identity"}
+
+// head returns the head of the answer with the handler's metadata.
+func (s *stream) head() (exchange.Head, error) {
+	head := wire.AnswerHead(s.subtype)
+	var err error
+	head.Fields, err = wire.AppendAnswer(nil, *s.call.ResponseHeader())
+	return head, err
+}
+
+// startLocked sends the head, unless it has been sent.
+func (s *stream) startLocked() error {
+	if s.phase != unanswered {
+		return nil
+	}
+	head, err := s.head()
+	if err != nil {
+		s.sendErr = err
+		return err
+	}
+	s.phase = headSent
+	if err := s.transport.Start(head); err != nil {
+		s.sendErr = s.gone(err)
+	}
+	return s.sendErr
+}
+
+// finish ends the answer with the call's outcome, unless Overdue has ended it.
+func (s *stream) finish(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == finished {
+		s.step(farcall.StepSendResponse, 0, 0, s.afterEnd())
+		return
+	}
+	if err == nil {
+		err = s.missingLocked()
+	}
+	head, headErr := s.head()
+	if headErr != nil && err == nil {
+		err = headErr
+	}
+	sending := 0
+	if s.pending != nil {
+		sending = len(s.pending.B)
+	}
+	// The step is reported before the deed, so that its time can be among those that the trailers tell.
+	s.step(farcall.StepSendResponse, s.sent, sending, nil)
+	var times []wire.StepTime
+	if s.clock != nil {
+		times = s.clock.Times()
+	}
+	failure := farcall.AsError(err)
+	trailers, trailerErr := wire.AppendTrailers(nil, failure, *s.call.ResponseTrailer(), times)
+	if trailerErr != nil && failure == nil {
+		failure = farcall.AsError(trailerErr)
+	}
+	s.sendLocked(head, headErr == nil, trailers, failure)
+}
+
+// missingLocked returns the error of a handler that returned no error and not what its method returns either.
+func (s *stream) missingLocked() error {
+	switch {
+	case s.method.method.Kind.ReturnsStream():
+		return nil
+	case s.sendErr != nil:
+		return s.sendErr
+	case s.pending == nil:
+		return farcall.Errorf(farcall.Internal, "the handler of %s returned neither a message nor an error", s.method.method)
+	}
+	return nil
+}
+
+// sendLocked sends what is left of the answer. It fails only if the peer has gone, which nobody needs to be told.
+func (s *stream) sendLocked(head exchange.Head, headFits bool, trailers []exchange.Field, failure *farcall.Error) {
+	was := s.phase
+	s.phase = finished
+	switch {
+	case was == headSent:
+		if failure == nil && s.pending != nil {
+			if s.transport.Send(s.pending.B) != nil {
+				return
+			}
+		}
+		_ = s.transport.Finish(trailers)
+	case failure == nil && s.pending != nil:
+		_ = s.transport.Answer(head, s.pending.B, trailers)
+	case failure == nil || headFits && len(head.Fields) > 0: // the handler's header is worth a head of its own
+		_ = s.transport.Answer(head, nil, trailers)
+	default:
+		_ = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
+	}
+}
+
+// trailersOnly returns the head that is a whole answer.
+func (s *stream) trailersOnly(trailers []exchange.Field) exchange.Head {
+	head := wire.AnswerHead(s.subtype)
+	head.Fields = trailers
+	if s.encodingRefused {
+		head.Fields = append(head.Fields, acceptEncoding)
+	}
+	return head
+}
+
+// overdue returns the error of a call whose deadline has passed.
+func (s *stream) overdue() error {
+	return farcall.Errorf(farcall.DeadlineExceeded, "the deadline of %s passed on the server", s.method.method)
+}
+
+// finishOverdue tells the peer that the deadline has passed, while the handler may still be at work: its metadata is its
+// own, so none of it goes along.
+func (s *stream) finishOverdue() {
+	if !s.mu.TryLock() { // the handler is sending, and perhaps waits for a peer that takes nothing: that ends it
+		s.transport.Abort(context.DeadlineExceeded)
+		return
+	}
+	defer s.mu.Unlock()
+	if s.phase == finished {
+		return
+	}
+	failure := farcall.AsError(s.overdue())
+	trailers, _ := wire.AppendTrailers(nil, failure, farcall.Metadata{}, nil) // there is no metadata to be wrong
+	if s.phase == headSent {
+		_ = s.transport.Finish(trailers)
+	} else {
+		_ = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
+	}
+	s.phase = finished
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"slices"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/http2"
+)
+
+// errClosed is what connections fail with that are cut off.
+var errClosed = errors.New("the server was closed")
+
+// OnShutdown makes Shutdown and Close call f, once, before clients are told. The health service says NOT_SERVING there,
+// and the handlers of endless streams return.
+func (s *Server) OnShutdown(f func()) {
+	s.mu.Lock()
+	late := s.state != serving
+	if !late {
+		s.onShutdown = append(s.onShutdown, f)
+	}
+	s.mu.Unlock()
+	if late {
+		f()
+	}
+}
+
+// Shutdown ends the server gracefully: no new connections, clients are told to go elsewhere with their next calls
+// (GOAWAY), calls under way end in peace. If ctx ends before they have, they are cut off and Shutdown returns an error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	gone := s.enterState(draining)
+	for _, listener := range gone.listeners {
+		listener.Close()
+	}
+	for _, c := range gone.connections {
+		if engine := s.engineOf(c); engine != nil {
+			engine.GoAway()
+		} else {
+			c.nc.Close() // it has not asked for anything yet
+		}
+	}
+	err := s.edge.shutdown(ctx)
+	select {
+	case <-s.idle:
+	case <-s.ended:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	s.Close()
+	if err != nil {
+		return farcall.Errorf(farcall.CodeOf(err), "calls were still under way when the time to shut down was over; they were cut off: %w", err)
+	}
+	return nil
+}
+
+// Close ends the server at once: every connection is closed and every handler's context ends. It does not wait for
+// handlers that take no notice.
+func (s *Server) Close() error {
+	gone := s.enterState(closed)
+	for _, listener := range gone.listeners {
+		listener.Close()
+	}
+	for _, c := range gone.connections {
+		if engine := s.engineOf(c); engine != nil {
+			engine.Close(errClosed)
+		} else {
+			c.nc.Close()
+		}
+	}
+	for _, local := range gone.locals {
+		local.call.Cancel(context.Canceled)
+	}
+	s.edge.close()
+	s.endOnce.Do(func() { close(s.ended) })
+	return nil
+}
+
+// leavers are those whom a change of state concerns.
+type leavers struct {
+	listeners   []net.Listener
+	connections []*connection
+	locals      []*localStream
+}
+
+// enterState lets fewer newcomers in from now on, calls the hooks the first time, and returns who is in.
+func (s *Server) enterState(next state) leavers {
+	s.mu.Lock()
+	s.state = max(s.state, next)
+	hooks := s.onShutdown
+	s.onShutdown = nil
+	gone := leavers{
+		listeners:   slices.Collect(maps.Keys(s.listeners)),
+		connections: slices.Collect(maps.Keys(s.connections)),
+		locals:      slices.Collect(maps.Keys(s.locals)),
+	}
+	s.checkIdleLocked()
+	s.mu.Unlock()
+	for _, hook := range hooks {
+		hook()
+	}
+	return gone
+}
+
+// engineOf returns the connection's engine, nil if it is not known to be HTTP/2 yet.
+func (s *Server) engineOf(c *connection) *http2.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.engine
+}
+
+// checkIdleLocked wakes Shutdown when the last has left. Nobody enters in the states that it is called for.
+func (s *Server) checkIdleLocked() {
+	if s.state == serving || len(s.connections) > 0 || len(s.locals) > 0 {
+		return
+	}
+	s.idleOnce.Do(func() { close(s.idle) })
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !farcall_grpconly
+
+package server
+
+import (
+	"context"
+	"runtime/debug"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/http2"
+)
+
+// edge is what a server speaks besides gRPC: REST over HTTP/2 (here) and over HTTP/1.1 (http1.go). The build tag
+// farcall_grpconly leaves both out, and net/http with them.
+type edge struct {
+	server *Server
+	routes routes
+	http1  http1
+}
+
+func (e *edge) init(s *Server) {
+	e.server = s
+	e.routes = noRoutes{}
+	e.http1.init(s)
+}
+
+// register adds the routes of a method's HTTP rules, if it has any.
+func (e *edge) register(method *farcall.Method) error { return e.routes.Register(method) }
+
+// edgeRequest is a request over HTTP/2 that is not gRPC.
+type edgeRequest struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// accept takes a request that is not gRPC, on the connection's reader goroutine. Its own goroutine ends with it.
+func (e *edge) accept(transport *http2.ServerStream) {
+	request := &edgeRequest{}
+	request.ctx, request.cancel = context.WithCancel(exchange.WithPeer(context.Background(), transport.Peer()))
+	transport.User = request
+	go func() {
+		defer transport.Release()
+		defer request.cancel()
+		e.serve(request.ctx, transport)
+	}()
+}
+
+// serve answers a request that is not gRPC, whatever carries it.
+func (e *edge) serve(ctx context.Context, served exchange.Served) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			e.server.logger.ErrorContext(ctx, "panic in a REST request", "path", served.Request().Get(":path"),
+				"panic", cause, "stack", string(debug.Stack()))
+			served.Abort(context.Canceled)
+		}
+	}()
+	e.routes.Serve(ctx, served)
+}
+
+// shutdown waits for requests over HTTP/1.1, and stops waiting when ctx ends. Those over HTTP/2 are the engine's.
+func (e *edge) shutdown(ctx context.Context) error { return e.http1.shutdown(ctx) }
+
+func (e *edge) close() { e.http1.close() }
+
+func (e *edge) serveHTTP1(connection *greeted) { e.http1.serve(connection) }
+
+// routes are the REST routes of the services.
+type routes interface {
+	Register(method *farcall.Method) error
+	Match(method, path string) bool
+	Serve(ctx context.Context, served exchange.Served)
+}
+
+// noRoutes stands in the place of package rest.
+type noRoutes struct{}
+
+func (noRoutes) Register(*farcall.Method) error { return nil }
+
+func (noRoutes) Match(string, string) bool { return false }
+
+func (noRoutes) Serve(_ context.Context, served exchange.Served) {
+	head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "404"}, {Name: "content-type", Value: "application/json"}}}
+	_ = served.Answer(head, []byte(`{"code":5,"message":"there is no such route here","details":[]}`+"\n"), nil)
+}

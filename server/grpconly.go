@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build farcall_grpconly
+
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/http2"
+)
+
+// HTTPHandler has no value in a program that was built with the tag farcall_grpconly: it serves gRPC alone.
+type HTTPHandler interface{ leftOutByFarcallGRPCOnly() }
+
+const grpcOnlyText = "This server speaks gRPC over HTTP/2 only: it was built with the tag farcall_grpconly.\n"
+
+// edge turns everything away that is not gRPC.
+type edge struct{}
+
+type edgeRequest struct{ cancel context.CancelFunc }
+
+func (e *edge) init(*Server) {}
+
+func (e *edge) register(*farcall.Method) error { return nil }
+
+// accept answers on a goroutine of its own, since the reader's must not wait; it ends with the answer.
+func (e *edge) accept(transport *http2.ServerStream) {
+	transport.User = &edgeRequest{cancel: func() {}}
+	go func() {
+		defer transport.Release()
+		head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "415"}, {Name: "content-type", Value: "text/plain"}}}
+		_ = transport.Answer(head, []byte(grpcOnlyText), nil)
+	}()
+}
+
+func (e *edge) shutdown(context.Context) error { return nil }
+
+func (e *edge) close() {}
+
+func (e *edge) serveHTTP1(connection *greeted) {
+	defer connection.nc.Close()
+	if connection.nc.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = connection.nc.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + grpcOnlyText))
+	}
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !farcall_grpconly
+
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// HTTPHandler is net/http's Handler, under a name that also exists where net/http is left out.
+type HTTPHandler = http.Handler
+
+// idleHTTP1 is how long a connection may wait for its next request.
+const idleHTTP1 = 2 * time.Minute
+
+// http1 hands connections that speak HTTP/1.1 to net/http, and takes their requests back through exchange.
+type http1 struct {
+	server   *Server
+	http     *http.Server
+	incoming *handover
+	start    sync.Once
+}
+
+func (h *http1) init(s *Server) {
+	h.server = s
+	h.incoming = &handover{connections: make(chan net.Conn), closed: make(chan struct{})}
+	maxHeader := s.options.MaxHeaderListBytes
+	if maxHeader <= 0 {
+		maxHeader = 64 << 10
+	}
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	h.http = &http.Server{
+		Handler:           h,
+		Protocols:         protocols,
+		ReadHeaderTimeout: s.options.HandshakeTimeout,
+		IdleTimeout:       idleHTTP1,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		ConnContext:       connectionContext,
+	}
+}
+
+// serve hands a connection over. net/http's own goroutine, started with the first one, ends in shutdown or close.
+func (h *http1) serve(connection *greeted) {
+	h.start.Do(func() { go func() { _ = h.http.Serve(h.incoming) }() }) // always ends with ErrServerClosed
+	nc := connection.nc
+	if len(connection.received) > 0 {
+		nc = &replayed{Conn: nc, received: connection.received, tls: connection.tls}
+	}
+	h.incoming.put(nc)
+}
+
+func (h *http1) shutdown(ctx context.Context) error {
+	h.start.Do(func() {}) // whoever comes later finds the handover closed
+	h.incoming.Close()
+	return h.http.Shutdown(ctx)
+}
+
+func (h *http1) close() {
+	h.start.Do(func() {})
+	h.incoming.Close()
+	_ = h.http.Close() // of connections that are cut off
+}
+
+type tlsKey struct{}
+
+// connectionContext says who the peer of a connection's requests is, and what net/http cannot see of its TLS.
+func connectionContext(ctx context.Context, nc net.Conn) context.Context {
+	if again, ok := nc.(*replayed); ok && again.tls != nil {
+		ctx = context.WithValue(ctx, tlsKey{}, again.tls)
+	}
+	return exchange.WithPeer(ctx, exchange.Peer{Address: nc.RemoteAddr()})
+}
+
+// ServeHTTP takes a request from net/http: REST routes come first, then the user's handler.
+func (h *http1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
+		r.TLS = state
+	}
+	if _, grpc := wire.Subtype(r.Header.Get("Content-Type")); grpc {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "gRPC needs HTTP/2, and this connection speaks HTTP/1.1: does a proxy in between, or a client without HTTP/2, speak here?",
+			http.StatusHTTPVersionNotSupported)
+		return
+	}
+	users := h.server.options.HTTPHandler
+	if users != nil && !h.server.edge.routes.Match(r.Method, r.URL.RequestURI()) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an earlier request on the connection may have set one
+		users.ServeHTTP(w, r)
+		return
+	}
+	served := newHTTP1Exchange(w, r, h.server.options.StallTimeout)
+	h.server.edge.serve(r.Context(), served)
+	if served.aborted {
+		panic(http.ErrAbortHandler) // net/http's way to break a connection off; it recovers it
+	}
+}
+
+// handover is a listener whose connections were accepted elsewhere.
+type handover struct {
+	connections chan net.Conn
+	closed      chan struct{}
+	closing     sync.Once
+}
+
+func (l *handover) put(nc net.Conn) {
+	select {
+	case l.connections <- nc:
+	case <-l.closed:
+		nc.Close()
+	}
+}
+
+func (l *handover) Accept() (net.Conn, error) {
+	select {
+	case nc := <-l.connections:
+		return nc, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *handover) Close() error {
+	l.closing.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *handover) Addr() net.Addr { return handoverAddress{} }
+
+type handoverAddress struct{}
+
+func (handoverAddress) Network() string { return "tcp" }
+func (handoverAddress) String() string  { return "the server's listeners" }

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/http2"
+)
+
+// The protocols that a connection can speak, by their ALPN names (RFC 7301; RFC 9113 section 3.2).
+const (
+	protocolHTTP2 = "h2"
+	protocolHTTP1 = "http/1.1"
+)
+
+// ListenAndServe listens on a TCP address, such as "127.0.0.1:9090" or ":0", and serves until Shutdown or Close.
+func (s *Server) ListenAndServe(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return farcall.Errorf(farcall.Unavailable, "cannot listen on %s: %w", address, err)
+	}
+	return s.Serve(listener)
+}
+
+// Serve accepts connections from listener, which it closes in the end. Several listeners may be served at a time. It
+// returns nil after Shutdown or Close, once that has done its work: a program whose main function ends with Serve ends
+// when everything is answered.
+func (s *Server) Serve(listener net.Listener) error {
+	defer listener.Close()
+	if !s.enterListener(listener) {
+		<-s.ended
+		return nil
+	}
+	defer s.leaveListener(listener)
+	var pause time.Duration
+	for {
+		nc, err := listener.Accept()
+		if err == nil {
+			pause = 0
+			go s.serveConnection(nc) // ends with its connection, which Shutdown and Close end
+			continue
+		}
+		if s.stateNow() != serving {
+			<-s.ended
+			return nil
+		}
+		if !isTemporary(err) {
+			return farcall.Errorf(farcall.Unavailable, "listening on %s has failed: %w", listener.Addr(), err)
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.logger.Warn("a connection could not be accepted", "listener", listener.Addr().String(), "error", err, "again_in", pause)
+		s.sleep(pause)
+	}
+}
+
+// isTemporary reports whether accepting may work again later: out of file descriptors, or a client that left too early.
+func isTemporary(err error) bool {
+	var temporary interface{ Temporary() bool }
+	return errors.As(err, &temporary) && temporary.Temporary() && !errors.Is(err, net.ErrClosed)
+}
+
+// sleep waits for d or for the server's end.
+func (s *Server) sleep(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ended:
+	}
+}
+
+func (s *Server) enterListener(listener net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != serving {
+		return false
+	}
+	s.listeners[listener] = struct{}{}
+	return true
+}
+
+func (s *Server) leaveListener(listener net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, listener)
+}
+
+func (s *Server) stateNow() state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// connection is one accepted connection, for Shutdown to find.
+type connection struct {
+	nc     net.Conn
+	engine *http2.Conn // guarded by the server's mu; nil until the connection turned out to be HTTP/2
+}
+
+// serveConnection runs on the connection's own goroutine, which becomes HTTP/2's reader.
+func (s *Server) serveConnection(nc net.Conn) {
+	c := &connection{nc: nc}
+	if !s.enterConnection(c) {
+		nc.Close()
+		return
+	}
+	defer s.leaveConnection(c)
+	greeted, err := s.greet(nc)
+	if err != nil {
+		nc.Close()
+		s.logger.Debug("a connection ended before its first request", "peer", nc.RemoteAddr().String(), "error", err)
+		return
+	}
+	if greeted.protocol == protocolHTTP1 {
+		s.edge.serveHTTP1(greeted)
+		return
+	}
+	engine := http2.NewServer(greeted.nc, acceptor{s}, http2.Options{
+		MaxConcurrentStreams: s.options.MaxConcurrentStreams,
+		MaxHeaderListBytes:   s.options.MaxHeaderListBytes,
+		HandshakeTimeout:     s.options.HandshakeTimeout,
+		StallTimeout:         s.options.StallTimeout,
+		Budget:               s.budget,
+		Tap:                  s.tap,
+		Timed:                s.options.Observer != nil,
+		Received:             greeted.received,
+	})
+	s.becomeHTTP2(c, engine)
+	if err := engine.Serve(); err != nil {
+		s.logger.Debug("a connection has failed", "peer", nc.RemoteAddr().String(), "error", err)
+	}
+}
+
+// enterConnection makes Shutdown wait for c, and reports false if it is too late for newcomers.
+func (s *Server) enterConnection(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != serving {
+		return false
+	}
+	s.connections[c] = struct{}{}
+	return true
+}
+
+func (s *Server) leaveConnection(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.connections, c)
+	s.checkIdleLocked()
+}
+
+// becomeHTTP2 lets Shutdown find the engine; a Shutdown that has come before is told to it now.
+func (s *Server) becomeHTTP2(c *connection, engine *http2.Conn) {
+	s.mu.Lock()
+	c.engine = engine
+	state := s.state
+	s.mu.Unlock()
+	switch state {
+	case draining:
+		engine.GoAway()
+	case closed:
+		engine.Close(errClosed)
+	}
+}
+
+// greeted is a connection whose protocol is known.
+type greeted struct {
+	nc       net.Conn
+	protocol string
+	received []byte               // what was read to find out
+	tls      *tls.ConnectionState // nil in plaintext
+}
+
+// greet finds out what a new connection speaks: TLS says it (ALPN), otherwise the first bytes do.
+func (s *Server) greet(nc net.Conn) (*greeted, error) {
+	if err := nc.SetDeadline(time.Now().Add(s.options.HandshakeTimeout)); err != nil {
+		return nil, fmt.Errorf("cannot set a deadline: %w", err)
+	}
+	g := &greeted{nc: nc}
+	if s.options.TLS != nil {
+		secured := tls.Server(nc, s.options.TLS)
+		if err := secured.HandshakeContext(context.Background()); err != nil { // the deadline above ends it
+			return nil, explainTLS(err)
+		}
+		state := secured.ConnectionState()
+		g.nc, g.tls, g.protocol = secured, &state, state.NegotiatedProtocol
+	}
+	if g.protocol == "" {
+		var err error
+		if g.protocol, g.received, err = sniff(g.nc); err != nil {
+			return nil, err
+		}
+	}
+	if err := nc.SetDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("cannot clear a deadline: %w", err)
+	}
+	return g, nil
+}
+
+// explainTLS names the likely mistake behind a failed handshake.
+func explainTLS(err error) error {
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) {
+		return fmt.Errorf("the client does not speak TLS: is it told to use plaintext? %w", err)
+	}
+	return fmt.Errorf("TLS handshake: %w", err)
+}

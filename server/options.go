@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"math"
+	"runtime/debug"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/call"
+)
+
+// Options are a server's settings. The zero value is ready; for limits and times zero is the documented default and
+// negative is unlimited.
+type Options struct {
+	// Interceptors wrap every call, the first outermost.
+	Interceptors []farcall.Interceptor
+	// Observer is told of the steps of every call. nil: nobody is.
+	Observer farcall.Observer
+	// Frames is shown every frame and header block of HTTP/2 connections. nil: nobody is.
+	Frames farcall.FrameObserver
+	// StepTimes lets a client ask when the server did its steps of a call, and with how many bytes. It is off by default,
+	// because it tells strangers how long handlers work.
+	StepTimes bool
+
+	// MaxReceiveBytes bounds one received message. 0: 4 MiB.
+	MaxReceiveBytes int
+	// MaxHeaderListBytes bounds a request's headers, 32 bytes a field included. 0: 64 KiB.
+	MaxHeaderListBytes int
+	// MaxConcurrentStreams bounds the calls that one connection has in flight. 0: 1,000.
+	MaxConcurrentStreams int
+	// ReceiveBudgetBytes bounds what all connections together have received and no handler has taken yet; above it
+	// clients are given room only for what is taken. 0: an eighth of the memory limit (GOMEMLIMIT), 512 MiB without one.
+	ReceiveBudgetBytes int64
+
+	// HandshakeTimeout bounds the time from a connection's start to its first request: TLS, preface, SETTINGS, and the
+	// header of an HTTP/1.1 request. 0: 10 s.
+	HandshakeTimeout time.Duration
+	// StallTimeout closes a connection whose peer has taken nothing of what waits for it, and over HTTP/1.1 sent nothing
+	// of a request's body, for so long. 0: 20 s.
+	StallTimeout time.Duration
+
+	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given. nil: plaintext.
+	TLS *tls.Config
+	// HTTPHandler answers HTTP/1.1 requests that are neither gRPC nor a REST route. nil: they get 404.
+	HTTPHandler HTTPHandler
+	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	defaultMaxReceiveBytes = 4 << 20
+	defaultHandshake       = 10 * time.Second
+	defaultStall           = 20 * time.Second
+	defaultReceiveBudget   = 512 << 20
+)
+
+// withDefaults returns the options that the server works with: no zero stands for a default any more.
+func (o Options) withDefaults() Options {
+	o.Interceptors = call.Interceptors(o.Interceptors)
+	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, math.MaxInt32)
+	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
+	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
+	if o.ReceiveBudgetBytes == 0 {
+		o.ReceiveBudgetBytes = defaultReceiveBudget
+		if memory := debug.SetMemoryLimit(-1); memory != math.MaxInt64 {
+			o.ReceiveBudgetBytes = memory / 8
+		}
+	}
+	o.ReceiveBudgetBytes = limit(o.ReceiveBudgetBytes, defaultReceiveBudget, math.MaxInt64)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.TLS != nil {
+		o.TLS = o.TLS.Clone()
+		if len(o.TLS.NextProtos) == 0 {
+			o.TLS.NextProtos = []string{protocolHTTP2, protocolHTTP1}
+		}
+	}
+	return o
+}
+
+// forever is longer than any wait, and can be added to any time of this age.
+const forever = 100 * 365 * 24 * time.Hour
+
+// limit returns what an option means: the default for zero, unlimited for a negative value.
+func limit[T int | int64 | time.Duration](given, byDefault, unlimited T) T {
+	switch {
+	case given == 0:
+		return byDefault
+	case given < 0:
+		return unlimited
+	}
+	return given
+}

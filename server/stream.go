@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// stream is one gRPC call that came over HTTP/2: the farcall.Stream of its handler and, with call, the handler's context.
+// It is one allocation and never recycled, because a handler may keep its context.
+type stream struct {
+	call      farcall.Call
+	server    *Server
+	transport *http2.ServerStream
+	method    *registered // nil for a call that is refused
+	subtype   string      // of the content type, for the answer's
+
+	encodingRefused bool // the request is compressed in a way that is not known here
+
+	// owned says that somebody answers the call and releases the transport's stream. Whoever sets it is that one: as a rule
+	// the handler's goroutine, or Overdue for a request that was not complete in time.
+	owned atomic.Bool
+
+	// The reader goroutine's until it starts the handler's; that goroutine's from then on:
+	prefixed   bool   // the prefix of the only message was taken off the body
+	length     int    // of the only message
+	body       []byte // the only message, until Receive
+	received   int    // messages
+	receiveErr error  // sticks
+	stepTimes  bool   // the client asked for them, and gets them
+	tap        call.Tap
+	clock      *call.Clock
+	told       bool // the observer has been told that the handler has its result
+	returned   bool // the handler has
+
+	mu      sync.Mutex     // guards what follows: the handler's goroutine answers, and Overdue may
+	phase   phase          // how far the answer is
+	sent    int            // messages
+	pending *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
+	sendErr error          // sticks
+}
+
+// phase is how far a call's answer is.
+type phase uint8
+
+const (
+	unanswered phase = 0
+	headSent   phase = 1
+	finished   phase = 2
+)
+
+var _ farcall.Stream = (*stream)(nil)
+
+func (s *stream) Method() *farcall.Method            { return s.method.method }
+func (s *stream) RequestHeader() *farcall.Metadata   { return s.call.RequestHeader() }
+func (s *stream) ResponseHeader() *farcall.Metadata  { return s.call.ResponseHeader() }
+func (s *stream) ResponseTrailer() *farcall.Metadata { return s.call.ResponseTrailer() }
+func (s *stream) CloseSend() error                   { return nil } // a handler ends its stream by returning
+
+// Receive decodes the next request.
+func (s *stream) Receive(message any) error {
+	if s.receiveErr != nil {
+		return s.receiveErr
+	}
+	data, err := s.nextMessage()
+	if err != nil {
+		s.receiveErr = err
+		return err
+	}
+	s.received++
+	err = codec.Decode(data, message)
+	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
+	if err != nil {
+		s.receiveErr = call.Outcome(err)
+		return s.receiveErr
+	}
+	if !s.method.method.Kind.SendsStream() {
+		s.step(farcall.StepInvokeHandler, 0, 0, nil) // what generated code does with its one request
+	}
+	return nil
+}
+
+// nextMessage returns the bytes of the next message, valid until the next call, or io.EOF.
+func (s *stream) nextMessage() ([]byte, error) {
+	if !s.method.method.Kind.SendsStream() {
+		if s.received > 0 {
+			return nil, io.EOF
+		}
+		body := s.body
+		s.body = nil
+		return body, nil
+	}
+	// The call itself is the context: the engine does not wake a reader whose answer Overdue has given.
+	if err := s.transport.Want(&s.call, wire.PrefixBytes); err != nil {
+		if err != io.EOF {
+			return nil, s.gone(err)
+		}
+		if n := s.transport.Buffered(); n > 0 {
+			return nil, wire.Truncated(n)
+		}
+		return nil, io.EOF
+	}
+	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
+	if err == nil {
+		err = wire.CheckCompressed(compressed, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.transport.Want(&s.call, length); err != nil {
+		if err != io.EOF {
+			return nil, s.gone(err)
+		}
+		return nil, wire.Truncated(wire.PrefixBytes + s.transport.Buffered())
+	}
+	if s.received > 0 && s.tap.On() { // the first was reported when the call began
+		s.tap.Step(farcall.StepReceiveRequest, s.received+1, wire.PrefixBytes+length, nil)
+	}
+	return s.transport.Next(length), nil
+}
+
+// Send encodes a response. The only response of a method leaves when the handler returns, together with the trailers.
+func (s *stream) Send(message any) error {
+	if !s.method.method.Kind.ReturnsStream() && s.tap.On() && !s.told {
+		s.told = true
+		s.tap.Step(farcall.StepHandlerReturns, 0, 0, nil) // generated code sends what the handler returned
+	}
+	encoded, err := call.Encode(message)
+	if err != nil {
+		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
+		return s.failSend(err)
+	}
+	s.step(farcall.StepEncodeResponse, s.sent+1, len(encoded.B)-wire.PrefixBytes, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.sendableLocked(); err != nil {
+		encoded.Free()
+		return err
+	}
+	s.sent++
+	if !s.method.method.Kind.ReturnsStream() {
+		s.pending = encoded
+		return nil
+	}
+	defer encoded.Free()
+	if err := s.startLocked(); err != nil {
+		return err
+	}
+	if err := s.transport.Send(encoded.B); err != nil {
+		s.sendErr = s.gone(err)
+		return s.sendErr
+	}
+	s.step(farcall.StepSendResponse, s.sent, len(encoded.B), nil)
+	return nil
+}
+
+// sendableLocked returns why no message can be sent, nil if one can.
+func (s *stream) sendableLocked() error {
+	switch {
+	case s.sendErr != nil:
+		return s.sendErr
+	case s.phase == finished:
+		s.sendErr = s.afterEnd()
+	case s.sent > 0 && !s.method.method.Kind.ReturnsStream():
+		s.sendErr = farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", s.method.method)
+	}
+	return s.sendErr
+}
+
+// afterEnd returns the error for a handler that goes on after its call has ended.
+func (s *stream) afterEnd() error {
+	if ended := s.call.Err(); ended != nil {
+		return farcall.Errorf(farcall.CodeOf(ended), "the call has ended: %w", ended)
+	}
+	return farcall.Errorf(farcall.FailedPrecondition, "the call has ended: its handler has returned")
+}
+
+func (s *stream) failSend(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sendErr == nil {
+		s.sendErr = call.Outcome(err)
+	}
+	return s.sendErr
+}
+
+// SendHeader sends the response header now.
+func (s *stream) SendHeader() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.sendErr != nil:
+		return s.sendErr
+	case s.phase == finished:
+		return s.afterEnd()
+	case s.phase == headSent:
+		return farcall.Errorf(farcall.FailedPrecondition, "the response header of %s was sent already", s.method.method)
+	}
+	return s.startLocked()
+}
