@@ -16,7 +16,7 @@ test: install tools ## lint, then test every module with the race detector; inst
 	if [ $$status -ne 0 ]; then echo "FAILED: see 'lint: FAILED' and 'FAIL' above"; fi; exit $$status
 
 .PHONY: lint
-lint: tools ## gofmt, go vet, staticcheck, go.mod and generated code, in every module
+lint: tools ## gofmt, house rules, go vet, staticcheck, go.mod and generated code, in every module
 	scripts/lint
 
 .PHONY: build
