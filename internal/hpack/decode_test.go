@@ -193,7 +193,7 @@ func TestSmallBlockOfLargeList(t *testing.T) {
 func TestWorkingSpaceIsReleased(t *testing.T) {
 	d := NewDecoder(4096, 1<<20)
 	text := strings.Repeat("a", 100_000)
-	head, err := d.Decode(appendString([]byte{0, 1, 'n'}, text))
+	head, err := d.Decode(appendString([]byte{0, 1, 'n'}, text, true))
 	if err != nil || head.Get("n") != text {
 		t.Fatal(err)
 	}
@@ -242,9 +242,9 @@ func TestEntriesHaveMemoryOfTheirOwn(t *testing.T) {
 	}
 	before := live()
 	for i := range 200 {
-		block := appendString([]byte{0, 1, 'n'}, strings.Repeat("{", 60_000))
+		block := appendString([]byte{0, 1, 'n'}, strings.Repeat("{", 60_000), true)
 		block = fmt.Appendf(block, "\x40\x04%04d\x04%04d", i, i)
-		block = append(block, appendString([]byte{0, 1, 'n'}, strings.Repeat("{", 60_000))...)
+		block = append(block, appendString([]byte{0, 1, 'n'}, strings.Repeat("{", 60_000), true)...)
 		if _, err := d.Decode(block); err != nil {
 			t.Fatal(err)
 		}

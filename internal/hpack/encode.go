@@ -11,7 +11,8 @@ const maxBlocks = 256
 // of the calls. One goroutine at a time uses it.
 //
 // Only fixed runs enter the table. It is never made to evict: once it is full it stays as it is, so that what has been
-// remembered stays true.
+// remembered stays true. Their text is sent in Huffman code where that is shorter; that of varying fields is sent plain,
+// because the code would cost the two sides more time than the quarter of the bytes is worth that it saves.
 type Encoder struct {
 	ceiling int // the table is never larger, whatever the peer allows
 
@@ -116,7 +117,7 @@ func (e *Encoder) index(place int) int { return staticEntries + len(e.fields) - 
 func (e *Encoder) appendIndexing(dst []byte, f *exchange.Field) []byte {
 	name, exact := staticField(f.Name, f.Value)
 	if f.Sensitive {
-		return appendLiteral(dst, neverIndexed, literalBits, e.nameIndex(name, f.Name), f)
+		return appendLiteral(dst, neverIndexed, literalBits, e.nameIndex(name, f.Name), f, true)
 	}
 	if exact {
 		return appendInteger(dst, indexed, indexedBits, name)
@@ -126,10 +127,10 @@ func (e *Encoder) appendIndexing(dst []byte, f *exchange.Field) []byte {
 	}
 	name = e.nameIndex(name, f.Name)
 	if fieldBytes(f.Name, f.Value) > e.limit-e.bytes {
-		return appendLiteral(dst, notIndexed, literalBits, name, f)
+		return appendLiteral(dst, notIndexed, literalBits, name, f, true)
 	}
 	e.insert(f)
-	return appendLiteral(dst, indexing, indexingBits, name, f)
+	return appendLiteral(dst, indexing, indexingBits, name, f, true)
 }
 
 // nameIndex returns the index of a name that is not static: static if that is not 0, else where the dynamic table has it,
@@ -178,27 +179,29 @@ func (e *Encoder) AppendStateless(dst []byte, fields []exchange.Field) []byte {
 func appendPlain(dst []byte, index int, exact bool, f *exchange.Field) []byte {
 	switch {
 	case f.Sensitive:
-		return appendLiteral(dst, neverIndexed, literalBits, index, f)
+		return appendLiteral(dst, neverIndexed, literalBits, index, f, false)
 	case exact:
 		return appendInteger(dst, indexed, indexedBits, index)
 	default:
-		return appendLiteral(dst, notIndexed, literalBits, index, f)
+		return appendLiteral(dst, notIndexed, literalBits, index, f, false)
 	}
 }
 
 // appendLiteral appends a literal (RFC 7541 section 6.2); name is the index of its name, 0 for none.
-func appendLiteral(dst []byte, pattern byte, bits uint, name int, f *exchange.Field) []byte {
+func appendLiteral(dst []byte, pattern byte, bits uint, name int, f *exchange.Field, compress bool) []byte {
 	dst = appendInteger(dst, pattern, bits, name)
 	if name == 0 {
-		dst = appendString(dst, f.Name)
+		dst = appendString(dst, f.Name, compress)
 	}
-	return appendString(dst, f.Value)
+	return appendString(dst, f.Value, compress)
 }
 
-// appendString appends a string (RFC 7541 section 5.2), in Huffman code if that is shorter.
-func appendString(dst []byte, s string) []byte {
-	if compressed := huffmanBytes(s); compressed < len(s) {
-		return appendHuffman(appendInteger(dst, huffmanString, stringBits, compressed), s)
+// appendString appends a string (RFC 7541 section 5.2): if compress is set, in Huffman code where that is shorter.
+func appendString(dst []byte, s string, compress bool) []byte {
+	if compress {
+		if compressed := huffmanBytes(s); compressed < len(s) {
+			return appendHuffman(appendInteger(dst, huffmanString, stringBits, compressed), s)
+		}
 	}
 	return append(appendInteger(dst, 0, stringBits, len(s)), s...)
 }

@@ -39,7 +39,7 @@ func TestAppendHead(t *testing.T) {
 		{Name: "n", Value: "x", Sensitive: true},
 	}}
 	wantBlock(t, e.AppendHead(nil, head),
-		"83bfbe 88 080131 0f2f0178 be 00016e0178 1f2f864d833505b11f 1304504f5354 10016e0178")
+		"83bfbe 88 080131 0f2f0178 be 00016e0178 1f2f 087472 61696c657273 1304504f5354 10016e0178")
 	if len(e.fields) != 2 {
 		t.Errorf("the table has %d entries: varying fields must not enter it", len(e.fields))
 	}
@@ -140,6 +140,17 @@ func TestAppendSizeUpdate(t *testing.T) {
 	e.SetPeerLimit(100)
 	wantBlock(t, e.AppendSizeUpdate(nil), "")
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: fixedOf("a: b")}), "be")
+}
+
+// Huffman code is for what is sent once, or remembered.
+func TestHuffmanForFixedRunsOnly(t *testing.T) {
+	e, fixed := NewEncoder(4096), fixedOf("custom-key: custom-value")
+	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: fixed}), "408825a849e95ba97d7f8925a849e95bb8e8b4bf")
+	e = NewEncoder(0)
+	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: fixed}), "008825a849e95ba97d7f8925a849e95bb8e8b4bf")
+	plain := "000a637573746f6d2d6b6579 0c637573746f6d2d76616c7565"
+	wantBlock(t, e.AppendHead(nil, exchange.Head{Fields: fixed.Fields}), plain)
+	wantBlock(t, e.AppendStateless(nil, fixed.Fields), plain)
 }
 
 func TestAppendStateless(t *testing.T) {

@@ -41,7 +41,7 @@ const (
 
 // huffmanCode is the code in the forms that encoding and decoding want.
 type huffmanCode struct {
-	codes [endOfString + 1]uint32 // in the low bits
+	codes [endOfString + 1]uint64 // the code above the low byte, in that the length
 
 	// look has for the next 8 bits of input the length (high byte) and the symbol (low byte), 0 for a longer code.
 	look [1 << quick]uint16
@@ -66,7 +66,7 @@ func newHuffmanCode() *huffmanCode {
 			if symbolLength != length {
 				continue
 			}
-			h.codes[symbol], h.sorted[n] = code, uint16(symbol)
+			h.codes[symbol], h.sorted[n] = uint64(code)<<8|uint64(length), uint16(symbol)
 			if length <= quick {
 				for fill := range uint32(1) << (quick - length) {
 					h.look[code<<(quick-length)|fill] = uint16(length)<<8 | uint16(symbol)
@@ -93,13 +93,15 @@ func huffmanBytes(s string) int {
 func appendHuffman(dst []byte, s string) []byte {
 	var bits uint64 // pending, in the low end
 	var pending uint
+	codes := &huffman.codes
 	for i := range len(s) {
-		length := uint(huffmanLengths[s[i]])
-		bits = bits<<length | uint64(huffman.codes[s[i]])
+		code := codes[s[i]]
+		length := uint(code & 63)
+		bits = bits<<length | code>>8
 		pending += length
 		if pending >= 32 {
 			pending -= 32
-			dst = binary.BigEndian.AppendUint32(dst, uint32(bits>>pending))
+			dst = binary.BigEndian.AppendUint32(dst, uint32(bits>>(pending&63)))
 		}
 	}
 	for ; pending >= 8; pending -= 8 {
@@ -115,41 +117,42 @@ func appendHuffman(dst []byte, s string) []byte {
 func appendHuffmanDecoded(dst, src []byte) ([]byte, error) {
 	var bits uint64 // the input that is next, in the high end; zeros below
 	var have uint   // how many bits that is
+	look := &huffman.look
 	for {
-		switch {
-		case have > 32: // any code fits
-		case len(src) >= 8:
-			bits |= binary.BigEndian.Uint64(src) >> have
+		if len(src) >= 8 {
 			taken := (63 - have) / 8
+			bits |= binary.BigEndian.Uint64(src) >> (have & 63)
 			have += taken * 8
-			bits &= ^uint64(0) << (64 - have)
+			bits &= ^uint64(0) << ((64 - have) & 63)
 			src = src[taken:]
-		default:
+		} else {
 			for ; have <= 56 && len(src) > 0; src = src[1:] {
 				bits |= uint64(src[0]) << (56 - have)
 				have += 8
 			}
 		}
-		if found := huffman.look[bits>>(64-quick)]; found != 0 {
-			length := uint(found >> 8)
+		enough := have > longest // for any code; else the input is at its end
+		for {
+			found := look[bits>>(64-quick)]
+			symbol, length := uint16(found&0xff), uint(found>>8)
+			if found == 0 {
+				if symbol, length = huffman.longCode(bits); symbol == endOfString && length <= have {
+					return dst, errHuffman
+				}
+			}
 			if length > have {
 				break
 			}
-			dst = append(dst, byte(found))
-			bits <<= length
+			dst = append(dst, byte(symbol))
+			bits <<= length & 63
 			have -= length
-			continue
+			if enough && have < longest {
+				break
+			}
 		}
-		symbol, length := huffman.longCode(bits)
-		if length > have {
+		if !enough {
 			break
 		}
-		if symbol == endOfString {
-			return dst, errHuffman
-		}
-		dst = append(dst, byte(symbol))
-		bits <<= length
-		have -= length
 	}
 	// What is left is less than a code. It must be padding: less than a byte, all ones (RFC 7541 section 5.2).
 	if have >= 8 || bits != ^(^uint64(0)>>have) {

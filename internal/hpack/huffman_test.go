@@ -35,8 +35,8 @@ func TestHuffmanCodes(t *testing.T) {
 		{203, 0x7ffffde, 27}, {254, 0x7fffff0, 27}, {2, 0xfffffe2, 28}, {249, 0xffffffe, 28}, {10, 0x3ffffffc, 30},
 		{22, 0x3ffffffe, 30}, {endOfString, 0x3fffffff, 30},
 	} {
-		if huffman.codes[test.symbol] != test.code || huffmanLengths[test.symbol] != test.length {
-			t.Errorf("symbol %d has code %#x of %d bits, want %#x of %d", test.symbol, huffman.codes[test.symbol],
+		if code := uint32(huffman.codes[test.symbol] >> 8); code != test.code || huffmanLengths[test.symbol] != test.length {
+			t.Errorf("symbol %d has code %#x of %d bits, want %#x of %d", test.symbol, code,
 				huffmanLengths[test.symbol], test.code, test.length)
 		}
 	}
@@ -111,7 +111,7 @@ type huffmanBits struct {
 var huffmanSymbols = func() map[huffmanBits]int {
 	symbols := make(map[huffmanBits]int)
 	for symbol, code := range huffman.codes {
-		symbols[huffmanBits{code, huffmanLengths[symbol]}] = symbol
+		symbols[huffmanBits{uint32(code >> 8), huffmanLengths[symbol]}] = symbol
 	}
 	return symbols
 }()

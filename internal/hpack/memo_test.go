@@ -130,7 +130,7 @@ func (b *blocks) candidate() []byte {
 		if b.random.IntN(2) == 0 {
 			name = index()
 		}
-		block = appendLiteral(block, pattern, bits, name, &f)
+		block = appendLiteral(block, pattern, bits, name, &f, b.random.IntN(2) == 0)
 	}
 	return block
 }
