@@ -28,8 +28,8 @@ type client interface {
 	Close()
 }
 
-// systems are all that can be measured; the first of the list is measured by default, with the baseline and the floor.
-var systems = []system{grpcgoSystem, floorSystem}
+// systems are all that can be measured, in the order of their turns.
+var systems = []system{farcallSystem, grpcgoSystem, floorSystem}
 
 // baseline is the system that the others are compared with.
 const baseline = "grpc-go"
