@@ -116,7 +116,7 @@ func callerOutside() string {
 		if nearest == "" {
 			nearest = place
 		}
-		if !strings.HasSuffix(frame.File, ".pb.go") {
+		if !strings.HasSuffix(frame.File, ".farcall.go") {
 			return place
 		}
 		if !more {
