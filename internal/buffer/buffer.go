@@ -20,6 +20,10 @@ var pools [largestClass - smallestClass + 1]sync.Pool
 // Buffer is a byte buffer with one owner, who appends to B and in the end calls Free.
 type Buffer struct {
 	B []byte
+
+	// pooled holds B's memory while the buffer is in a pool. B itself is nil then, so that a former owner who goes on
+	// appending gets memory of its own instead of the next owner's.
+	pooled []byte
 }
 
 // Get returns a Buffer with an empty B that has room for at least capacity bytes.
@@ -28,8 +32,9 @@ func Get(capacity int) *Buffer {
 	if class > largestClass {
 		return &Buffer{B: make([]byte, 0, capacity)}
 	}
-	if pooled, ok := pools[class-smallestClass].Get().(*Buffer); ok {
-		return pooled
+	if b, ok := pools[class-smallestClass].Get().(*Buffer); ok {
+		b.B, b.pooled = b.pooled, nil
+		return b
 	}
 	return &Buffer{B: make([]byte, 0, 1<<class)}
 }
@@ -54,15 +59,21 @@ func (b *Buffer) Grow(n int) {
 }
 
 // Free gives the buffer back. The owner must not touch it, or anything that points into it, again. A nil Buffer may be
-// freed.
+// freed. Free panics if the buffer has been freed already: it would get two owners, and one's bytes would reach the
+// other's peer.
 func (b *Buffer) Free() {
-	if b == nil || cap(b.B) < 1<<smallestClass {
+	if b == nil {
 		return
 	}
-	class := bits.Len(uint(cap(b.B))) - 1 // the largest class that it can serve
-	if class > largestClass {
+	if b.pooled != nil {
+		panic("farcall: a buffer was freed twice: its Release or Free was called again")
+	}
+	size := cap(b.B)
+	if size < 1<<smallestClass || size > 1<<largestClass {
+		b.B = nil
 		return
 	}
-	b.B = b.B[:0]
+	class := bits.Len(uint(size)) - 1 // the largest class that it can serve
+	b.B, b.pooled = nil, b.B[:0]
 	pools[class-smallestClass].Put(b)
 }
