@@ -107,7 +107,7 @@ func onWhole(transport *http2.ServerStream) { transport.User.(*stream).start() }
 // start gives the call the goroutine that answers it, unless Overdue was faster.
 func (s *stream) start() {
 	if s.owned.CompareAndSwap(false, true) {
-		go s.run()
+		s.server.workers.run(s)
 	}
 }
 

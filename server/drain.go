@@ -76,6 +76,7 @@ func (s *Server) Close() error {
 		local.call.Cancel(context.Canceled)
 	}
 	s.edge.close()
+	s.workers.close()
 	s.endOnce.Do(func() { close(s.ended) })
 	return nil
 }

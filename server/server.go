@@ -31,6 +31,7 @@ type Server struct {
 	budget  *http2.Budget
 	tap     http2.Tap // nil without Options.Frames
 	edge    edge
+	workers workers
 
 	// methods is replaced, never changed, so that calls look methods up without a lock.
 	methods atomic.Pointer[map[string]*registered]
