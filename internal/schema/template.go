@@ -377,7 +377,7 @@ func (p *templateParser) literal() (string, *TemplateError) {
 	for p.at < len(p.text) && literalByte(p.text[p.at]) {
 		c := p.text[p.at]
 		if c == '%' {
-			value, ok := unhex(p.text, p.at+1)
+			value, ok := Unhex(p.text, p.at+1)
 			if !ok {
 				return "", p.fault(p.at, `"%%" begins an escape and wants two hexadecimal digits; write %%25 for the sign itself`)
 			}
@@ -392,8 +392,8 @@ func (p *templateParser) literal() (string, *TemplateError) {
 	return decoded.String(), nil
 }
 
-// unhex reads the two hexadecimal digits at text[at:].
-func unhex(text string, at int) (byte, bool) {
+// Unhex reads the two hexadecimal digits at text[at:].
+func Unhex(text string, at int) (byte, bool) {
 	if at+2 > len(text) {
 		return 0, false
 	}

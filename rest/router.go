@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/schema"
+)
+
+// Options configures a Router.
+type Options struct {
+	Invoker      farcall.Invoker  // makes the calls
+	Observer     farcall.Observer // told of steps 1, 2 and 14; nil for none
+	MaxBodyBytes int              // of a request; 0: 4 MiB, negative: no limit
+	BodyTimeout  time.Duration    // for a request's body to arrive; 0: 30 s, negative: as long as the call may take
+}
+
+// Router serves the routes of the methods registered with it. Methods are registered before the first request is
+// served; from then on it is never changed, and safe for concurrent use.
+type Router struct {
+	options Options
+	root    node
+}
+
+// New returns a Router without routes.
+func New(options Options) *Router {
+	if options.MaxBodyBytes == 0 {
+		options.MaxBodyBytes = 4 << 20
+	}
+	if options.BodyTimeout == 0 {
+		options.BodyTimeout = 30 * time.Second
+	}
+	return &Router{options: options}
+}
+
+// route is one rule of one method.
+type route struct {
+	method  *farcall.Method
+	rule    *schema.Rule
+	missing string // what the route needs that is not supported yet; "" for nothing
+}
+
+// String names the rule and the method that has it.
+func (r *route) String() string { return fmt.Sprintf("%s (%s)", r.rule, r.method) }
+
+// Register adds the routes of the method's google.api.http option; without one it does nothing. The error names a rule
+// that cannot work, or both of two rules for the same requests. The Router is of no use after an error.
+func (r *Router) Register(method *farcall.Method) error {
+	rules, err := schema.Rules(method)
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		added := &route{method: method, rule: rule, missing: missing(method, rule)}
+		leaf := r.root.leaf(rule.Template)
+		if other := leaf[rule.HTTPMethod]; other != nil {
+			return fmt.Errorf("two rules for the same requests: %s and %s; one of the two google.api.http options must change", other, added)
+		}
+		leaf[rule.HTTPMethod] = added
+	}
+	return nil
+}
+
+// missing says what a rule needs that is not supported yet.
+func missing(method *farcall.Method, rule *schema.Rule) string {
+	request := method.NewRequest().ProtoReflect().Descriptor()
+	response := method.NewResponse().ProtoReflect().Descriptor()
+	switch {
+	case method.Kind != farcall.KindUnary:
+		return "streams over REST"
+	case rule.WholeBody && isHTTPBody(request),
+		rule.Body != nil && isHTTPBody(rule.Body.Message()),
+		rule.Answer == nil && isHTTPBody(response),
+		rule.Answer != nil && isHTTPBody(rule.Answer.Message()):
+		return "google.api.HttpBody"
+	}
+	return ""
+}
+
+func isHTTPBody(message protoreflect.MessageDescriptor) bool {
+	return message != nil && message.FullName() == "google.api.HttpBody"
+}
+
+// Match reports whether a route has the path, whatever its HTTP method: if so, Serve has a better answer than 404. It is
+// false for OPTIONS where no route has that, since whoever else serves the path may answer it (CORS). path may have a
+// query.
+func (r *Router) Match(method, path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	found := r.root.find(method, path)
+	return found.route != nil || len(found.others) > 0 && method != "OPTIONS"
+}
+
+// Serve answers one request, whatever it is. It blocks until the answer is written; ctx is that of the request, with its
+// peer.
+func (r *Router) Serve(ctx context.Context, x exchange.Served) {
+	c := call{router: r, x: x, head: x.Request()}
+	c.httpMethod = c.head.Get(":method")
+	c.target = c.head.Get(":path")
+	path, query, _ := strings.Cut(c.target, "?")
+	c.match, c.query = r.root.find(c.httpMethod, path), query
+	if r.options.Observer != nil {
+		c.info = &farcall.CallInfo{Side: farcall.SideEdge, Start: time.Now()}
+		if c.match.route != nil {
+			c.info.Method = c.match.route.method
+		}
+		ctx = r.options.Observer.Begin(ctx, c.info)
+	}
+	response, outgoing, err := c.invoke(ctx)
+	c.answer(response, outgoing, err)
+}
+
+// call is one REST request on its way; it belongs to the goroutine of Serve.
+type call struct {
+	router     *Router
+	x          exchange.Served
+	head       exchange.Head
+	httpMethod string
+	target     string
+	query      string
+	match      match
+	info       *farcall.CallInfo // nil without an Observer
+}
+
+// step tells the Observer.
+func (c *call) step(step farcall.Step, message, bytes int, err error) {
+	if c.info == nil {
+		return
+	}
+	c.router.options.Observer.Event(farcall.Event{
+		Call: c.info, Message: message, Step: step, Side: farcall.SideEdge, Bytes: bytes, Time: time.Now(), Err: err,
+	})
+}
+
+// invoke makes the call of the request. The Call that it returns holds the answer's metadata, nil if no call was made.
+func (c *call) invoke(ctx context.Context) (proto.Message, *farcall.Call, error) {
+	if err := c.check(); err != nil {
+		c.step(farcall.StepRequestArrives, 0, 0, err)
+		return nil, nil, err
+	}
+	ctx, cancel, err := withTimeout(ctx, c.head)
+	if err != nil {
+		c.step(farcall.StepRequestArrives, 0, 0, err)
+		return nil, nil, err
+	}
+	defer cancel()
+	body, err := c.readBody(ctx)
+	c.step(farcall.StepRequestArrives, 1, len(body), err)
+	if err != nil {
+		return nil, nil, err
+	}
+	route := c.match.route
+	request, err := route.bind(body, c.match.path, c.query)
+	if err == nil {
+		ctx, err = withMetadata(ctx, c.head)
+	}
+	c.step(farcall.StepCallStub, 1, 0, err)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, outgoing := farcall.NewCall(ctx)
+	response := route.method.NewResponse()
+	if err := c.router.options.Invoker.Invoke(ctx, route.method, request, response); err != nil {
+		return nil, outgoing, err
+	}
+	return response, outgoing, nil
+}
+
+// check refuses a request that has no route, or one that cannot be served.
+func (c *call) check() error {
+	switch route := c.match.route; {
+	case c.match.err != nil:
+		return refuse(400, farcall.InvalidArgument, "%w", c.match.err)
+	case route == nil && len(c.match.others) > 0:
+		allowed := c.match.allowed()
+		refused := refuse(405, farcall.Unimplemented, "%s is not possible at this path: it takes %s", clip(c.httpMethod), allowed)
+		refused.allow = allowed
+		return refused
+	case route == nil:
+		path, _, _ := strings.Cut(c.target, "?")
+		return refuse(404, farcall.NotFound, "there is nothing at %s", clip(path))
+	case route.missing != "":
+		return refuse(501, farcall.Unimplemented, "%s: %s is not supported yet; gRPC reaches the method", route, route.missing)
+	case c.router.options.Invoker == nil:
+		return refuse(500, farcall.Internal, "rest.Options.Invoker is nil: nobody makes the calls")
+	}
+	return nil
+}
