@@ -209,6 +209,9 @@ func (c *Conn) removeLocked(s *stream, err error) {
 	delete(c.streams, s.id)
 	s.sendEnded = true
 	s.failedSend = err
+	if s.sent != nil && s.peerDone { // a reset behind a whole answer stops the request, and fails nothing (section 8.1)
+		s.failedSend = errAnswered
+	}
 	if s.sender != nil {
 		s.sender.wake()
 		s.sender = nil

@@ -538,3 +538,17 @@ func TestIdleReaderHoldsNoBuffer(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAnEarlyAnswerIsNotLostToTheResetBehindIt(t *testing.T) {
+	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
+		client, _ := connect(t, clientEnd, serverEnd, serveFunc{serve: func(s *ServerStream) {
+			s.Answer(okHead, []byte("too much"), okTrailers) // without a look at the request
+		}}, Options{}, Options{})
+		for range 20 {
+			got, err := call(withTimeout(t), client, postHead, pattern(4<<20))
+			if err != nil || string(got) != "too much" {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+	})
+}
