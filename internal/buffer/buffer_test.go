@@ -118,7 +118,7 @@ func TestUseAfterFree(t *testing.T) {
 	b.B = append(b.B, "mine"...)
 	memory := b.B[:cap(b.B)]
 	b.Free()
-	b.B = append(b.B, "late"...)
+	b.B = append(b.B[:0], "late"...)
 	if string(memory[:4]) != "mine" {
 		t.Errorf("the memory that was given back now says %q", memory[:4])
 	}
