@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	_ "google.golang.org/genproto/googleapis/api/annotations" // linked, but imported by no file of a service here
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"  // likewise
 	"google.golang.org/protobuf/encoding/prototext"
@@ -23,6 +24,8 @@ import (
 	"github.com/farcall/farcall/internal/pb/reflectionv1alpha"
 	"github.com/farcall/farcall/reflection"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // host is a server as far as the standard services see one.
 type host struct {
