@@ -98,8 +98,8 @@ func (c *Conn) likelyMistake(method *farcall.Method, cause error) string {
 		return ": is this a gRPC port?"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
 		return fmt.Sprintf(": nothing came back within %v, does a firewall in between drop packets?", c.options.ConnectTimeout)
-	case c.tls == nil && strings.Contains(cause.Error(), "speaks TLS"):
-		return ": set client.Options.TLS"
+	case c.tls == nil && strings.Contains(cause.Error(), "TLS"): // the engine suspects it
+		return " (if the server speaks TLS: see client.Options.TLS)"
 	}
 	return ""
 }
