@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/farcall/farcall"
 )
@@ -112,15 +113,27 @@ func TestDeadlineOfACall(t *testing.T) {
 	})
 }
 
-// A timer that was started must not outlive the call: the bubble of synctest would never end.
+// A timer that ran on would hold the call in memory until the deadline.
 func TestCancelStopsTheTimer(t *testing.T) {
+	call := newIncoming(context.Background(), time.Now().Add(time.Hour))
+	held := weak.Make(call)
+	done := call.Done()
+	call.Cancel(context.Canceled)
+	<-done
+	call = nil
+	runtime.GC()
+	if held.Value() != nil {
+		t.Error("an ended call is still held")
+	}
+}
+
+func TestDeadlineOfAnEndedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		call := newIncoming(context.Background(), start.Add(time.Hour))
+		call := newIncoming(context.Background(), time.Now().Add(time.Hour))
 		done := call.Done()
 		call.Cancel(context.Canceled)
-		<-done
 		time.Sleep(2 * time.Hour)
+		<-done
 		if call.Err() != context.Canceled {
 			t.Errorf("Err = %v after the deadline of an ended call", call.Err())
 		}

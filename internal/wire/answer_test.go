@@ -240,7 +240,7 @@ func TestDetailsThatCannotBeRead(t *testing.T) {
 	for name, block := range map[string]string{
 		"not base64":           details + "!\n",
 		"not a Status":         details + "/w\n",
-		"another code":         details + "CAUSBG90aGVy\n", // code 5, "other"
+		"another code":         details + "CAUSBW90aGVy\n", // code 5, "other"
 		"empty":                details + "\n",
 		"twice":                details + "CAkSAmhp\n" + details + "CAkSAmhp\n",
 		"several in one field": details + "CAkSAmhp,CAkSAmhp\n",

@@ -44,6 +44,8 @@ func TestParsePrefix(t *testing.T) {
 	if length, _, err := wire.ParsePrefix([]byte{0, 0x7f, 0xff, 0xff, 0xff}, -1); length != math.MaxInt32 || err != nil {
 		t.Errorf("a negative limit is none, but: %d, %v", length, err)
 	}
+	_, _, err = wire.ParsePrefix([]byte{2, 0, 0, 0, 0}, 7)
+	expectFailure(t, err, farcall.Internal, "flag byte 2")
 	_, _, err = wire.ParsePrefix([]byte("HTTP/1.1"), 1<<20)
 	expectFailure(t, err, farcall.Internal, "flag byte 72")
 }

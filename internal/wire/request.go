@@ -294,5 +294,5 @@ func (r *Request) SetRoute(route any) {
 
 // pathIsNoted reports whether the path is part of the fixed run.
 func (r *Request) pathIsNoted() bool {
-	return r.note != nil && r.note.request.Path != "" && r.note.request.Path == r.Path
+	return r.note != nil && r.note.request.Path == r.Path
 }

@@ -250,14 +250,22 @@ func TestMalformedRequestsAreRejected(t *testing.T) {
 	}
 }
 
+func TestTheFirstFaultIsNamed(t *testing.T) {
+	for _, split := range [][2]string{{"", minimal + "grpc-timeout: 1x\nkey-bin: !\n"}, {minimal + "grpc-timeout: 1x\n", "key-bin: !\n"}} {
+		_, err := parse(split[0], split[1])
+		expectFailure(t, err, farcall.Internal, `"1x"`)
+	}
+}
+
 // Two calls of one remembered run have metadata that is shared until one changes it.
 func TestRequestsOfOneRunDoNotDisturbEachOther(t *testing.T) {
-	run := &exchange.Fixed{Fields: fields(minimal + "user-agent: u\ntenant: blue\n")}
+	run := &exchange.Fixed{Fields: fields("user-agent: u\ntenant: blue\n" + minimal)}
 	var one, two, three wire.Request
-	for _, request := range []*wire.Request{&one, &two} {
-		if err := wire.ParseRequest(exchange.Head{Fixed: run, Fields: fields("n: 1\n")}, request); err != nil {
-			t.Fatal(err)
-		}
+	if err := wire.ParseRequest(exchange.Head{Fixed: run, Fields: fields("n: 1\n")}, &one); err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.ParseRequest(exchange.Head{Fixed: run, Fields: fields("n: 2\n")}, &two); err != nil {
+		t.Fatal(err)
 	}
 	one.Metadata.Add("added", "1")
 	one.Metadata.Delete("tenant")
@@ -270,7 +278,7 @@ func TestRequestsOfOneRunDoNotDisturbEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	for request, want := range map[*wire.Request]string{
-		&one: "user-agent=u n=1 added=1", &two: "user-agent=u n=1 tenant=green", &three: "user-agent=u tenant=blue",
+		&one: "user-agent=u n=1 added=1", &two: "user-agent=u n=2 tenant=green", &three: "user-agent=u tenant=blue",
 	} {
 		if got := text(request.Metadata); got != want {
 			t.Errorf("metadata %q, want %q", got, want)
@@ -299,6 +307,9 @@ func TestRouteIsRememberedWithTheRun(t *testing.T) {
 			t.Errorf("%s has the route %v", path, request.Route())
 		}
 		request.SetRoute(path)
+	}
+	if err := wire.ParseRequest(exchange.Head{Fixed: run, Fields: fields(":path: /other\n")}, request); err != nil || request.Route() != nil {
+		t.Errorf("%v, another path has the run's route %v", err, request.Route())
 	}
 	unknown := &wire.Request{}
 	unknown.SetRoute("x")
