@@ -27,7 +27,7 @@ func (r *route) bind(body []byte, path requestPath, query string) (proto.Message
 	for i, v := range r.rule.Template.Variables {
 		field := r.rule.Variables[i]
 		if err := transcode.SetText(holder(message, field), field.Leaf(), path.variable(r.rule.Template, v)); err != nil {
-			return nil, invalid(field.String(), "the path's "+field.String()+": "+err.Error())
+			return nil, invalid(field.String(), field.String()+" in the path: "+err.Error())
 		}
 	}
 	if query != "" {

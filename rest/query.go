@@ -38,6 +38,9 @@ func (q *queryBinding) bind(query string) error {
 		if err != nil {
 			return refuse(400, farcall.InvalidArgument, "the query: %w", err)
 		}
+		if name == "" {
+			return refuse(400, farcall.InvalidArgument, "the query: a parameter without a name")
+		}
 		text, err := unescape(value, queryText)
 		if err != nil {
 			return refuse(400, farcall.InvalidArgument, "the query parameter %q: %w", clip(name), err)

@@ -76,7 +76,7 @@ func missing(method *farcall.Method, rule *schema.Rule) string {
 	response := method.NewResponse().ProtoReflect().Descriptor()
 	switch {
 	case method.Kind != farcall.KindUnary:
-		return "streams over REST"
+		return "a stream over REST"
 	case rule.WholeBody && isHTTPBody(request),
 		rule.Body != nil && isHTTPBody(rule.Body.Message()),
 		rule.Answer == nil && isHTTPBody(response),

@@ -81,7 +81,7 @@ func TestFind(t *testing.T) {
 		{"GET", "/v1/books/a+b", `M2 {"a":"a+b"}`},
 		{"GET", "/v1/books/%C3%A9", `M2 {"a":"é"}`},
 		{"GET", "/v1/books/é", `M2 {"a":"é"}`},
-		{"GET", "/v1/books/%ff", `INVALID_ARGUMENT: the path's a: the text is not UTF-8 when decoded`},
+		{"GET", "/v1/books/%ff", `INVALID_ARGUMENT: a in the path: the text is not UTF-8 when decoded`},
 		{"GET", "/v1/books/%f", `malformed`},
 		{"GET", "/v1/books/%zz", `malformed`},
 		{"GET", "/v1/books/%", `malformed`},
