@@ -12,7 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"weak"
 
 	"github.com/farcall/farcall"
 )
@@ -111,20 +110,6 @@ func TestDeadlineOfACall(t *testing.T) {
 		}
 		<-unasked.Done()
 	})
-}
-
-// A timer that ran on would hold the call in memory until the deadline.
-func TestCancelStopsTheTimer(t *testing.T) {
-	call := newIncoming(context.Background(), time.Now().Add(time.Hour))
-	held := weak.Make(call)
-	done := call.Done()
-	call.Cancel(context.Canceled)
-	<-done
-	call = nil
-	runtime.GC()
-	if held.Value() != nil {
-		t.Error("an ended call is still held")
-	}
 }
 
 func TestDeadlineOfAnEndedCall(t *testing.T) {
