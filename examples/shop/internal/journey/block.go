@@ -7,17 +7,17 @@ import (
 	"fmt"
 )
 
-// form is one of the ways in which HPACK writes a header field (RFC 7541 section 6).
+// form is one of the ways in which HPACK writes a header field (RFC 7541 section 6). In words: "line" stands for a line
+// of a table; "new" for a field that is written out and becomes one, "as text" for one that does not, "secret" for one
+// that never may; "name" for the line that lends the field its name.
 type form struct {
 	bytes []byte
 	words string
+	value int  // where the value's text begins, after its length; 0 for what has none
 	field bool // false for a change of the table's size, which is no field
 }
 
 var errBlock = errors.New("the header block ends in the middle of a field")
-
-// staticEntries is the size of HPACK's static table; higher indexes are the connection's own (RFC 7541 section 2.3.3).
-const staticEntries = 61
 
 // splitBlock cuts a header block where its fields begin, without decoding them: their names and values are those that
 // the engine reports, in the same order.
@@ -44,23 +44,19 @@ func firstForm(block []byte) (form, error) {
 		if err != nil {
 			return form{}, err
 		}
-		words = fmt.Sprintf("line %d of HPACK's own table", index)
-		if index > staticEntries {
-			words = fmt.Sprintf("line %d of the connection's table", index)
-		}
-		return form{bytes: block[:used], words: words, field: true}, nil
+		return form{bytes: block[:used], words: fmt.Sprintf("line %d", index), field: true}, nil
 	case first&0xe0 == 0x20:
 		size, used, err := integer(block, 5)
 		if err != nil {
 			return form{}, err
 		}
-		return form{bytes: block[:used], words: fmt.Sprintf("the table may hold %d bytes from here on", size)}, nil
+		return form{bytes: block[:used], words: fmt.Sprintf("the table may have %d bytes from here on", size)}, nil
 	case first&0xc0 == 0x40:
-		prefixBits, words = 6, "written out, and remembered"
+		prefixBits, words = 6, "new"
 	case first&0xf0 == 0x10:
-		prefixBits, words = 4, "written out, never to be remembered"
+		prefixBits, words = 4, "secret"
 	default:
-		prefixBits, words = 4, "written out"
+		prefixBits, words = 4, "as text"
 	}
 	name, at, err := integer(block, prefixBits)
 	if err != nil {
@@ -70,8 +66,9 @@ func firstForm(block []byte) (form, error) {
 	if name == 0 {
 		texts = 2 // the name as well
 	} else {
-		words += fmt.Sprintf("; name from line %d", name)
+		words += fmt.Sprintf(", name %d", name)
 	}
+	value := 0
 	for range texts {
 		if at >= len(block) {
 			return form{}, errBlock
@@ -81,12 +78,13 @@ func firstForm(block []byte) (form, error) {
 			return form{}, err
 		}
 		at += used
+		value = at
 		if length > len(block)-at {
 			return form{}, errBlock
 		}
 		at += length
 	}
-	return form{bytes: block[:at], words: words, field: true}, nil
+	return form{bytes: block[:at], words: words, value: value, field: true}, nil
 }
 
 // integer reads an integer whose first byte lends it prefixBits bits (RFC 7541 section 5.1).

@@ -14,21 +14,21 @@ func TestBlockIsCutAtItsFields(t *testing.T) {
 	for _, test := range []struct {
 		name, block, want string
 	}{
-		{"RFC 7541 C.4.1, with Huffman", "828684418cf1e3c2e5f23a6ba0ab90f4ff", `82|line 2 of HPACK's own table
-86|line 6 of HPACK's own table
-84|line 4 of HPACK's own table
-418cf1e3c2e5f23a6ba0ab90f4ff|written out, and remembered; name from line 1`},
-		{"RFC 7541 C.4.2, with the dynamic table", "828684be5886a8eb10649cbf", `82|line 2 of HPACK's own table
-86|line 6 of HPACK's own table
-84|line 4 of HPACK's own table
-be|line 62 of the connection's table
-5886a8eb10649cbf|written out, and remembered; name from line 24`},
+		{"RFC 7541 C.4.1, with Huffman", "828684418cf1e3c2e5f23a6ba0ab90f4ff", `82|line 2
+86|line 6
+84|line 4
+418cf1e3c2e5f23a6ba0ab90f4ff|new, name 1`},
+		{"RFC 7541 C.4.2, with the dynamic table", "828684be5886a8eb10649cbf", `82|line 2
+86|line 6
+84|line 4
+be|line 62
+5886a8eb10649cbf|new, name 24`},
 		{"RFC 7541 C.2.1 to C.2.3", "400a637573746f6d2d6b65790d637573746f6d2d686561646572040c2f73616d706c652f70617468100870617373776f726406736563726574",
-			`400a637573746f6d2d6b65790d637573746f6d2d686561646572|written out, and remembered
-040c2f73616d706c652f70617468|written out; name from line 4
-100870617373776f726406736563726574|written out, never to be remembered`},
-		{"a size update, 1337 as in C.1.2", "3f9a0a82", `3f9a0a|the table may hold 1337 bytes from here on
-82|line 2 of HPACK's own table`},
+			`400a637573746f6d2d6b65790d637573746f6d2d686561646572|new
+040c2f73616d706c652f70617468|as text, name 4
+100870617373776f726406736563726574|secret`},
+		{"a size update, 1337 as in C.1.2", "3f9a0a82", `3f9a0a|the table may have 1337 bytes from here on
+82|line 2`},
 	} {
 		block, err := hex.DecodeString(test.block)
 		if err != nil {
