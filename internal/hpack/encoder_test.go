@@ -133,9 +133,18 @@ func TestSetPeerLimit(t *testing.T) {
 func TestAppendSizeUpdate(t *testing.T) {
 	e := NewEncoder(4096)
 	wantBlock(t, e.AppendSizeUpdate(nil), "")
+	if e.OwesUpdate() {
+		t.Error("a new encoder owes an update")
+	}
 	e.SetPeerLimit(100)
+	if !e.OwesUpdate() {
+		t.Error("a changed size owes no update")
+	}
 	wantBlock(t, e.AppendSizeUpdate(nil), "20 3f45")
 	wantBlock(t, e.AppendSizeUpdate(nil), "")
+	if e.OwesUpdate() {
+		t.Error("an update is owed twice")
+	}
 	wantBlock(t, e.AppendHead(nil, exchange.Head{Fixed: fixedOf("a: b")}), "4001610162")
 	e.SetPeerLimit(100)
 	wantBlock(t, e.AppendSizeUpdate(nil), "")
