@@ -218,8 +218,11 @@ func (c *Call) Err() error {
 
 // Value makes Call a context.Context.
 func (c *Call) Value(key any) any {
-	if _, ok := key.(incomingKey); ok {
+	switch key.(type) {
+	case incomingKey:
 		return c
+	case outgoingKey:
+		return nil // what came in does not go out by itself
 	}
 	if c.parent == nil {
 		return nil

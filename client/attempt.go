@@ -136,7 +136,10 @@ func (s *stream) transportError(cause error) error {
 		if !failure.Unprocessed {
 			code = wire.ResetCode(uint32(failure.Code))
 		}
-		return call.Returned(s.ctx, s.method, farcall.Errorf(code, "%s ended the call without an answer: %w", s.conn.target.name, cause))
+		if code == farcall.Canceled && call.Overdue(s.ctx) { // it has noticed a moment before the timer behind ctx
+			return farcall.Errorf(farcall.DeadlineExceeded, "%s ended the call when its deadline passed: %w", s.conn.target.name, context.DeadlineExceeded)
+		}
+		return farcall.Errorf(code, "%s ended the call without an answer: %w", s.conn.target.name, cause)
 	case errors.As(cause, &failure) && failure.Scope == http2.StreamScope:
 		return farcall.Errorf(wire.ResetCode(uint32(failure.Code)), "%s: %w", s.method, cause)
 	case errors.As(cause, &broken) && broken.Stream != 0:
@@ -166,6 +169,9 @@ func (s *stream) remoteTimes(value string) {
 	var busy time.Duration
 	for _, step := range steps {
 		busy = max(busy, step.Since)
+	}
+	if sent.IsZero() {
+		sent = received.Add(-busy) // not known: the answer came as soon as it could
 	}
 	begin := sent.Add(max(0, received.Sub(sent)-busy) / 2)
 	for _, step := range steps {

@@ -49,6 +49,10 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 		s.refuse(wire.UnknownEncoding(request.Encoding))
 		return
 	}
+	if request.HasTimeout && request.Timeout <= 0 {
+		s.refuse(s.overdue())
+		return
+	}
 	if !deadline.IsZero() {
 		transport.SetDeadline(deadline)
 	}
@@ -79,6 +83,9 @@ func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
 // goroutine; a message above the limit is refused before it comes.
 func onPrefix(transport *http2.ServerStream) {
 	s := transport.User.(*stream)
+	if s.owned.Load() { // Overdue's answer, given under mu, has ended the request
+		return
+	}
 	s.mu.Lock() // Overdue must not release the body that is read here
 	defer s.mu.Unlock()
 	switch {

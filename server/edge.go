@@ -11,19 +11,20 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/rest"
 )
 
 // edge is what a server speaks besides gRPC: REST over HTTP/2 (here) and over HTTP/1.1 (http1.go). The build tag
 // farcall_grpconly leaves both out, and net/http with them.
 type edge struct {
 	server *Server
-	routes routes
+	routes *rest.Router
 	http1  http1
 }
 
 func (e *edge) init(s *Server) {
 	e.server = s
-	e.routes = noRoutes{}
+	e.routes = rest.New(rest.Options{Invoker: local{server: s, inherits: true}, Observer: s.options.Observer, MaxBodyBytes: s.options.MaxReceiveBytes})
 	e.http1.init(s)
 }
 
@@ -66,22 +67,3 @@ func (e *edge) shutdown(ctx context.Context) error { return e.http1.shutdown(ctx
 func (e *edge) close() { e.http1.close() }
 
 func (e *edge) serveHTTP1(connection *greeted) { e.http1.serve(connection) }
-
-// routes are the REST routes of the services.
-type routes interface {
-	Register(method *farcall.Method) error
-	Match(method, path string) bool
-	Serve(ctx context.Context, served exchange.Served)
-}
-
-// noRoutes stands in the place of package rest.
-type noRoutes struct{}
-
-func (noRoutes) Register(*farcall.Method) error { return nil }
-
-func (noRoutes) Match(string, string) bool { return false }
-
-func (noRoutes) Serve(_ context.Context, served exchange.Served) {
-	head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "404"}, {Name: "content-type", Value: "application/json"}}}
-	_ = served.Answer(head, []byte(`{"code":5,"message":"there is no such route here","details":[]}`+"\n"), nil)
-}

@@ -19,9 +19,14 @@ import (
 // Local returns an Invoker that calls this server's handlers in this process, as a client would from afar: through the
 // interceptors, with deadline, cancellation, metadata and limits. Messages are copied both ways, causes of errors and
 // the context's values stay behind. It works without a listener, and until Shutdown or Close has ended.
-func (s *Server) Local() farcall.Invoker { return local{s} }
+func (s *Server) Local() farcall.Invoker { return local{server: s} }
 
-type local struct{ server *Server }
+type local struct {
+	server *Server
+	// inherits makes handlers see the values of the caller's context: the REST edge is this server's own, and what its
+	// observer has put there is the call's.
+	inherits bool
+}
 
 // Invoke makes a unary call in this process.
 func (l local) Invoke(ctx context.Context, method *farcall.Method, request, response any) error {
@@ -30,7 +35,7 @@ func (l local) Invoke(ctx context.Context, method *farcall.Method, request, resp
 		release(request)
 		return err
 	}
-	s, err := l.server.newLocal(ctx, method, request, outgoing.Metadata())
+	s, err := l.enter(ctx, method, request, outgoing.Metadata())
 	if err != nil {
 		release(request)
 		outgoing.Deliver(method, farcall.Peer{}, farcall.Metadata{}, farcall.Metadata{})
@@ -79,14 +84,15 @@ type localStream struct {
 
 var _ farcall.Stream = (*localStream)(nil)
 
-// newLocal checks the call as both ends of a wire would, and enters it with the server.
-func (s *Server) newLocal(ctx context.Context, method *farcall.Method, request any, metadata farcall.Metadata) (*localStream, error) {
+// enter checks the call as both ends of a wire would, and enters it with the server.
+func (l local) enter(ctx context.Context, method *farcall.Method, request any, metadata farcall.Metadata) (*localStream, error) {
 	if err := call.CheckUnary(method); err != nil {
 		return nil, err
 	}
 	if err := call.ContextEnded(ctx, method, "before it began"); err != nil {
 		return nil, err
 	}
+	s := l.server
 	found, err := s.find(method.Path)
 	if err != nil {
 		return nil, err
@@ -108,7 +114,11 @@ func (s *Server) newLocal(ctx context.Context, method *farcall.Method, request a
 	entered := &localStream{server: s, method: found, request: request, size: size}
 	deadline, _ := ctx.Deadline()
 	peer, _ := exchange.PeerFrom(ctx)
-	entered.call.InitIncoming(context.Background(), entered, farcall.Peer(peer), deadline, metadata)
+	values := context.Background()
+	if l.inherits {
+		values = ctx
+	}
+	entered.call.InitIncoming(values, entered, farcall.Peer(peer), deadline, metadata)
 	if !s.enterLocal(entered) {
 		return nil, farcall.Errorf(farcall.Unavailable, "the server was closed")
 	}

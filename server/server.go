@@ -86,8 +86,8 @@ func New(options Options) *Server {
 	return s
 }
 
-// Register offers method through handler, over gRPC and, where the method has HTTP rules, over REST. It may be called
-// while the server runs. A path that is registered already, or an HTTP rule that another method has, is a mistake in the
+// Register offers method through handler, over gRPC and, where the method has HTTP rules, over REST. It is called before
+// the first Serve. A path that is registered already, or an HTTP rule that another method has, is a mistake in the
 // program's wiring and panics.
 func (s *Server) Register(method *farcall.Method, handler farcall.Handler) {
 	added := &registered{method: method, handler: call.Wrap(s.options.Interceptors, handler), place: callerOutside()}

@@ -63,13 +63,18 @@ func Returned(ctx context.Context, method *farcall.Method, outcome error) error 
 	if err := ContextEnded(ctx, method, "while it was running"); err != nil {
 		return err
 	}
-	deadline, has := ctx.Deadline()
-	if remote.Code == farcall.Canceled || !has || time.Now().Before(deadline) {
+	if remote.Code == farcall.Canceled || !Overdue(ctx) {
 		return outcome
 	}
 	passed := farcall.AsError(farcall.Errorf(remote.Code, "%s (%w)", remote.Message, context.DeadlineExceeded))
 	passed.Details = remote.Details
 	return passed
+}
+
+// Overdue reports whether ctx's deadline has passed, whether the timer behind ctx has fired or not.
+func Overdue(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // Crossed returns err as it is after crossing a wire: code, message and details in memory of its own, no cause.
