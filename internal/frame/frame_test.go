@@ -132,7 +132,7 @@ func TestNoAllocations(t *testing.T) {
 		sink += len(piece)
 		b = AppendSettings(dst[:0], Setting{HeaderTableSize, 1}, Setting{MaxConcurrentStreams, 2})
 		_ = ParseSettings(ParseHeader(b), b[HeaderBytes:], each)
-		b = AppendSettingsAck(b)
+		sink += len(AppendSettingsAck(b))
 		b = AppendPing(dst[:0], true, [8]byte{1})
 		data, _ := ParsePing(ParseHeader(b), b[HeaderBytes:])
 		sink += int(data[0])

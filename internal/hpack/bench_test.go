@@ -58,7 +58,7 @@ func BenchmarkDecode(b *testing.B) {
 	})
 	b.Run("fixed, not remembered", func(b *testing.B) {
 		e, d := NewEncoder(4096), NewDecoder(4096, 1<<16)
-		d.memo.resting = 1 << 62
+		d.memo.resting = 1 << 30
 		head := exchange.Head{Fixed: benchFixed}
 		if _, err := d.Decode(e.AppendHead(nil, head)); err != nil {
 			b.Fatal(err)
