@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -15,7 +16,16 @@ import (
 	"github.com/farcall/farcall/conformance/paymentspb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	var err error
+	if shopDirectory, err = os.MkdirTemp("", "shop"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(shopDirectory)
+		os.Exit(code)
+	}))
+}
 
 // patience is how long a test waits for what should happen at once.
 const patience = 30 * time.Second
