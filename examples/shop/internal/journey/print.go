@@ -72,7 +72,8 @@ func writeWayThere(p *page) error {
 	block := r.there.blocks[0]
 	p.step(farcall.StepSendRequest, "Headers and message are handed to the transport.", byteCount(len(block.bytes))+" of headers")
 	p.lines("HPACK writes a header as the number of a line in a table, where it can. Lines 1 to 61 are the same for\n" +
-		"everybody; what is new is written out once and gets a line of this connection's own.")
+		"everybody. What is new is written out once (its name may come from a line) and gets a line of this\n" +
+		"connection's own; what differs from call to call is sent as text.")
 	if err := p.block(block); err != nil {
 		return err
 	}
