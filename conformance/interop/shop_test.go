@@ -22,7 +22,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
-	"google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/protobuf/proto"
 
 	farcallclient "github.com/farcall/farcall/client"
@@ -246,19 +245,6 @@ func TestShopStandardServices(t *testing.T) {
 		if !slices.Contains(services, want) {
 			t.Errorf("the services are %q, without %s", services, want)
 		}
-	}
-
-	older, err := grpc_reflection_v1alpha.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := older.Send(&grpc_reflection_v1alpha.ServerReflectionRequest{
-		MessageRequest: &grpc_reflection_v1alpha.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: "shop.v1.Payments"},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if file, err := older.Recv(); err != nil || len(file.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
-		t.Errorf("the file of shop.v1.Payments is %v, %v", file, err)
 	}
 }
 

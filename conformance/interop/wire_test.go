@@ -4,32 +4,24 @@ package interop
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/http"
 	"testing"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/farcall/farcall/conformance/paymentspb"
 )
 
-// These tests speak to a server through x/net's HTTP/2 alone, to see and to send what no gRPC client would.
+// These tests speak to a server through net/http's HTTP/2 alone, to see and to send what no gRPC client would.
 
 // post sends one HTTP/2 request to the server and returns the whole answer.
 func post(t *testing.T, address, path string, header http.Header, body []byte) (*http.Response, []byte) {
 	t.Helper()
-	transport := &http2.Transport{
-		AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-			var dialer net.Dialer
-			return dialer.DialContext(ctx, network, address)
-		},
-	}
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
 	sent, err := http.NewRequestWithContext(within(t), http.MethodPost, "http://"+address+path, bytes.NewReader(body))
 	if err != nil {
