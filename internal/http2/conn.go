@@ -333,6 +333,7 @@ func (c *Conn) scheduleLocked(t time.Time) {
 func (c *Conn) expire() {
 	now := time.Now()
 	var overdue []*ServerStream
+	var answered []*stream
 	var next time.Time
 	c.mu.Lock()
 	c.deadlines.at = time.Time{}
@@ -341,8 +342,12 @@ func (c *Conn) expire() {
 			continue
 		}
 		if !s.served.deadline.After(now) {
-			overdue = append(overdue, s.served)
 			s.served.deadline = time.Time{}
+			if s.sendEnded {
+				answered = append(answered, s)
+			} else {
+				overdue = append(overdue, s.served)
+			}
 		} else if next.IsZero() || s.served.deadline.Before(next) {
 			next = s.served.deadline
 		}
@@ -350,7 +355,10 @@ func (c *Conn) expire() {
 	if !next.IsZero() {
 		c.scheduleLocked(next)
 	}
-	c.mu.Unlock()
+	for _, s := range answered {
+		c.stopRequestLocked(s)
+	}
+	c.flush()
 	for _, s := range overdue {
 		c.handler.Overdue(s)
 	}

@@ -143,7 +143,8 @@ func (c *Conn) refusalLocked() *Error {
 	if c.draining == drainFinal {
 		return &Error{Code: frame.RefusedStream, Reason: "the server is going away"}
 	}
-	if c.handling >= c.options.MaxConcurrentStreams {
+	// Streams with an early answer are nobody's work any more, but not for nothing.
+	if c.handling >= c.options.MaxConcurrentStreams || len(c.streams) >= 2*c.options.MaxConcurrentStreams {
 		return &Error{Code: frame.RefusedStream, Reason: "more streams at a time than the server takes"}
 	}
 	return nil
@@ -335,8 +336,9 @@ func (s *ServerStream) finishLocked() {
 	s.deadline = time.Time{}
 	c.closeIfDoneLocked(&s.stream)
 	early := c.streams[s.id] == &s.stream
-	if early {
-		c.stopRequestLocked(&s.stream)
+	if early { // a reset right behind the answer makes some clients lose it, so the request has a moment to end
+		s.deadline = time.Now().Add(earlyAnswerTime)
+		c.scheduleLocked(s.deadline)
 	}
 	c.appended()
 	c.flush()
@@ -344,6 +346,10 @@ func (s *ServerStream) finishLocked() {
 		s.fail(errAnsweredEarly)
 	}
 }
+
+// earlyAnswerTime is how long a client may go on sending a request that has its answer, without credit for more, before it
+// is told to stop.
+const earlyAnswerTime = time.Second
 
 var errAnsweredEarly = &Error{Code: frame.NoError, Scope: StreamScope, Culprit: ByUs, Reason: "the request was answered before its end"}
 

@@ -43,7 +43,6 @@ type writer struct {
 	unwritten            [2][]byte // the writer's: taken, and not yet written
 	room                 []*waiter // who waits for room in fast
 	unstamped            []*stream // with Options.Timed, streams with frames in fast or bulk
-	stamping             []*stream // the writer's
 	yielding             yielding
 }
 
@@ -179,9 +178,7 @@ func (c *Conn) takeLocked() (fast, bulk []byte) {
 		c.spareBulk = nil
 	}
 	c.control = 0
-	if c.options.Timed {
-		c.stamping, c.unstamped = c.unstamped, c.stamping[:0]
-	}
+	c.stampLocked()
 	for _, s := range c.bulkStreams {
 		s.queued = 0
 	}
@@ -216,7 +213,6 @@ func (c *Conn) tryWrite(fast, bulk []byte) (blocked bool, err error) {
 			return true, nil
 		}
 	}
-	c.stamp()
 	return false, nil
 }
 
@@ -230,7 +226,6 @@ func (c *Conn) drain() {
 				return
 			}
 		}
-		c.stamp()
 		c.mu.Lock()
 		if c.restLocked() {
 			return
@@ -263,15 +258,18 @@ func (c *Conn) writeFailed(err error) {
 	c.fail(&Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByNetwork, Reason: "writing to " + c.peerName() + " failed", Cause: err}, frame.NoError)
 }
 
-// stamp notes, for streams that ask, when their frames were handed to the socket. Called by the writer.
-func (c *Conn) stamp() {
-	if !c.options.Timed {
+// stampLocked notes, for streams that ask, that their frames are being handed to the socket: before the write, since the
+// peer may have answered when that returns.
+func (c *Conn) stampLocked() {
+	if len(c.unstamped) == 0 {
 		return
 	}
 	now := time.Now().UnixNano()
-	for _, s := range c.stamping {
+	for _, s := range c.unstamped {
 		s.sentAt.CompareAndSwap(0, now)
 	}
+	clear(c.unstamped)
+	c.unstamped = c.unstamped[:0]
 }
 
 // awaitRoom waits, with mu held, until fast has room for another sender's frames; with ctx's error it returns without
