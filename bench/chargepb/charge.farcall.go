@@ -19,7 +19,7 @@ type Payments interface {
 	Charge(ctx context.Context, req *ChargeRequest) (*ChargeResponse, error)
 }
 
-// NewPaymentsStub returns the Payments that via reaches: each call of a method is a call by way of via.
+// NewPaymentsStub returns the Payments that via reaches.
 func NewPaymentsStub(via farcall.Invoker) Payments {
 	return &paymentsStub{via}
 }
