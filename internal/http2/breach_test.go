@@ -152,13 +152,17 @@ func TestBreaches(t *testing.T) {
 		t.Run(breach.name, func(t *testing.T) {
 			clientEnd, serverEnd := modes["tcp"](t)
 			peer := newScripted(t, clientEnd)
-			server := NewServer(serverEnd, serveFunc{serve: func(s *ServerStream) {
-				if s.WantEnd(context.Background(), plenty) == nil && s.Request().Get(":path") != "/wait" {
-					s.Answer(okHead, nil, okTrailers)
-					return
-				}
-				s.Want(context.Background(), 1<<20) // until the stream fails
-			}}, Options{})
+			failed := make(chan struct{})
+			server := NewServer(serverEnd, serveFunc{
+				serve: func(s *ServerStream) {
+					if s.WantEnd(context.Background(), plenty) == nil && s.Request().Get(":path") != "/wait" {
+						s.Answer(okHead, nil, okTrailers)
+						return
+					}
+					<-failed
+				},
+				ended: func(*ServerStream, error) { close(failed) },
+			}, Options{})
 			done := make(chan struct{})
 			go func() { server.Serve(); close(done) }()
 			t.Cleanup(func() { server.Close(nil); <-done })
