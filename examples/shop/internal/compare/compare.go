@@ -108,7 +108,7 @@ func (w *way) run(ctx context.Context, d time.Duration, inFlight int) (calls int
 	for caller := range inFlight {
 		callers.Go(func() { // ends when over is set
 			key := "caller-" + strconv.Itoa(caller)
-			for !over.Load() {
+			for again := true; again; again = !over.Load() { // once at least
 				if _, err := w.charge(ctx, key); err != nil {
 					failed.Do(func() { failure = fmt.Errorf("%s: %w", w.name, err) })
 					over.Store(true)
@@ -119,9 +119,6 @@ func (w *way) run(ctx context.Context, d time.Duration, inFlight int) (calls int
 		})
 	}
 	callers.Wait()
-	if failure == nil && count.Load() == 0 {
-		failure = fmt.Errorf("%s: no call was answered within %v", w.name, d)
-	}
 	return count.Load(), failure
 }
 

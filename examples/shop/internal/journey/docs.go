@@ -25,12 +25,7 @@ func WriteDocs(ctx context.Context, readme, directory string) error {
 	if err != nil {
 		return err
 	}
-	picture := filepath.Join(directory, pictureFile)
-	link, err := filepath.Rel(filepath.Dir(readme), picture)
-	if err != nil {
-		return err
-	}
-	section, err := record.section(filepath.ToSlash(link))
+	section, err := record.section()
 	if err != nil {
 		return err
 	}
@@ -45,17 +40,16 @@ func WriteDocs(ctx context.Context, readme, directory string) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(picture, record.Picture(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(directory, pictureFile), record.Picture(), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(readme, changed, 0o644)
 }
 
-// section is what stands in the README: the picture, and the journey.
-func (r *Record) section(picture string) (string, error) {
+// section is what stands between the markers.
+func (r *Record) section() (string, error) {
 	var text strings.Builder
-	fmt.Fprintf(&text, "![The fourteen steps of a REST order that becomes a gRPC payment](%s)\n\n", picture)
-	text.WriteString("`go run ./examples/shop journey` shows all of it, with times:\n\n```text\n")
+	text.WriteString("```text\n")
 	if err := r.Print(&text, true); err != nil {
 		return "", err
 	}

@@ -141,8 +141,8 @@ func TestDocs(t *testing.T) {
 		t.Error("the second run changes the README")
 	}
 	got := versions[0]
-	if !strings.HasPrefix(got, before+beginMarker+"\n![") || !strings.HasSuffix(got, "```\n"+endMarker+after) ||
-		strings.Contains(got, "old") || !strings.Contains(got, "](docs/journey.svg)") {
+	if !strings.HasPrefix(got, before+beginMarker+"\n```text\n 1  A REST call") || !strings.HasSuffix(got, "```\n"+endMarker+after) ||
+		strings.Contains(got, "old") {
 		t.Errorf("the README is now\n%s", got)
 	}
 	if picture, err := os.ReadFile(filepath.Join(docs, "journey.svg")); err != nil || !strings.HasPrefix(string(picture), "<svg ") {
@@ -152,5 +152,28 @@ func TestDocs(t *testing.T) {
 	write("# farcall\n")
 	if err := WriteDocs(context.Background(), readme, docs); err == nil || !strings.Contains(err.Error(), beginMarker) {
 		t.Errorf("a README without markers: %v", err)
+	}
+}
+
+// TestTheReadmeIsCurrent fails if the journey has changed and the documentation has not.
+func TestTheReadmeIsCurrent(t *testing.T) {
+	const root = "../../../.."
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	record := run(t)
+	section, err := record.section()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(read("README.md"), beginMarker+"\n"+section+endMarker) {
+		t.Error("README.md shows another journey than there is now: run 'make docs', and commit what it changes")
+	}
+	if read("docs/"+pictureFile) != string(record.Picture()) {
+		t.Error("docs/journey.svg shows another journey than there is now: run 'make docs', and commit what it changes")
 	}
 }
