@@ -167,14 +167,14 @@ func decoding(t *testing.T, seed uint64) (remembered int) {
 }
 
 func TestEncoderIsUnderstood(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		encoding(t, seed)
 	}
 }
 
 func TestDecoderUnderstands(t *testing.T) {
 	remembered := 0
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		remembered += decoding(t, seed)
 	}
 	if remembered == 0 {
