@@ -29,6 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var modes = map[string]func(t *testing.T) (client, server net.Conn){
 	"tcp":     func(t *testing.T) (net.Conn, net.Conn) { return dialPair(t, "tcp", "127.0.0.1:0") },
 	"unix":    func(t *testing.T) (net.Conn, net.Conn) { return dialPair(t, "unix", filepath.Join(t.TempDir(), "s")) },
+	"tls":     func(t *testing.T) (net.Conn, net.Conn) { return tlsPair(t) },
 	"wrapped": func(t *testing.T) (net.Conn, net.Conn) { return net.Pipe() },
 }
 

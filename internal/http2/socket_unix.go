@@ -11,39 +11,80 @@ import (
 )
 
 // socket reads and writes a connection without blocking where the connection lets us at its descriptor (TCP, unix
-// sockets). Others (TLS, pipes, a user's wrapper) are wrapped: they are read and written with net.Conn's own methods, and
-// only goroutines that may block write them.
+// sockets, TLS over them by way of TLSConn). Others (pipes, a user's wrapper) are wrapped: they are read and written with
+// net.Conn's own methods, and only goroutines that may block write them.
 //
 // The writer uses the write fields, the reader goroutine the read fields; the closures exist so that a call costs no
 // allocation.
 type socket struct {
-	raw syscall.RawConn // nil if wrapped
+	raw   syscall.RawConn // nil if wrapped
+	under net.Conn        // what the raw descriptor belongs to; with TLS not the connection that the engine was given
+	tls   *TLSConn        // nil in plaintext
 
 	writing    []byte
 	written    int
 	writeError error
 	writeOnce  func(descriptor uintptr) bool
+	spare      []byte // ciphertext that was written, to be used again
 
 	reader    *reader
+	into      []byte // where the bytes go; nil: into reader's buffer
 	readCount int
 	readError error
 	readOnce  func(descriptor uintptr) bool
+	peekOnce  func(descriptor uintptr) bool
+	peeked    [1]byte
 }
 
 func newSocket(nc net.Conn) *socket {
-	s := &socket{}
-	switch nc.(type) {
+	s := &socket{under: nc}
+	secured, isTLS := nc.(*TLSConn)
+	if isTLS {
+		s.under = secured.shim.Conn
+	}
+	switch s.under.(type) {
 	case *net.TCPConn, *net.UnixConn:
-		raw, err := nc.(syscall.Conn).SyscallConn()
+		raw, err := s.under.(syscall.Conn).SyscallConn()
 		if err != nil {
-			return s
+			return &socket{under: nc}
 		}
-		s.raw, s.writeOnce, s.readOnce = raw, s.tryWriteDescriptor, s.tryReadDescriptor
+		s.raw, s.writeOnce, s.readOnce, s.peekOnce = raw, s.tryWriteDescriptor, s.tryReadDescriptor, s.peekDescriptor
+	default:
+		return &socket{under: nc}
+	}
+	if isTLS {
+		s.tls = secured
+		secured.shim.socket = s
 	}
 	return s
 }
 
 func (s *socket) wrapped() bool { return s.raw == nil }
+
+// owes reports that there is ciphertext which no writer has asked for.
+func (s *socket) owes() bool { return s.tls != nil && s.tls.shim.owes() }
+
+// seal turns what the writer has taken into what it writes: itself in plaintext. The writer owns the result until it
+// seals again.
+func (s *socket) seal(fast, bulk []byte) (first, second []byte, err error) {
+	if s.tls == nil {
+		return fast, bulk, nil
+	}
+	for _, part := range [...][]byte{fast, bulk} {
+		if len(part) == 0 {
+			continue
+		}
+		if _, err := s.tls.Write(part); err != nil {
+			return nil, nil, err
+		}
+	}
+	sealed := s.tls.shim.fetch(s.spare)
+	s.spare = sealed
+	if cap(sealed) > bulkBound+keptBuffer {
+		s.spare = nil
+	}
+	return sealed, nil, nil
+}
 
 // tryWrite writes what the socket takes without waiting: 0 bytes and no error when it takes none.
 func (s *socket) tryWrite(b []byte) (int, error) {
@@ -58,28 +99,66 @@ func (s *socket) tryWrite(b []byte) (int, error) {
 
 // tryWriteDescriptor always answers true: RawConn must not wait.
 func (s *socket) tryWriteDescriptor(descriptor uintptr) bool {
-	for len(s.writing) > 0 {
-		n, err := syscall.Write(int(descriptor), s.writing)
+	s.written, s.writeError = writeDescriptor(descriptor, s.writing)
+	return true
+}
+
+func writeDescriptor(descriptor uintptr, b []byte) (written int, err error) {
+	for written < len(b) {
+		n, err := syscall.Write(int(descriptor), b[written:])
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			return true
+			return written, nil
 		case err != nil:
-			s.writeError = err
-			return true
+			return written, err
 		}
-		s.written += n
-		s.writing = s.writing[n:]
+		written += n
 	}
-	return true
+	return written, nil
+}
+
+// tryWriteAll is for whoever closes the connection, when there may be a writer as well: it uses none of the fields.
+func (s *socket) tryWriteAll(b []byte) {
+	_ = s.raw.Write(func(descriptor uintptr) bool {
+		_, _ = writeDescriptor(descriptor, b)
+		return true
+	})
 }
 
 // read waits for bytes and puts them behind those that r holds. It tries first and waits then, since readiness is
 // reported once; a reader that is not hot holds no buffer while it waits.
 func (s *socket) read(r *reader) (int, error) {
-	s.reader, s.readCount, s.readError = r, 0, nil
-	if err := s.raw.Read(s.readOnce); err != nil {
+	s.reader = r
+	if s.tls == nil {
+		return s.readInto(nil)
+	}
+	for {
+		n, err := s.tls.Read(r.free())
+		if err != errWouldBlock {
+			return n, err
+		}
+		r.rest()
+		if err := s.raw.Read(s.peekOnce); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// readSealed reads ciphertext for crypto/tls. Only a reader that keeps its buffer waits here.
+func (s *socket) readSealed(b []byte) (int, error) {
+	if s.reader == nil || len(b) == 0 {
+		return 0, nil
+	}
+	return s.readInto(b)
+}
+
+func (s *socket) readInto(b []byte) (int, error) {
+	s.into, s.readCount, s.readError = b, 0, nil
+	err := s.raw.Read(s.readOnce)
+	s.into = nil
+	if err != nil {
 		return 0, err
 	}
 	return s.readCount, s.readError
@@ -87,13 +166,21 @@ func (s *socket) read(r *reader) (int, error) {
 
 func (s *socket) tryReadDescriptor(descriptor uintptr) bool {
 	for {
-		n, err := syscall.Read(int(descriptor), s.reader.free())
+		b := s.into
+		if b == nil {
+			b = s.reader.free()
+		}
+		n, err := syscall.Read(int(descriptor), b)
 		switch {
 		case err == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN:
+		case err == syscall.EAGAIN && s.into == nil:
 			s.reader.rest()
 			return false
+		case err == syscall.EAGAIN && s.reader.hot:
+			return false
+		case err == syscall.EAGAIN:
+			s.readError = errWouldBlock
 		case err != nil:
 			s.readError = err
 		case n == 0:
@@ -101,5 +188,15 @@ func (s *socket) tryReadDescriptor(descriptor uintptr) bool {
 		}
 		s.readCount = max(n, 0)
 		return true
+	}
+}
+
+// peekDescriptor answers whether there is something to read, without taking it.
+func (s *socket) peekDescriptor(descriptor uintptr) bool {
+	for {
+		_, _, err := syscall.Recvfrom(int(descriptor), s.peeked[:], syscall.MSG_PEEK)
+		if err != syscall.EINTR {
+			return err != syscall.EAGAIN
+		}
 	}
 }

@@ -86,7 +86,7 @@ func (c *Conn) appended() {
 
 // flush is called with mu held after an append, and releases it. It makes the caller the writer if there is none.
 func (c *Conn) flush() {
-	if c.writing || c.err != nil || len(c.fast)+len(c.bulk) == 0 {
+	if c.writing || c.err != nil || c.nothingToWrite() {
 		c.mu.Unlock()
 		return
 	}
@@ -136,9 +136,12 @@ func (c *Conn) writeAsCaller() {
 	}
 }
 
+// nothingToWrite reports, under mu, that the buffers are empty and TLS has nothing of its own to send.
+func (c *Conn) nothingToWrite() bool { return len(c.fast)+len(c.bulk) == 0 && !c.socket.owes() }
+
 // restLocked gives the writer's role up, and releases mu, if there is nothing to write or nobody to write to.
 func (c *Conn) restLocked() bool {
-	if c.err == nil && len(c.fast)+len(c.bulk) > 0 {
+	if c.err == nil && !c.nothingToWrite() {
 		return false
 	}
 	if c.err != nil { // writing stays set: nobody writes any more
@@ -195,8 +198,11 @@ func (c *Conn) wakeRoomLocked() {
 	c.room = c.room[:0]
 }
 
-// tryWrite writes without blocking, and leaves in unwritten what the socket did not take.
+// tryWrite seals and writes without blocking, and leaves in unwritten what the socket did not take.
 func (c *Conn) tryWrite(fast, bulk []byte) (blocked bool, err error) {
+	if fast, bulk, err = c.socket.seal(fast, bulk); err != nil {
+		return false, err
+	}
 	for i, part := range [...][]byte{fast, bulk} {
 		if len(part) == 0 {
 			continue
@@ -230,25 +236,31 @@ func (c *Conn) drain() {
 		if c.restLocked() {
 			return
 		}
-		c.unwritten[0], c.unwritten[1] = c.takeLocked()
+		fast, bulk := c.takeLocked()
 		c.mu.Unlock()
+		var err error
+		if c.unwritten[0], c.unwritten[1], err = c.socket.seal(fast, bulk); err != nil {
+			c.writeFailed(err)
+			return
+		}
 	}
 }
 
 // blockingWrite writes all of part; every piece has the stall timeout.
 func (c *Conn) blockingWrite(part []byte) error {
 	const piece = 64 << 10
+	under := c.socket.under
 	for len(part) > 0 {
-		if err := c.nc.SetWriteDeadline(time.Now().Add(c.options.StallTimeout)); err != nil {
+		if err := under.SetWriteDeadline(time.Now().Add(c.options.StallTimeout)); err != nil {
 			return err
 		}
-		n, err := c.nc.Write(part[:min(len(part), piece)])
+		n, err := under.Write(part[:min(len(part), piece)])
 		if err != nil {
 			return err
 		}
 		part = part[n:]
 	}
-	return c.nc.SetWriteDeadline(time.Time{})
+	return under.SetWriteDeadline(time.Time{})
 }
 
 func (c *Conn) writeFailed(err error) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+)
+
+// TLSConn is a TLS connection that the engine reads and writes as it does plaintext: the writer seals what it has taken
+// and tries to write the ciphertext without blocking, and the reader opens what it reads from the raw descriptor. Until
+// an engine takes it over (NewServer, NewClient) it is an ordinary *tls.Conn, for the handshake and for other protocols.
+type TLSConn struct {
+	*tls.Conn
+	shim *tlsShim
+}
+
+// NewTLS returns nc under TLS; secure is tls.Client or tls.Server with a configuration.
+func NewTLS(nc net.Conn, secure func(net.Conn) *tls.Conn) *TLSConn {
+	shim := &tlsShim{Conn: nc}
+	return &TLSConn{Conn: secure(shim), shim: shim}
+}
+
+// tlsShim is what crypto/tls takes for the connection.
+//
+// Once the engine has taken over, what crypto/tls writes stays in pending until the writer fetches it. Records come from
+// the writer, and rarely from the reader goroutine (key updates, alerts); crypto/tls puts them in order before it calls
+// Write.
+type tlsShim struct {
+	net.Conn
+	socket *socket // the engine's; nil until it takes over, set once
+
+	mu      sync.Mutex // guards what follows
+	pending []byte     // ciphertext that nobody has fetched
+}
+
+func (s *tlsShim) Write(b []byte) (int, error) {
+	if s.socket == nil {
+		return s.Conn.Write(b)
+	}
+	s.mu.Lock()
+	s.pending = append(s.pending, b...)
+	s.mu.Unlock()
+	return len(b), nil
+}
+
+// Read is called by crypto/tls on the reader goroutine. It does not wait for bytes if the reader must first let its
+// buffer go; the error is then errWouldBlock, which crypto/tls takes for a passing one.
+func (s *tlsShim) Read(b []byte) (int, error) {
+	if s.socket == nil {
+		return s.Conn.Read(b)
+	}
+	return s.socket.readSealed(b)
+}
+
+// Close sends what is pending if the socket takes it at once: that is the alert which ends TLS.
+func (s *tlsShim) Close() error {
+	if s.socket != nil {
+		if last := s.fetch(nil); len(last) > 0 {
+			s.socket.tryWriteAll(last)
+		}
+	}
+	return s.Conn.Close()
+}
+
+// fetch returns the pending ciphertext and leaves an empty buffer in its place.
+func (s *tlsShim) fetch(empty []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending := s.pending
+	s.pending = empty[:0]
+	return pending
+}
+
+func (s *tlsShim) owes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > 0
+}
+
+// errWouldBlock is passed through crypto/tls from the shim to the reader.
+var errWouldBlock net.Error = wouldBlock{}
+
+type wouldBlock struct{}
+
+func (wouldBlock) Error() string   { return "no bytes are there yet" }
+func (wouldBlock) Timeout() bool   { return true }
+func (wouldBlock) Temporary() bool { return true } // crypto/tls goes on after a temporary error

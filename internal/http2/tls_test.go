@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// testCertificate is for "test", signed by itself.
+var testCertificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"test"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+})
+
+// tlsPair returns both ends of a TLS connection over TCP, after the handshake.
+func tlsPair(t *testing.T) (client, server *TLSConn) {
+	t.Helper()
+	clientEnd, serverEnd := dialPair(t, "tcp", "127.0.0.1:0")
+	roots := x509.NewCertPool()
+	roots.AddCert(testCertificate().Leaf)
+	client = NewTLS(clientEnd, func(nc net.Conn) *tls.Conn {
+		return tls.Client(nc, &tls.Config{RootCAs: roots, ServerName: "test", NextProtos: []string{"h2"}})
+	})
+	server = NewTLS(serverEnd, func(nc net.Conn) *tls.Conn {
+		return tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{testCertificate()}, NextProtos: []string{"h2"}})
+	})
+	shaken := make(chan error, 1)
+	go func() { shaken <- server.Handshake() }()
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-shaken; err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+func TestTLSIsWrittenByItsCallers(t *testing.T) {
+	clientEnd, serverEnd := tlsPair(t)
+	client, server := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})
+	if client.socket.wrapped() || server.socket.wrapped() {
+		t.Fatal("TLS over TCP is treated as a wrapped connection")
+	}
+	if _, err := call(withTimeout(t), client, postHead, pattern(100)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestIdleTLSReaderHoldsNoBuffer(t *testing.T) {
+	clientEnd, serverEnd := tlsPair(t)
+	client, server := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})
+	if _, err := call(withTimeout(t), client, postHead, pattern(100)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Conn{client, server} {
+		for c.reader.holds.Load() { // bounded by the test's own timeout
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if _, err := call(withTimeout(t), client, postHead, pattern(100)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// crypto/tls writes on the reader goroutine when the peer asks for a new key. Nothing else is written then, so the reader
+// must see to it that the answer leaves.
+func TestWhatTLSWritesByItselfLeaves(t *testing.T) {
+	clientEnd, serverEnd := tlsPair(t)
+	client, server := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})
+	if _, err := call(withTimeout(t), client, postHead, pattern(100)); err != nil {
+		t.Fatal(err)
+	}
+	shim := serverEnd.shim
+	shim.Write([]byte("not a record")) // what the reader has caused
+	server.endBatch()
+	if shim.owes() {
+		t.Error("the ciphertext is still here")
+	}
+	<-client.Done() // the client cannot read that
+	if _, err := client.Open(context.Background(), postHead, nil, true); err == nil {
+		t.Error("the client goes on with a broken TLS connection")
+	}
+}
