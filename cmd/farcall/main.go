@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	serveGoVet()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := newCommand().ExecuteContext(ctx); err != nil {
@@ -29,6 +30,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.AddCommand(newGenerateCommand(), newVersionCommand())
+	command.AddCommand(newGenerateCommand(), newVetCommand(), newVersionCommand())
 	return command
 }
