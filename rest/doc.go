@@ -11,6 +11,10 @@
 // Not yet: methods with streams and google.api.HttpBody (501), maps in the query, field masks from a PATCH body, Accept,
 // compression (415), OPTIONS, rules from outside the .proto file, trailers, OpenAPI.
 //
+// Request headers reach the call as metadata if they are authorization, idempotency-key, x-request-id, traceparent,
+// tracestate, or begin with grpc-metadata-, which is cut off; response header metadata goes back with that prefix.
+package rest
+
 // Where http.proto leaves a choice:
 //   - A field has one source. A query parameter for a field that the path or the body gives is an error, and so is any
 //     query parameter where the body is "*". In the same way a body where the rule has none is an error: nothing that a
@@ -20,7 +24,3 @@
 //   - The end of a path from its last colon is a verb if a route with that verb fits the rest, whatever its HTTP method;
 //     otherwise it is part of the segment.
 //   - "*" does not match an empty segment.
-//
-// Request headers reach the call as metadata if they are authorization, idempotency-key, x-request-id, traceparent,
-// tracestate, or begin with grpc-metadata-, which is cut off; response header metadata goes back with that prefix.
-package rest
