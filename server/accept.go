@@ -83,11 +83,8 @@ func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
 // goroutine; a message above the limit is refused before it comes.
 func onPrefix(transport *http2.ServerStream) {
 	s := transport.User.(*stream)
-	if s.owned.Load() { // Overdue's answer, given under mu, has ended the request
-		return
-	}
-	s.mu.Lock() // Overdue must not release the body that is read here
-	defer s.mu.Unlock()
+	s.gate.Lock() // Overdue must not release the body that is read here
+	defer s.gate.Unlock()
 	switch {
 	case s.owned.Load():
 		return
@@ -142,9 +139,9 @@ func (a acceptor) Ended(transport *http2.ServerStream, _ error) {
 func (a acceptor) Overdue(transport *http2.ServerStream) {
 	s := transport.User.(*stream) // REST requests have no deadline of their own
 	s.call.Cancel(context.DeadlineExceeded)
-	s.mu.Lock() // see onPrefix
+	s.gate.Lock() // see onPrefix
 	unstarted := s.owned.CompareAndSwap(false, true)
-	s.mu.Unlock()
+	s.gate.Unlock()
 	if unstarted {
 		s.refuse(s.overdue())
 		return

@@ -90,6 +90,9 @@ func (s *stream) gone(err error) error {
 // handlerReturned ends the handler's context and answers with what it returned.
 func (s *stream) handlerReturned(err error) {
 	s.returned = true
+	if s.call.Err() == context.DeadlineExceeded { // the call's own timer may be earlier than the connection's
+		err = s.overdue()
+	}
 	s.call.Cancel(context.Canceled)
 	if s.tap.On() && !s.told {
 		s.told = true

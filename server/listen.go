@@ -185,7 +185,7 @@ func (s *Server) greet(nc net.Conn) (*greeted, error) {
 	}
 	g := &greeted{nc: nc}
 	if s.options.TLS != nil {
-		secured := tls.Server(nc, s.options.TLS)
+		secured := http2.NewTLS(nc, func(under net.Conn) *tls.Conn { return tls.Server(under, s.options.TLS) })
 		if err := secured.HandshakeContext(context.Background()); err != nil { // the deadline above ends it
 			return nil, explainTLS(err)
 		}

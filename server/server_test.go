@@ -155,6 +155,8 @@ func join(parts ...[]byte) (whole []byte) {
 	return whole
 }
 
+type field = exchange.Field
+
 // answered is a whole answer.
 type answered struct {
 	head     exchange.Head

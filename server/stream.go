@@ -29,6 +29,7 @@ type stream struct {
 	// owned says that somebody answers the call and releases the transport's stream. Whoever sets it is that one: as a rule
 	// the handler's goroutine, or Overdue for a request that was not complete in time.
 	owned atomic.Bool
+	gate  sync.Mutex // held by the reader goroutine while it looks at the body, and by Overdue while it sets owned
 
 	// The reader goroutine's until it starts the handler's; that goroutine's from then on:
 	prefixed   bool   // the prefix of the only message was taken off the body
@@ -168,7 +169,7 @@ func (s *stream) sendableLocked() error {
 	switch {
 	case s.sendErr != nil:
 		return s.sendErr
-	case s.phase == finished:
+	case s.phase == finished || s.call.Err() != nil:
 		s.sendErr = s.afterEnd()
 	case s.sent > 0 && !s.method.method.Kind.ReturnsStream():
 		s.sendErr = farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", s.method.method)
