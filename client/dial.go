@@ -57,16 +57,16 @@ func (c *Conn) connect(ctx context.Context) (*http2.Conn, error) {
 }
 
 func handshake(ctx context.Context, nc net.Conn, config *tls.Config) (net.Conn, error) {
-	wrapped := tls.Client(nc, config)
-	if err := wrapped.HandshakeContext(ctx); err != nil {
+	secured := http2.NewTLS(nc, func(under net.Conn) *tls.Conn { return tls.Client(under, config) })
+	if err := secured.HandshakeContext(ctx); err != nil {
 		nc.Close()
 		return nil, err
 	}
-	if wrapped.ConnectionState().NegotiatedProtocol != protocolHTTP2 {
+	if secured.ConnectionState().NegotiatedProtocol != protocolHTTP2 {
 		nc.Close()
 		return nil, errNoHTTP2
 	}
-	return wrapped, nil
+	return secured, nil
 }
 
 // unreachable returns the error of a call to method for which no connection could be had.
