@@ -324,15 +324,15 @@ func (s *stream) makeRoom(n int) {
 
 // unlockAndWake releases mu and wakes the consumer if it has what it waits for.
 func (s *stream) unlockAndWake() {
+	if s.conn.options.Timed { // the consumer may come to wait only later
+		s.receivedAt.Store(time.Now().UnixNano())
+	}
 	if (s.waiter == nil && s.ready == nil) || !s.satisfied() {
 		s.mu.Unlock()
 		return
 	}
 	w, ready := s.waiter, s.ready
 	s.waiter, s.ready = nil, nil
-	if s.conn.options.Timed {
-		s.receivedAt.Store(time.Now().UnixNano())
-	}
 	s.mu.Unlock()
 	s.conn.awake.Add(1)
 	if w != nil {

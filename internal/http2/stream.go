@@ -83,7 +83,7 @@ func (s *stream) Conn() *Conn { return s.conn }
 // Peer returns the other end of the connection.
 func (s *stream) Peer() exchange.Peer { return s.conn.peer }
 
-// Times returns when the stream's first frames were handed to the socket and when what its consumer last waited for had
+// Times returns when the stream's first frames were handed to the socket and when the last of what has been received had
 // come; zero without Options.Timed.
 func (s *stream) Times() (sent, received time.Time) {
 	if at := s.sentAt.Load(); at != 0 {
