@@ -50,7 +50,6 @@ install: ## install what the tests need besides Go (Debian packages)
 .PHONY: tools
 tools: .bin/tools.built ## build the pinned tools of tools/go.mod into .bin
 
-.bin/tools.built: tools/go.mod tools/go.sum
-	mkdir -p .bin
-	cd tools && go build -o ../.bin/ tool
+.bin/tools.built: tools/go.mod tools/go.sum scripts/tools
+	scripts/tools
 	touch $@
