@@ -36,8 +36,8 @@ bench: ## measure farcall and grpc-go in turn and print the table
 	cd bench && go run .
 
 .PHONY: conformance
-conformance: ## test against other implementations of the protocols
-	cd conformance && go test -count=1 ./...
+conformance: tools ## test against other implementations of the protocols, and run the public suites
+	scripts/conformance
 
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (20s)

@@ -6,6 +6,7 @@ replace github.com/farcall/farcall => ../
 
 require (
 	github.com/bufbuild/protocompile v0.14.1
+	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2
 	github.com/farcall/farcall v0.0.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/net v0.60.0
@@ -16,6 +17,7 @@ require (
 )
 
 require (
+	github.com/envoyproxy/protoc-gen-validate v1.3.3 // indirect
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
