@@ -15,8 +15,9 @@ import (
 	"github.com/farcall/farcall/internal/wire"
 )
 
-// open begins an attempt: it sends the whole request. avoid is the connection of an attempt that has failed.
-func (s *stream) open(avoid *http2.Conn) error {
+// open begins an attempt: it sends the head and the first message, or none, and half-closes if end is set. avoid is the
+// connection of an attempt that has failed.
+func (s *stream) open(end bool, avoid *http2.Conn) error {
 	ctx := s.ctx
 	metadata := s.outgoing.Metadata()
 	s.attempts++
@@ -42,8 +43,12 @@ func (s *stream) open(avoid *http2.Conn) error {
 		return err
 	}
 	head.Fields = s.fields
-	s.step(farcall.StepSendRequest, 1, len(s.request.B), nil)
-	s.transport, err = s.conn.pool.open(ctx, head, s.request.B, avoid)
+	var body []byte
+	if s.request != nil {
+		body = s.request.B
+		s.step(farcall.StepSendRequest, 1, len(body), nil)
+	}
+	s.transport, err = s.conn.pool.open(ctx, head, body, end, avoid)
 	if err != nil {
 		s.transport = nil
 		return s.unopened(err)
@@ -72,18 +77,28 @@ func (s *stream) await() {
 			s.fail(call.Returned(s.ctx, s.method, s.read(err != nil)))
 			break
 		}
-		var failure *http2.Error
-		if s.attempts == 1 && s.ctx.Err() == nil && errors.As(err, &failure) && failure.Unprocessed {
-			last := s.transport.Conn()
-			s.transport.Close()
-			s.conn.pool.freed()
-			s.fail(s.open(last))
+		if s.unseen(err) {
+			s.fail(s.again())
 			continue
 		}
 		s.transportTimes()
 		s.fail(s.transportError(err))
 	}
 	s.answered = true
+}
+
+// unseen reports whether an attempt failed with err before the server saw it, and may be made once more.
+func (s *stream) unseen(err error) bool {
+	var failure *http2.Error
+	return s.attempts == 1 && s.ctx.Err() == nil && errors.As(err, &failure) && failure.Unprocessed
+}
+
+// again makes a second attempt, with the same request, on another connection if there can be one.
+func (s *stream) again() error {
+	last := s.transport.Conn()
+	s.transport.Close()
+	s.conn.pool.freed()
+	return s.open(true, last)
 }
 
 // read reads an answer that is complete, or longer than it may be.

@@ -14,6 +14,7 @@ import (
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/server"
 )
 
 // answer returns a script with one whole answer.
@@ -124,5 +125,19 @@ func TestInformationalAnswersAreSkipped(t *testing.T) {
 	}), client.Options{})
 	if got, err := call(t.Context(), conn, "x"); err != nil || got != "late" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// The server answers before it has the request, and stops it with a reset: the answer counts (RFC 9113 section 8.1).
+func TestRequestAboveTheServersLimit(t *testing.T) {
+	conn := dial(t, serveTCP(t, server.Options{}, repeat), client.Options{})
+	for range 5 {
+		_, err := call(t.Context(), conn, strings.Repeat("x", 5<<20))
+		if farcall.CodeOf(err) != farcall.ResourceExhausted || !strings.Contains(err.Error(), "the limit is 4194304") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if got, err := call(t.Context(), conn, "small"); err != nil || got != "small" {
+		t.Errorf("the connection does not live on: %v", err)
 	}
 }

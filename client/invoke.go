@@ -45,24 +45,18 @@ func release(request any) {
 	}
 }
 
-// intercepted runs the call with the interceptors around it. What they make of ctx is what the call is opened with.
-func (s *stream) intercepted(request, response any) (err error) {
-	ran := false
-	defer func() { // in a defer, because an interceptor may panic
-		if !ran {
+// intercepted runs a unary call with the interceptors around it.
+func (s *stream) intercepted(request, response any) error {
+	taken := false
+	defer func() {
+		if !taken {
 			release(request)
 		}
-		err = s.end(err)
 	}()
-	innermost := func(ctx context.Context, wrapped farcall.Stream) error {
-		if ran {
-			return farcall.Errorf(farcall.FailedPrecondition, "an interceptor has called next twice for %s: a call runs once", s.method)
-		}
-		ran = true
-		s.ctx = ctx
+	return s.run(s, func(_ context.Context, wrapped farcall.Stream) error {
+		taken = true
 		return s.exchange(wrapped, request, response)
-	}
-	return call.Wrap(s.conn.options.Interceptors, innermost)(s.ctx, s)
+	})
 }
 
 // exchange is what a unary call does with its stream, as seen through what interceptors have wrapped around it.

@@ -70,14 +70,14 @@ func newPool(connect func(context.Context) (*http2.Conn, error), most int, backo
 
 // open opens a stream on a connection that has room for it, and connects if need be. Nothing was sent if it fails with
 // an errUnconnected or with ctx's error. avoid is a connection on which the call has failed already, nil for none.
-func (p *pool) open(ctx context.Context, head exchange.Head, body []byte, avoid *http2.Conn) (*http2.ClientStream, error) {
+func (p *pool) open(ctx context.Context, head exchange.Head, body []byte, end bool, avoid *http2.Conn) (*http2.ClientStream, error) {
 	if conn := p.current.Load(); conn != nil && conn != avoid {
-		stream, err := conn.Open(ctx, head, body, true)
+		stream, err := conn.Open(ctx, head, body, end)
 		if err == nil || !unsent(err) {
 			return stream, err
 		}
 	}
-	return p.openElsewhere(ctx, head, body, avoid)
+	return p.openElsewhere(ctx, head, body, end, avoid)
 }
 
 // unsent reports whether another connection may take what Open has refused.
@@ -94,13 +94,13 @@ const mostDials = 3
 const recheck = 250 * time.Millisecond
 
 // openElsewhere tries all connections, then opens another, and at the bound waits for calls to end.
-func (p *pool) openElsewhere(ctx context.Context, head exchange.Head, body []byte, avoid *http2.Conn) (*http2.ClientStream, error) {
+func (p *pool) openElsewhere(ctx context.Context, head exchange.Head, body []byte, end bool, avoid *http2.Conn) (*http2.ClientStream, error) {
 	var waiter *slotWaiter
 	defer func() { p.leave(waiter) }()
 	for dials := 0; ; {
 		usable := p.usable(avoid)
 		for _, conn := range usable {
-			stream, err := conn.Open(ctx, head, body, true)
+			stream, err := conn.Open(ctx, head, body, end)
 			if err == nil {
 				p.current.Store(conn)
 			}

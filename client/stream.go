@@ -85,14 +85,23 @@ func (s *stream) Send(message any) error {
 		release(message)
 		return s.fail(err)
 	}
-	encoded, err := call.Encode(message)
+	encoded, err := s.encode(1, message)
 	if err != nil {
-		s.step(farcall.StepEncodeRequest, 1, 0, err)
 		return s.fail(err)
 	}
 	s.request = encoded
-	s.step(farcall.StepEncodeRequest, 1, len(encoded.B)-wire.PrefixBytes, nil)
-	return s.fail(s.open(nil))
+	return s.fail(s.open(true, nil))
+}
+
+// encode encodes the nth request.
+func (s *stream) encode(n int, message any) (*buffer.Buffer, error) {
+	encoded, err := call.Encode(message)
+	if err != nil {
+		s.step(farcall.StepEncodeRequest, n, 0, err)
+		return nil, call.Outcome(err)
+	}
+	s.step(farcall.StepEncodeRequest, n, len(encoded.B)-wire.PrefixBytes, nil)
+	return encoded, nil
 }
 
 // Receive waits for the answer and decodes the response. The call has succeeded if it returns nil.

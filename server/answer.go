@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
@@ -61,7 +62,9 @@ func (s *stream) finish(err error) {
 		sending = len(s.pending.B)
 	}
 	// The step is reported before the deed, so that its time can be among those that the trailers tell.
-	s.step(farcall.StepSendResponse, s.sent, sending, nil)
+	if s.tap.On() {
+		s.tap.Step(farcall.StepSendResponse, s.sent, sending, s.transport.Err())
+	}
 	var times []wire.StepTime
 	if s.clock != nil {
 		times = s.clock.Times()
@@ -123,12 +126,16 @@ func (s *stream) overdue() error {
 	return farcall.Errorf(farcall.DeadlineExceeded, "the deadline of %s passed on the server", s.method.method)
 }
 
+// overduePatience is how long Overdue waits for a message that the handler is just sending.
+const overduePatience = 50 * time.Millisecond
+
 // finishOverdue tells the peer that the deadline has passed, while the handler may still be at work: its metadata is its
 // own, so none of it goes along.
 func (s *stream) finishOverdue() {
-	if !s.mu.TryLock() { // the handler is sending, and perhaps waits for a peer that takes nothing: that ends it
-		s.transport.Abort(context.DeadlineExceeded)
-		return
+	if !s.mu.TryLock() { // the handler is sending, and perhaps waits for a peer that takes nothing: a reset ends that
+		patience := time.AfterFunc(overduePatience, func() { s.transport.Abort(context.DeadlineExceeded) })
+		s.mu.Lock()
+		patience.Stop()
 	}
 	defer s.mu.Unlock()
 	if s.phase == finished {

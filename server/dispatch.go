@@ -40,10 +40,12 @@ func (s *stream) begin() context.Context {
 	}
 	if s.tap.On() {
 		var received time.Time
-		if !s.method.method.Kind.SendsStream() {
+		bytes := s.transport.Buffered()
+		if s.prefixed {
+			bytes += wire.PrefixBytes
 			_, received = s.transport.Times()
 		}
-		s.tap.StepAt(received, farcall.StepReceiveRequest, 1, s.transport.Buffered(), nil)
+		s.tap.StepAt(received, farcall.StepReceiveRequest, 1, bytes, nil)
 	}
 	return ctx
 }

@@ -111,7 +111,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	defer s.leaveConnection(c)
+	defer s.leaveConnection(c) // twice does no harm
 	greeted, err := s.greet(nc)
 	if err != nil {
 		nc.Close()
@@ -119,6 +119,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 		return
 	}
 	if greeted.protocol == protocolHTTP1 {
+		s.leaveConnection(c) // it is net/http's, and Shutdown must not close it as one that has asked for nothing
 		s.edge.serveHTTP1(greeted)
 		return
 	}

@@ -30,17 +30,18 @@ func (someStream) Method() *farcall.Method { return method }
 
 func TestWrapRunsTheFirstOutermost(t *testing.T) {
 	var order []string
+	type key string
 	note := func(name string) farcall.Interceptor {
 		return func(ctx context.Context, stream farcall.Stream, next farcall.Handler) error {
 			order = append(order, name+" begins")
-			err := next(context.WithValue(ctx, name, true), stream)
+			err := next(context.WithValue(ctx, key(name), true), stream)
 			order = append(order, name+" ends")
 			return err
 		}
 	}
 	failure := errors.New("failure")
 	handler := Wrap(Interceptors([]farcall.Interceptor{note("a"), nil, note("b")}), func(ctx context.Context, _ farcall.Stream) error {
-		if ctx.Value("a") == nil || ctx.Value("b") == nil {
+		if ctx.Value(key("a")) == nil || ctx.Value(key("b")) == nil {
 			t.Error("the context of the interceptors did not reach the handler")
 		}
 		order = append(order, "handler")

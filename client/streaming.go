@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// streaming is the client's end of a call whose requests or responses are a stream. One goroutine may send while another
+// receives; the first of them opens the call.
+type streaming struct {
+	stream // of it the sending side uses request and tap, the receiving side answer and what follows
+
+	mu     sync.Mutex // guards opened, and outcome until then
+	opened bool       // an attempt was made: transport is set, or outcome says why not
+
+	// The sending goroutine's:
+	sent      int  // messages
+	halfClose bool // no more messages are sent
+
+	// The receiving goroutine's:
+	begun    bool // the answer's head was read
+	messages int  // received
+	ended    bool // the call has succeeded
+}
+
+var _ farcall.Stream = (*streaming)(nil)
+
+// Stream makes a call of any kind and runs body with its stream, on the caller's goroutine, inside the interceptors. The
+// call is over when body returns: if it has not ended by then, the server is told to stop.
+func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.Handler) error {
+	outgoing, err := call.Claim(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, tap := call.Begin(ctx, c.options.Observer, method, farcall.SideClient)
+	if method.Kind == farcall.KindUnary {
+		s := &stream{}
+		s.init(ctx, c, method, outgoing, tap)
+		return s.run(s, body)
+	}
+	s := &streaming{}
+	s.init(ctx, c, method, outgoing, tap)
+	return s.run(s, body)
+}
+
+// run runs body with the interceptors around it, as seen from self, and ends the call. What interceptors make of ctx is
+// what the call is opened with.
+func (s *stream) run(self farcall.Stream, body farcall.Handler) (err error) {
+	returned, ran := false, false
+	defer func() { // in a defer, because body or an interceptor may panic
+		if !returned {
+			err = farcall.Errorf(farcall.Canceled, "%s: the caller panicked", s.method)
+		}
+		err = s.end(err)
+	}()
+	innermost := func(ctx context.Context, wrapped farcall.Stream) error {
+		if ran {
+			return farcall.Errorf(farcall.FailedPrecondition, "an interceptor has called next twice for %s: a call runs once", s.method)
+		}
+		ran = true
+		s.ctx = ctx
+		return body(ctx, wrapped)
+	}
+	err = call.Wrap(s.conn.options.Interceptors, innermost)(s.ctx, self)
+	returned = true
+	return err
+}
+
+// start opens the call unless that was done, with message as the first if there is one. It reports whether it sent it.
+func (s *streaming) start(message any, end bool) (sent bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened || s.outcome != nil {
+		return false, s.unopenedOutcome()
+	}
+	s.opened = true
+	if err := call.ContextEnded(s.ctx, s.method, "before it was sent"); err != nil {
+		release(message)
+		return false, s.fail(err)
+	}
+	if message != nil {
+		if s.request, err = s.encode(1, message); err != nil {
+			return false, s.fail(err)
+		}
+	}
+	if err := s.fail(s.stream.open(end, nil)); err != nil {
+		return false, err
+	}
+	if s.method.Kind.SendsStream() { // what was sent is not sent again: only calls with one request get a second attempt
+		s.request.Free()
+		s.request = nil
+		s.attempts = 2
+	}
+	return true, nil
+}
+
+// unopenedOutcome returns the outcome, under mu, of a call that could not be opened.
+func (s *streaming) unopenedOutcome() error {
+	if s.transport == nil {
+		return s.outcome
+	}
+	return nil
+}
+
+// Send sends the next request; the first opens the call. It returns io.EOF when the call has ended: Receive says how.
+func (s *streaming) Send(message any) error {
+	single := !s.method.Kind.SendsStream()
+	if s.halfClose || single && s.sent > 0 {
+		release(message)
+		return farcall.Errorf(farcall.Internal, "%s: a message was sent after the last", s.method)
+	}
+	s.sent++
+	s.halfClose = single
+	if sent, err := s.start(message, single); sent || err != nil {
+		return err
+	}
+	encoded, err := s.encode(s.sent, message)
+	if err != nil {
+		return err
+	}
+	defer encoded.Free()
+	s.step(farcall.StepSendRequest, s.sent, len(encoded.B), nil)
+	if s.transport.Send(s.ctx, encoded.B, false) != nil {
+		return io.EOF
+	}
+	return nil
+}
+
+// CloseSend half-closes.
+func (s *streaming) CloseSend() error {
+	if s.halfClose {
+		return nil
+	}
+	s.halfClose = true
+	if sent, err := s.start(nil, true); sent || err != nil {
+		return err
+	}
+	if s.transport.Send(s.ctx, nil, true) != nil {
+		return io.EOF
+	}
+	return nil
+}
+
+// Receive waits for the next response. With nil it waits for the end of the call.
+func (s *streaming) Receive(message any) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	for {
+		data, err := s.next()
+		if err != nil {
+			return err
+		}
+		if message == nil {
+			continue
+		}
+		if err := codec.Decode(data, message); err != nil {
+			return s.broken(err)
+		}
+		s.step(farcall.StepDecodeResponse, s.messages, len(data), nil)
+		if !s.method.Kind.ReturnsStream() {
+			return s.only()
+		}
+		return nil
+	}
+}
+
+// ready opens the call if nothing was sent yet, and returns its outcome if it has one.
+func (s *streaming) ready() error {
+	switch {
+	case s.ended:
+		return io.EOF
+	case s.method.Kind.SendsStream():
+		if _, err := s.start(nil, false); err != nil {
+			return err
+		}
+	default:
+		s.mu.Lock()
+		opened := s.opened
+		s.mu.Unlock()
+		if !opened {
+			return farcall.Errorf(farcall.FailedPrecondition, "%s waits for its request: Send comes before Receive", s.method)
+		}
+	}
+	return s.outcome
+}
+
+// next returns the bytes of the next message, valid until the next call, or io.EOF when the call has succeeded.
+func (s *streaming) next() ([]byte, error) {
+	for {
+		err := s.transport.Want(s.ctx, wire.PrefixBytes)
+		switch {
+		case err == io.EOF:
+			return nil, s.finish()
+		case err == nil:
+		case s.messages == 0 && s.unseen(err):
+			if err := s.fail(s.again()); err != nil {
+				return nil, err
+			}
+			continue
+		default:
+			return nil, s.fail(s.transportError(err))
+		}
+		break
+	}
+	if err := s.begin(); err != nil {
+		return nil, s.broken(err)
+	}
+	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.conn.options.MaxReceiveBytes)
+	if err == nil {
+		err = wire.CheckCompressed(compressed, s.answer.Encoding)
+	}
+	if err == nil && compressed {
+		err = farcall.Errorf(farcall.Internal, "the answer of %s is compressed (%s), which was not asked for", s.method, s.answer.Encoding)
+	}
+	if err != nil {
+		return nil, s.broken(err)
+	}
+	switch err := s.transport.Want(s.ctx, length); {
+	case err == io.EOF:
+		return nil, s.broken(wire.Truncated(wire.PrefixBytes + s.transport.Buffered()))
+	case err != nil:
+		return nil, s.fail(s.transportError(err))
+	}
+	s.messages++
+	if s.tap.On() {
+		_, received := s.transport.Times()
+		s.tap.StepAt(received, farcall.StepReceiveResponse, s.messages, wire.PrefixBytes+length, nil)
+	}
+	return s.transport.Next(length), nil
+}
+
+// begin reads the answer's head, which has come before any message.
+func (s *streaming) begin() error {
+	if s.begun {
+		return nil
+	}
+	s.peer = farcall.Peer(s.transport.Peer())
+	head, err := s.transport.Head(s.ctx)
+	if err != nil {
+		return s.transportError(err)
+	}
+	s.begun = true
+	s.answer, err = wire.ParseAnswer(head)
+	return err
+}
+
+// finish reads the end of an answer, and returns the call's error, or io.EOF if it has succeeded.
+func (s *streaming) finish() error {
+	if n := s.transport.Buffered(); n > 0 {
+		return s.broken(wire.Truncated(n))
+	}
+	if err := s.begin(); err != nil {
+		return s.fail(call.Returned(s.ctx, s.method, err))
+	}
+	end, err := s.answer.End(s.transport.Trailers(), s.messages == 0)
+	s.trailer = end.Trailer
+	s.remoteTimes(end.StepTimes)
+	if err == nil && s.messages == 0 && !s.method.Kind.ReturnsStream() {
+		err = farcall.Errorf(farcall.Unimplemented, "no message came, %s returns exactly one: do both sides have the same .proto?", s.method)
+	}
+	if err != nil {
+		return s.fail(call.Returned(s.ctx, s.method, err))
+	}
+	s.ended = true
+	return io.EOF
+}
+
+// only makes sure that nothing but a good end comes behind the one response of a method.
+func (s *streaming) only() error {
+	if s.messages > 1 {
+		return nil
+	}
+	switch _, err := s.next(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return s.broken(farcall.Errorf(farcall.Unimplemented, "more than one message came, %s returns exactly one: do both sides have the same .proto?", s.method))
+	default:
+		return err
+	}
+}
+
+// broken is the outcome of a call whose answer cannot be understood: the server is told to stop.
+func (s *streaming) broken(err error) error {
+	outcome := s.fail(err)
+	s.transport.Close()
+	return outcome
+}
+
+// ResponseHeader waits for the answer's head. It belongs to the receiving goroutine.
+func (s *streaming) ResponseHeader() *farcall.Metadata {
+	if !s.ended && s.ready() == nil && !s.begun {
+		if _, err := s.transport.Head(s.ctx); err == nil {
+			if err := s.begin(); err != nil {
+				s.broken(err)
+			}
+		}
+	}
+	return &s.answer.Header
+}
