@@ -13,6 +13,10 @@ type Invoker interface {
 	// Invoke makes a unary call. request and response are typed messages or *Raw; response is filled when the error is
 	// nil. The error is an *Error.
 	Invoke(ctx context.Context, method *Method, request, response any) error
+	// Stream makes a call of any kind: it runs body with the caller's end of the call, on the caller's goroutine, inside
+	// the interceptors. The call is over when body returns; if it has not ended by then, the other end is told to stop.
+	// The error is body's, as the interceptors leave it.
+	Stream(ctx context.Context, method *Method, body Handler) error
 }
 
 // Registrar takes the handlers of services: a server.

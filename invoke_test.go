@@ -70,7 +70,10 @@ func TestHandleUnary(t *testing.T) {
 }
 
 // invoker answers every call with the request's value in brackets, or fails.
-type invoker struct{ err error }
+type invoker struct {
+	farcall.Invoker // nil: there are only unary calls
+	err             error
+}
 
 func (i invoker) Invoke(_ context.Context, method *farcall.Method, request, response any) error {
 	if method != charge {
@@ -85,7 +88,7 @@ func TestInvokeUnary(t *testing.T) {
 	if err != nil || got.Value != "<x>" {
 		t.Errorf("InvokeUnary = %v, %v", got, err)
 	}
-	got, err = farcall.InvokeUnary[wrapperspb.StringValue](t.Context(), invoker{io.EOF}, charge, wrapperspb.String("x"))
+	got, err = farcall.InvokeUnary[wrapperspb.StringValue](t.Context(), invoker{err: io.EOF}, charge, wrapperspb.String("x"))
 	if got != nil || err != io.EOF {
 		t.Errorf("a failed call returned %v, %v", got, err)
 	}

@@ -17,10 +17,12 @@ type Stream interface {
 	Method() *Method
 	// Send encodes the message and hands it to the transport; the message is the caller's again when Send returns. It
 	// returns when the bounded send buffer has taken the message, not when it was delivered. On the server of a method
-	// that returns one message, that message leaves with the call's end.
+	// that returns one message, that message leaves with the call's end. On the client it returns io.EOF once the call has
+	// ended: Receive says how.
 	Send(message any) error
 	// Receive waits for the next message and decodes it into message. It returns io.EOF after the last one. On the
-	// client the call has then succeeded, and any failure of the call is returned here.
+	// client the call has then succeeded, and any failure of the call is returned here; with a nil message it waits for
+	// the call's end.
 	Receive(message any) error
 	// CloseSend says that no more messages will be sent: on the client half-close (implied by Send where the method takes
 	// one message), on the server nothing, since a handler ends its stream by returning.

@@ -53,7 +53,7 @@ func (s *stream) intercepted(request, response any) error {
 			release(request)
 		}
 	}()
-	return s.run(s, func(_ context.Context, wrapped farcall.Stream) error {
+	return s.run(s, s.end, func(_ context.Context, wrapped farcall.Stream) error {
 		taken = true
 		return s.exchange(wrapped, request, response)
 	})

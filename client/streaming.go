@@ -44,22 +44,22 @@ func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.
 	if method.Kind == farcall.KindUnary {
 		s := &stream{}
 		s.init(ctx, c, method, outgoing, tap)
-		return s.run(s, body)
+		return s.run(s, s.end, body)
 	}
 	s := &streaming{}
 	s.init(ctx, c, method, outgoing, tap)
-	return s.run(s, body)
+	return s.run(s, s.end, body)
 }
 
-// run runs body with the interceptors around it, as seen from self, and ends the call. What interceptors make of ctx is
-// what the call is opened with.
-func (s *stream) run(self farcall.Stream, body farcall.Handler) (err error) {
+// run runs body with the interceptors around it, as seen from self, and then end. What interceptors make of ctx is what
+// the call is opened with.
+func (s *stream) run(self farcall.Stream, end func(error) error, body farcall.Handler) (err error) {
 	returned, ran := false, false
 	defer func() { // in a defer, because body or an interceptor may panic
 		if !returned {
 			err = farcall.Errorf(farcall.Canceled, "%s: the caller panicked", s.method)
 		}
-		err = s.end(err)
+		err = end(err)
 	}()
 	innermost := func(ctx context.Context, wrapped farcall.Stream) error {
 		if ran {
@@ -108,6 +108,17 @@ func (s *streaming) unopenedOutcome() error {
 		return s.outcome
 	}
 	return nil
+}
+
+// end ends the call. A sending goroutine that is late finds it over, and does not open it.
+func (s *streaming) end(err error) error {
+	s.mu.Lock()
+	if !s.opened {
+		s.opened = true
+		s.fail(farcall.Errorf(farcall.Canceled, "%s: the call is over", s.method))
+	}
+	s.mu.Unlock()
+	return s.stream.end(err)
 }
 
 // Send sends the next request; the first opens the call. It returns io.EOF when the call has ended: Receive says how.

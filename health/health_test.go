@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // host is a server as far as health sees one, and an Invoker of what is registered.
 type host struct {
+	farcall.Invoker
 	methods  map[string]*farcall.Method
 	handlers map[string]farcall.Handler
 	shutdown []func()

@@ -73,7 +73,7 @@ func (s *Server) Close() error {
 		}
 	}
 	for _, local := range gone.locals {
-		local.call.Cancel(context.Canceled)
+		local.Cancel(context.Canceled)
 	}
 	s.edge.close()
 	s.workers.close()
@@ -85,7 +85,7 @@ func (s *Server) Close() error {
 type leavers struct {
 	listeners   []net.Listener
 	connections []*connection
-	locals      []*localStream
+	locals      []*farcall.Call
 }
 
 // enterState lets fewer newcomers in from now on, calls the hooks the first time, and returns who is in.

@@ -119,13 +119,13 @@ func (l local) enter(ctx context.Context, method *farcall.Method, request any, m
 		values = ctx
 	}
 	entered.call.InitIncoming(values, entered, farcall.Peer(peer), deadline, metadata)
-	if !s.enterLocal(entered) {
+	if !s.enterLocal(&entered.call) {
 		return nil, farcall.Errorf(farcall.Unavailable, "the server was closed")
 	}
 	return entered, nil
 }
 
-func (s *Server) enterLocal(entered *localStream) bool {
+func (s *Server) enterLocal(entered *farcall.Call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == closed {
@@ -135,7 +135,7 @@ func (s *Server) enterLocal(entered *localStream) bool {
 	return true
 }
 
-func (s *Server) leaveLocal(left *localStream) {
+func (s *Server) leaveLocal(left *farcall.Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.locals, left)
@@ -168,7 +168,7 @@ func (s *localStream) run() {
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
 		s.call.Cancel(context.Canceled)
 		s.end(err)
-		s.server.leaveLocal(s)
+		s.server.leaveLocal(&s.call)
 		if s.done != nil {
 			close(s.done)
 		}

@@ -40,7 +40,7 @@ type Server struct {
 	state       state
 	listeners   map[net.Listener]struct{}
 	connections map[*connection]struct{}
-	locals      map[*localStream]struct{} // calls made in this process
+	locals      map[*farcall.Call]struct{} // calls made in this process
 	onShutdown  []func()
 
 	idle     chan struct{} // closed when the last connection and the last local call have ended, after Shutdown or Close
@@ -74,7 +74,7 @@ func New(options Options) *Server {
 		budget:      http2.NewBudget(options.ReceiveBudgetBytes),
 		listeners:   make(map[net.Listener]struct{}),
 		connections: make(map[*connection]struct{}),
-		locals:      make(map[*localStream]struct{}),
+		locals:      make(map[*farcall.Call]struct{}),
 		idle:        make(chan struct{}),
 		ended:       make(chan struct{}),
 	}

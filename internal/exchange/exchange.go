@@ -119,7 +119,8 @@ type Served interface {
 // Sent is a request that was made here and is answered elsewhere. Its Body is the answer's.
 type Sent interface {
 	Body
-	// Send sends bytes of the request's body, and its end if end is set; it waits for room and credit, or for ctx.
+	// Send sends bytes of the request's body, and its end if end is set; it waits for room and credit, or for ctx. It
+	// returns io.EOF if the answer has ended already.
 	Send(ctx context.Context, body []byte, end bool) error
 	// Head waits for the answer's head: ":status", then its fields. Informational (1xx) heads are skipped.
 	Head(ctx context.Context) (Head, error)

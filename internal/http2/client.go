@@ -187,8 +187,7 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 // Head waits for the answer's head.
 func (s *ClientStream) Head(ctx context.Context) (exchange.Head, error) { return s.waitHead(ctx) }
 
-// Send sends bytes of the request's body; see exchange.Sent. It returns nil when the server has already answered in full:
-// the answer says what became of the call.
+// Send sends bytes of the request's body; see exchange.Sent.
 func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
 	c := s.conn
 	c.mu.Lock()
@@ -201,10 +200,7 @@ func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
 	}
 	if err != nil {
 		c.mu.Unlock()
-		if err == errAnswered {
-			return nil
-		}
-		return err
+		return answeredEOF(err)
 	}
 	rest := c.appendData(&s.stream, body, end)
 	s.endedSendingLocked()
@@ -213,10 +209,14 @@ func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
 	if len(rest) == 0 {
 		return nil
 	}
-	if err := c.sendRest(ctx, &s.stream, rest, end); err != nil && err != errAnswered {
-		return err
+	return answeredEOF(c.sendRest(ctx, &s.stream, rest, end))
+}
+
+func answeredEOF(err error) error {
+	if err == errAnswered {
+		return io.EOF
 	}
-	return nil
+	return err
 }
 
 // endedSendingLocked closes the stream if the answer has ended as well.

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package farcall
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// The Open forms of the streaming methods, for conversations that an iterator does not fit: headers before the first
+// message; send, then receive, then send. Generated Open functions return them.
+//
+// A stream ends when Receive has returned an error or io.EOF, or with Close, or with its context: one of them must happen,
+// or the call stays open. One goroutine may send while another receives.
+
+// openStream is a call whose interceptors run on a goroutine of their own while the caller holds the stream. That
+// goroutine ends with the call.
+type openStream struct {
+	stream Stream
+	end    chan error    // the caller's word for how the call ended; has room for one
+	once   sync.Once     // for end
+	done   chan struct{} // closed when the interceptors have returned
+	err    error         // the outcome; set before done is closed
+	cancel context.CancelFunc
+}
+
+// open starts a call and returns once its interceptors have let it through.
+func open(ctx context.Context, via Invoker, method *Method) (*openStream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &openStream{end: make(chan error, 1), done: make(chan struct{}), cancel: cancel}
+	opened := make(chan Stream, 1)
+	go func() {
+		defer close(s.done)
+		defer cancel()
+		s.err = via.Stream(ctx, method, func(ctx context.Context, stream Stream) error {
+			opened <- stream
+			select {
+			case err := <-s.end:
+				return err
+			case <-ctx.Done():
+				return stream.Receive(nil) // returns the error of the context's end
+			}
+		})
+	}()
+	select {
+	case s.stream = <-opened:
+		return s, nil
+	case <-s.done:
+		if s.err == nil {
+			s.err = Errorf(Internal, "an interceptor ended %s without calling next", method)
+		}
+		return nil, s.err
+	}
+}
+
+// finish ends the call with err and returns its outcome, which interceptors may have changed.
+func (s *openStream) finish(err error) error {
+	s.once.Do(func() { s.end <- err })
+	<-s.done
+	return s.err
+}
+
+func (s *openStream) receive(message any) error {
+	err := s.stream.Receive(message)
+	if err == nil {
+		return nil
+	}
+	outcome := err
+	if err == io.EOF {
+		outcome = nil
+	}
+	if outcome = s.finish(outcome); outcome == nil {
+		return io.EOF
+	}
+	return outcome
+}
+
+// Header waits for the response's header and returns it; it is empty if the call failed before.
+func (s *openStream) Header() Metadata { return *s.stream.ResponseHeader() }
+
+// Trailer returns the response's trailer, once Receive has returned an error or io.EOF.
+func (s *openStream) Trailer() Metadata { return *s.stream.ResponseTrailer() }
+
+// Close gives the call up if it has not ended: the other end is told to stop. It may be called at any time, also twice.
+func (s *openStream) Close() {
+	s.once.Do(func() { s.end <- errClosedByCaller })
+	s.cancel() // a Send that still waits for the call to be opened returns
+	<-s.done
+}
+
+var errClosedByCaller = &Error{Code: Canceled, Message: "the caller closed the stream"}
+
+// ServerStream is the caller's end of a call of a server-streaming method.
+type ServerStream[Response any] struct{ *openStream }
+
+// ClientStream is the caller's end of a call of a client-streaming method.
+type ClientStream[Request, Response any] struct{ *openStream }
+
+// BidiStream is the caller's end of a call of a two-way method.
+type BidiStream[Request, Response any] struct{ *openStream }
+
+// OpenServerStream starts a call of a server-streaming method and sends its request.
+func OpenServerStream[Response any](ctx context.Context, via Invoker, method *Method, request proto.Message) (*ServerStream[Response], error) {
+	s, err := open(ctx, via, method)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.stream.Send(request); err != nil && err != io.EOF {
+		return nil, s.finish(err)
+	}
+	return &ServerStream[Response]{s}, nil
+}
+
+// OpenClientStream starts a call of a client-streaming method. The request's header leaves with the first message.
+func OpenClientStream[Request, Response any](ctx context.Context, via Invoker, method *Method) (*ClientStream[Request, Response], error) {
+	s, err := open(ctx, via, method)
+	if err != nil {
+		return nil, err
+	}
+	return &ClientStream[Request, Response]{s}, nil
+}
+
+// OpenBidi starts a call of a two-way method.
+func OpenBidi[Request, Response any](ctx context.Context, via Invoker, method *Method) (*BidiStream[Request, Response], error) {
+	s, err := open(ctx, via, method)
+	if err != nil {
+		return nil, err
+	}
+	return &BidiStream[Request, Response]{s}, nil
+}
+
+// Receive waits for the next response. It returns io.EOF after the last one.
+func (s *ServerStream[Response]) Receive() (*Response, error) {
+	return receiveNext[Response](s.openStream)
+}
+
+// Receive waits for the next response. It returns io.EOF after the last one.
+func (s *BidiStream[Request, Response]) Receive() (*Response, error) {
+	return receiveNext[Response](s.openStream)
+}
+
+func receiveNext[Response any](s *openStream) (*Response, error) {
+	response := new(Response)
+	if err := s.receive(response); err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+// Send sends a request. It returns io.EOF when the other end has ended the call: CloseAndReceive says how.
+func (s *ClientStream[Request, Response]) Send(request *Request) error { return s.stream.Send(request) }
+
+// CloseAndReceive says that no more requests will be sent, and waits for the response.
+func (s *ClientStream[Request, Response]) CloseAndReceive() (*Response, error) {
+	if err := s.stream.CloseSend(); err != nil && err != io.EOF {
+		return nil, s.finish(err)
+	}
+	response := new(Response)
+	if err := s.stream.Receive(response); err != nil {
+		return nil, s.finish(err)
+	}
+	if err := s.finish(nil); err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+// Send sends a request. It returns io.EOF when the other end has ended the call: Receive says how.
+func (s *BidiStream[Request, Response]) Send(request *Request) error { return s.stream.Send(request) }
+
+// CloseSend says that no more requests will be sent.
+func (s *BidiStream[Request, Response]) CloseSend() error { return s.stream.CloseSend() }

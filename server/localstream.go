@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// Stream makes a call of any kind in this process and runs body with the caller's end of it. The handler runs on a
+// goroutine of its own; messages cross in their encoded form, a few at a time.
+func (l local) Stream(ctx context.Context, method *farcall.Method, body farcall.Handler) (err error) {
+	outgoing, err := call.Claim(ctx)
+	if err != nil {
+		return err
+	}
+	caller := &localCaller{via: l, ctx: ctx, method: method, outgoing: outgoing}
+	defer func() { caller.end() }() // in a defer, because body may panic
+	return call.Outcome(body(ctx, caller))
+}
+
+// conversation is one call in this process: two pipes, and how the handler ended.
+type conversation struct {
+	requests, responses pipe
+	begun               chan struct{} // closed when header was set
+	beginning           sync.Once
+	header              farcall.Metadata // as it was with the first response
+	done                chan struct{} // closed when the handler has returned, after outcome was set
+	outcome             error         // as it crosses; nil if the call has succeeded
+}
+
+// pipe hands encoded messages to the other end. Its sender closes it.
+type pipe struct {
+	messages chan *buffer.Buffer
+	closed   chan struct{}
+}
+
+// pipeMessages is how many messages a pipe holds before its sender waits.
+const pipeMessages = 4
+
+func newPipe() pipe {
+	return pipe{messages: make(chan *buffer.Buffer, pipeMessages), closed: make(chan struct{})}
+}
+
+// rest returns a message that is there, nil if none is.
+func (p *pipe) rest() *buffer.Buffer {
+	select {
+	case message := <-p.messages:
+		return message
+	default:
+		return nil
+	}
+}
+
+// begin makes the response header readable: what the handler changes from here on comes too late.
+func (h *localHandler) begin() {
+	h.beginning.Do(func() {
+		h.header = h.call.ResponseHeader().Clone()
+		close(h.begun)
+	})
+}
+
+// localCaller is the caller's end: what a client's stream is to a call over a wire.
+type localCaller struct {
+	via      local
+	ctx      context.Context
+	method   *farcall.Method
+	outgoing call.Outgoing
+
+	mu       sync.Mutex // guards what follows: a sending and a receiving goroutine may both start the call
+	started  bool
+	handler  *localHandler // nil until then, and if it could not be started
+	startErr error
+
+	halfClose bool // the sending goroutine's
+	sent      int  // likewise
+	received  int  // the receiving goroutine's
+	outcome   error
+	header    farcall.Metadata
+	trailer   farcall.Metadata
+}
+
+var _ farcall.Stream = (*localCaller)(nil)
+
+func (c *localCaller) Method() *farcall.Method            { return c.method }
+func (c *localCaller) RequestHeader() *farcall.Metadata   { return c.outgoing.RequestHeader() }
+func (c *localCaller) ResponseTrailer() *farcall.Metadata { return &c.trailer }
+
+func (c *localCaller) SendHeader() error {
+	return farcall.Errorf(farcall.FailedPrecondition, "SendHeader is for a server: the client's header leaves with its first message")
+}
+
+// start starts the handler, once.
+func (c *localCaller) start() (*localHandler, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.started {
+		c.started = true
+		c.handler, c.startErr = c.via.begin(c.ctx, c.method, c.outgoing.Open(c.ctx))
+		c.startErr = call.Outcome(c.startErr)
+	}
+	return c.handler, c.startErr
+}
+
+// begin checks a call as both ends of a wire would, and starts its handler.
+func (l local) begin(ctx context.Context, method *farcall.Method, metadata farcall.Metadata) (*localHandler, error) {
+	if err := call.ContextEnded(ctx, method, "before it began"); err != nil {
+		return nil, err
+	}
+	found, err := l.server.find(method.Path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := wire.AppendRequest(nil, &wire.RequestFields{Metadata: metadata}); err != nil {
+		return nil, err
+	}
+	h := &localHandler{server: l.server, method: found, conversation: conversation{
+		requests: newPipe(), responses: newPipe(), begun: make(chan struct{}), done: make(chan struct{}),
+	}}
+	deadline, _ := ctx.Deadline()
+	peer, _ := exchange.PeerFrom(ctx)
+	values := context.Background()
+	if l.inherits {
+		values = ctx
+	}
+	h.call.InitIncoming(values, h, farcall.Peer(peer), deadline, metadata.Clone())
+	if !l.server.enterLocal(&h.call) {
+		return nil, farcall.Errorf(farcall.Unavailable, "the server was closed")
+	}
+	unwatch := context.AfterFunc(ctx, func() { h.call.Cancel(ctx.Err()) })
+	go h.run(unwatch) // ends with the handler, whose context ends with the caller's, and with the caller's body
+	return h, nil
+}
+
+// Send hands a request over. It returns io.EOF when the call has ended: Receive says how.
+func (c *localCaller) Send(message any) error {
+	single := !c.method.Kind.SendsStream()
+	if c.halfClose || single && c.sent > 0 {
+		release(message)
+		return farcall.Errorf(farcall.Internal, "%s: a message was sent after the last", c.method)
+	}
+	c.sent++
+	handler, err := c.start()
+	if err != nil {
+		release(message)
+		return err
+	}
+	encoded, err := call.Encode(message)
+	if err != nil {
+		return call.Outcome(err)
+	}
+	if limit := c.via.server.options.MaxReceiveBytes; len(encoded.B)-wire.PrefixBytes > limit {
+		n := len(encoded.B) - wire.PrefixBytes
+		encoded.Free()
+		handler.refuse(farcall.Errorf(farcall.ResourceExhausted,
+			"received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time", n, limit))
+		return io.EOF
+	}
+	select {
+	case handler.requests.messages <- encoded:
+	case <-handler.done:
+		encoded.Free()
+		return io.EOF
+	case <-c.ctx.Done():
+		encoded.Free()
+		return io.EOF
+	}
+	if single {
+		return c.CloseSend()
+	}
+	return nil
+}
+
+// CloseSend half-closes.
+func (c *localCaller) CloseSend() error {
+	if c.halfClose {
+		return nil
+	}
+	handler, err := c.start()
+	if err != nil {
+		return err
+	}
+	c.halfClose = true
+	close(handler.requests.closed)
+	return nil
+}
+
+// Receive waits for the next response. With nil it waits for the end of the call.
+func (c *localCaller) Receive(message any) error {
+	if c.outcome != nil {
+		return c.outcome
+	}
+	handler, err := c.start()
+	if err != nil {
+		return c.ended(err)
+	}
+	for {
+		encoded, err := c.next(handler)
+		if err != nil {
+			return c.ended(err)
+		}
+		c.received++
+		if message == nil {
+			encoded.Free()
+			continue
+		}
+		err = codec.Decode(encoded.B[wire.PrefixBytes:], message)
+		encoded.Free()
+		if err != nil {
+			return c.ended(call.Outcome(err))
+		}
+		if !c.method.Kind.ReturnsStream() { // it counts if the call succeeds
+			if _, err := c.next(handler); err != io.EOF {
+				return c.ended(err)
+			}
+		}
+		return nil
+	}
+}
+
+// ended notes the outcome of the call as the receiving goroutine has seen it.
+func (c *localCaller) ended(err error) error {
+	c.outcome = err
+	return err
+}
+
+// next returns the next response, or io.EOF when the call has succeeded, or its error.
+func (c *localCaller) next(handler *localHandler) (*buffer.Buffer, error) {
+	select {
+	case encoded := <-handler.responses.messages:
+		return encoded, nil
+	case <-handler.done:
+	case <-c.ctx.Done():
+		return nil, call.ContextEnded(c.ctx, c.method, "while it was running")
+	}
+	if encoded := handler.responses.rest(); encoded != nil {
+		return encoded, nil
+	}
+	c.header, c.trailer = handler.header.Clone(), handler.call.ResponseTrailer().Clone()
+	if handler.outcome != nil {
+		return nil, call.Returned(c.ctx, c.method, handler.outcome)
+	}
+	return nil, io.EOF
+}
+
+// ResponseHeader waits for the response header. It belongs to the receiving goroutine.
+func (c *localCaller) ResponseHeader() *farcall.Metadata {
+	if handler, err := c.start(); err == nil {
+		select {
+		case <-handler.begun:
+			c.header = handler.header.Clone()
+		case <-c.ctx.Done():
+		}
+	}
+	return &c.header
+}
+
+// end is the end of the caller's body: a handler that is still at work is told that the caller has gone.
+func (c *localCaller) end() {
+	c.mu.Lock()
+	c.started = true
+	if c.handler == nil && c.startErr == nil {
+		c.startErr = farcall.Errorf(farcall.Canceled, "%s: the call is over", c.method)
+	}
+	handler := c.handler
+	c.mu.Unlock()
+	if handler != nil {
+		handler.call.Cancel(context.Canceled)
+	}
+	c.outgoing.Deliver(c.method, farcall.Peer{}, c.header, c.trailer)
+}
+
+// localHandler is the handler's end: what a server's stream is to a call over a wire.
+type localHandler struct {
+	conversation
+	call   farcall.Call
+	server *Server
+	method *registered
+	tap    call.Tap
+
+	// The handler's goroutine's:
+	received   int
+	receiveErr error // sticks
+	sent       int
+	pending    *buffer.Buffer // the only response: it crosses when the handler returns
+
+	mu      sync.Mutex // guards refusal
+	refusal error      // what the caller's end found wrong with a request
+}
+
+var _ farcall.Stream = (*localHandler)(nil)
+
+func (h *localHandler) Method() *farcall.Method            { return h.method.method }
+func (h *localHandler) RequestHeader() *farcall.Metadata   { return h.call.RequestHeader() }
+func (h *localHandler) ResponseHeader() *farcall.Metadata  { return h.call.ResponseHeader() }
+func (h *localHandler) ResponseTrailer() *farcall.Metadata { return h.call.ResponseTrailer() }
+func (h *localHandler) CloseSend() error                   { return nil } // a handler ends its stream by returning
+
+func (h *localHandler) SendHeader() error {
+	h.begin()
+	return nil
+}
+
+// refuse ends the call with err, which is the outcome whatever the handler makes of it.
+func (h *localHandler) refuse(err error) {
+	h.mu.Lock()
+	if h.refusal == nil {
+		h.refusal = err
+	}
+	h.mu.Unlock()
+	h.call.Cancel(context.Canceled)
+}
+
+// run calls the handler and settles the outcome.
+func (h *localHandler) run(unwatch func() bool) {
+	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", h.method.method)
+	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
+		unwatch()
+		h.settle(err)
+		h.call.Cancel(context.Canceled)
+		h.begin()
+		close(h.done)
+		h.server.leaveLocal(&h.call)
+	}()
+	ctx, tap := call.Begin(&h.call, h.server.options.Observer, h.method.method, farcall.SideServer)
+	h.tap = tap
+	h.step(farcall.StepInvokeHandler, 0, 0, nil)
+	err = call.Guard(ctx, h, h.method.handler, h.server.logger)
+	h.step(farcall.StepHandlerReturns, 0, 0, err)
+}
+
+// settle finds the outcome: what would be found wrong on the way to the wire is found here.
+func (h *localHandler) settle(err error) {
+	for _, metadata := range []*farcall.Metadata{h.call.ResponseHeader(), h.call.ResponseTrailer()} {
+		if _, invalid := wire.AppendAnswer(nil, *metadata); invalid != nil && err == nil {
+			err = invalid
+		}
+	}
+	if err == nil && h.sent == 0 && !h.method.method.Kind.ReturnsStream() {
+		err = farcall.Errorf(farcall.Internal, "the handler of %s returned neither a message nor an error", h.method.method)
+	}
+	h.mu.Lock()
+	if h.refusal != nil {
+		err = h.refusal
+	}
+	h.mu.Unlock()
+	switch {
+	case err != nil:
+		h.outcome = call.Crossed(err)
+		h.pending.Free()
+	case h.pending != nil:
+		h.responses.messages <- h.pending // has room: it is the only one
+	}
+	h.pending = nil
+	h.step(farcall.StepSendResponse, 0, 0, h.outcome)
+}
+
+// Receive takes the next request.
+func (h *localHandler) Receive(message any) error {
+	if h.receiveErr != nil {
+		return h.receiveErr
+	}
+	encoded, err := h.nextRequest()
+	if err == nil {
+		h.received++
+		size := len(encoded.B) - wire.PrefixBytes
+		err = call.Outcome(codec.Decode(encoded.B[wire.PrefixBytes:], message))
+		encoded.Free()
+		h.step(farcall.StepDecodeRequest, h.received, size, err)
+	}
+	h.receiveErr = err
+	return err
+}
+
+func (h *localHandler) nextRequest() (*buffer.Buffer, error) {
+	select {
+	case encoded := <-h.requests.messages:
+		return encoded, nil
+	case <-h.call.Done():
+		return nil, h.gone()
+	case <-h.requests.closed:
+	}
+	if encoded := h.requests.rest(); encoded != nil {
+		return encoded, nil
+	}
+	if h.received == 0 && !h.method.method.Kind.SendsStream() {
+		return nil, farcall.Errorf(farcall.Unimplemented, "no message came, %s takes exactly one: do both sides have the same .proto?", h.method.method)
+	}
+	return nil, io.EOF
+}
+
+// gone returns the error for a handler whose caller has gone.
+func (h *localHandler) gone() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refusal != nil {
+		return h.refusal
+	}
+	ended := h.call.Err()
+	if errors.Is(ended, context.DeadlineExceeded) {
+		return farcall.Errorf(farcall.DeadlineExceeded, "the call has ended: %w", ended)
+	}
+	return farcall.Errorf(farcall.Canceled, "the call has ended: %w", ended)
+}
+
+// Send hands a response over. The only response of a method crosses when the handler returns.
+func (h *localHandler) Send(message any) error {
+	if h.sent > 0 && !h.method.method.Kind.ReturnsStream() {
+		release(message)
+		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", h.method.method)
+	}
+	encoded, err := call.Encode(message)
+	if err != nil {
+		h.step(farcall.StepEncodeResponse, h.sent+1, 0, err)
+		return call.Outcome(err)
+	}
+	h.sent++
+	h.step(farcall.StepEncodeResponse, h.sent, len(encoded.B)-wire.PrefixBytes, nil)
+	if !h.method.method.Kind.ReturnsStream() {
+		h.pending = encoded
+		return nil
+	}
+	h.begin()
+	select {
+	case h.responses.messages <- encoded:
+		return nil
+	case <-h.call.Done():
+		encoded.Free()
+		return h.gone()
+	}
+}
+
+// step reports a step if anybody wants to know.
+func (h *localHandler) step(step farcall.Step, message, bytes int, err error) {
+	if h.tap.On() {
+		h.tap.Step(step, message, bytes, err)
+	}
+}
