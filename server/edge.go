@@ -6,11 +6,15 @@ package server
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/rest"
 )
 
@@ -58,7 +62,31 @@ func (e *edge) serve(ctx context.Context, served exchange.Served) {
 			served.Abort(context.Canceled)
 		}
 	}()
+	method, path := served.Request().Get(":method"), served.Request().Get(":path")
+	if method == "POST" && !e.routes.Match(method, path) {
+		if found, err := e.server.find(path); err == nil {
+			e.refuseContentType(served, found.method)
+			return
+		}
+	}
 	e.routes.Serve(ctx, served)
+}
+
+// refuseContentType answers a request for a method of gRPC that is not in gRPC (PROTOCOL-HTTP2.md, "Content-Type": 415).
+func (e *edge) refuseContentType(served exchange.Served, method *farcall.Method) {
+	mistake := fmt.Sprintf("the content-type is %q, and %s is reached with %s: is a gRPC client meant to speak here?",
+		clip(served.Request().Get("content-type")), method, wire.ContentType)
+	body, err := json.Marshal(struct {
+		Code    farcall.Code `json:"code"`
+		Message string       `json:"message"`
+	}{farcall.InvalidArgument, mistake})
+	if err != nil {
+		served.Abort(err)
+		return
+	}
+	head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "415"},
+		{Name: "content-type", Value: "application/json"}, {Name: "content-length", Value: strconv.Itoa(len(body))}}}
+	_ = served.Answer(head, body, nil) // fails if the peer has gone
 }
 
 // shutdown waits for requests over HTTP/1.1, and stops waiting when ctx ends. Those over HTTP/2 are the engine's.

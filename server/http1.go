@@ -142,3 +142,19 @@ type handoverAddress struct{}
 
 func (handoverAddress) Network() string { return "tcp" }
 func (handoverAddress) String() string  { return "the server's listeners" }
+
+// replayed is a connection whose first bytes were read already and are read again.
+type replayed struct {
+	net.Conn
+	received []byte
+	tls      *tls.ConnectionState // what net/http cannot see; nil in plaintext
+}
+
+func (r *replayed) Read(b []byte) (int, error) {
+	if len(r.received) == 0 {
+		return r.Conn.Read(b)
+	}
+	n := copy(b, r.received)
+	r.received = r.received[n:]
+	return n, nil
+}

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/server"
@@ -81,6 +80,29 @@ func TestNoRouteOverHTTP2(t *testing.T) {
 	}
 	if err := stream.WantEnd(t.Context(), 1<<20); err != nil || !strings.Contains(string(stream.Next(stream.Buffered())), `"code"`) {
 		t.Errorf("the body: %v", err)
+	}
+}
+
+func TestMethodsPathWithAnotherContentType(t *testing.T) {
+	address := runSay(t, server.Options{}, repeat)
+	conn, client := raw(t, address), httpClient(t, nil)
+	for _, contentType := range []string{"image/jpeg", "application/grpc-web", ""} {
+		stream, err := conn.Open(t.Context(), with(requestHead(say.Path), "content-type", contentType), message("x"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := stream.Head(t.Context())
+		if err != nil || head.Get(":status") != "415" {
+			t.Errorf("HTTP/2, %q: %v, %v", contentType, head, err)
+		}
+		stream.Close()
+		response, text := send(t, client, "POST", "http://"+address+say.Path, contentType, "x")
+		if response.StatusCode != 415 || !strings.Contains(text, "test.v1.Echo/Say is reached with application/grpc") {
+			t.Errorf("HTTP/1.1, %q: %s %s", contentType, response.Status, text)
+		}
+	}
+	if response, _ := send(t, client, "GET", "http://"+address+say.Path, "", ""); response.StatusCode != 404 {
+		t.Errorf("GET: %s", response.Status)
 	}
 }
 
@@ -171,4 +193,3 @@ func TestGarbageIsTurnedAway(t *testing.T) {
 		t.Errorf("the server does not live on: %q, %v", got, err)
 	}
 }
-

@@ -4,7 +4,6 @@ package server
 
 import (
 	"bytes"
-	"crypto/tls"
 	"net"
 
 	"github.com/farcall/farcall/internal/frame"
@@ -28,20 +27,4 @@ func sniff(nc net.Conn) (protocol string, received []byte, err error) {
 		return protocolHTTP2, received, nil
 	}
 	return protocolHTTP1, received, nil
-}
-
-// replayed is a connection whose first bytes were read already and are read again.
-type replayed struct {
-	net.Conn
-	received []byte
-	tls      *tls.ConnectionState // what net/http cannot see; nil in plaintext
-}
-
-func (r *replayed) Read(b []byte) (int, error) {
-	if len(r.received) == 0 {
-		return r.Conn.Read(b)
-	}
-	n := copy(b, r.received)
-	r.received = r.received[n:]
-	return n, nil
 }
