@@ -85,13 +85,7 @@ func (r *generation) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := generate.Files(plugin); err != nil {
-		var mistakes generate.Mistakes
-		if errors.As(err, &mistakes) {
-			return compiled.Locate(mistakes)
-		}
-		return err
-	}
+	generate.Files(plugin)
 	for _, file := range plugin.Files {
 		if file.Generate {
 			internal_gengo.GenerateFile(plugin, file)

@@ -191,15 +191,6 @@ func TestNothingIsWrittenOnAMistake(t *testing.T) {
 			map[string]string{"proto/good.proto": protoFile("example.com/m/pb", ping), "proto/wrong.proto": "syntax = \"proto3\";\nmessage {}\n"},
 			`proto/wrong.proto:2:9: syntax error: unexpected '{'`,
 		},
-		"streaming": {
-			map[string]string{
-				"proto/good.proto": protoFile("example.com/m/pb", ping),
-				"proto/stream.proto": protoFile("example.com/m/pb", "message M {}\nservice S {\n  rpc Watch(M) returns (stream M);\n"+
-					"  rpc Both(stream M) returns (stream M);\n}\n"),
-			},
-			"proto/stream.proto:7:3: p.S/Watch is a streaming method, and streaming methods are not generated yet: take it out of the service\n" +
-				"proto/stream.proto:8:3: p.S/Both is a streaming method, and streaming methods are not generated yet: take it out of the service",
-		},
 		"two packages in one directory": {
 			map[string]string{"proto/a.proto": protoFile("example.com/a", ping), "proto/b.proto": "syntax = \"proto3\";\noption go_package = \"example.com/b\";\n"},
 			"the Go packages \"example.com/a\" (of proto/a.proto) and \"example.com/b\" (of proto/b.proto) would both be written to the directory proto, " +

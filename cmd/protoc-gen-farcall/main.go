@@ -24,7 +24,10 @@ func main() {
 		answerHuman(os.Args[1])
 		return
 	}
-	protogen.Options{ParamFunc: unknownParameter}.Run(generate.Files)
+	protogen.Options{ParamFunc: unknownParameter}.Run(func(plugin *protogen.Plugin) error {
+		generate.Files(plugin)
+		return nil
+	})
 }
 
 // answerHuman speaks to somebody at a terminal: protoc passes no arguments.

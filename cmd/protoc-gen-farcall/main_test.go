@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -72,8 +71,8 @@ func TestPluginWritesWhatGenerateWrites(t *testing.T) {
 	if response.GetSupportedFeatures() != features {
 		t.Errorf("supported features are %d, want %d", response.GetSupportedFeatures(), features)
 	}
-	if len(response.File) != 6 {
-		t.Errorf("%d files, want 6", len(response.File))
+	if len(response.File) != 7 {
+		t.Errorf("%d files, want 7", len(response.File))
 	}
 	for _, file := range response.File {
 		want, err := os.ReadFile(filepath.Join(golden, file.GetName()))
@@ -106,40 +105,6 @@ func TestPluginParameters(t *testing.T) {
 	want := `unknown parameter "stub": protoc-gen-farcall has those of every Go plug-in (paths, module, M…) and none of its own`
 	if _, stderr, code := plugin(t, request); code != 1 || !strings.Contains(stderr, want) {
 		t.Errorf("an unknown parameter: exit %d, %q", code, stderr)
-	}
-}
-
-func TestPluginReportsEveryMistake(t *testing.T) {
-	directory := t.TempDir()
-	source := `syntax = "proto3";
-package p;
-option go_package = "example.com/p";
-message M {}
-service S {
-  rpc Fine(M) returns (M);
-  rpc Up(stream M) returns (M);
-  rpc Down(M) returns (stream M);
-}
-`
-	if err := os.WriteFile(filepath.Join(directory, "p.proto"), []byte(source), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	response := answer(t, directory, func(*pluginpb.CodeGeneratorRequest) {})
-	want := []string{
-		"p.proto:7:3: p.S/Up is a streaming method, and streaming methods are not generated yet: take it out of the service",
-		"p.proto:8:3: p.S/Down is a streaming method, and streaming methods are not generated yet: take it out of the service",
-	}
-	if got := strings.Split(response.GetError(), "\n"); !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", response.GetError(), strings.Join(want, "\n"))
-	}
-	// A plug-in may be given no source information.
-	response = answer(t, directory, func(request *pluginpb.CodeGeneratorRequest) {
-		for _, file := range request.ProtoFile {
-			file.SourceCodeInfo = nil
-		}
-	})
-	if got := response.GetError(); !strings.HasPrefix(got, "p.proto: p.S/Up is a streaming method") {
-		t.Errorf("without source information: %q", got)
 	}
 }
 

@@ -25,8 +25,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/pluginpb"
-
-	"github.com/farcall/farcall/cmd/internal/generate"
 )
 
 // Options say how to read a directory.
@@ -41,12 +39,12 @@ type Options struct {
 // Result is a directory compiled.
 type Result struct {
 	Request  *pluginpb.CodeGeneratorRequest
-	Warnings generate.Mistakes // what compiles, and should be looked at
+	Warnings Mistakes // what compiles, and should be looked at
 	disk     map[string]string
 }
 
-// Directory compiles every .proto file under directory. The error is [generate.Mistakes] if the files are to blame: all
-// mistakes that can be told apart from the consequences of others, with Mistake.File the path on disk.
+// Directory compiles every .proto file under directory. The error is [Mistakes] if the files are to blame: all
+// mistakes that can be told apart from the consequences of others.
 func Directory(ctx context.Context, directory string, o Options) (*Result, error) {
 	t, err := readTree(directory, o.Roots)
 	if err != nil {
@@ -78,22 +76,13 @@ func Directory(ctx context.Context, directory string, o Options) (*Result, error
 // OnDisk returns where the file that imports call name was read, "" for a built-in one.
 func (r *Result) OnDisk(name string) string { return r.disk[name] }
 
-// Locate returns the mistakes with paths on disk in place of names that imports use.
-func (r *Result) Locate(mistakes generate.Mistakes) generate.Mistakes {
-	located := slices.Clone(mistakes)
-	for i := range located {
-		located[i].File = cmp.Or(r.disk[located[i].File], located[i].File)
-	}
-	return located
-}
-
 // compilation goes in two rounds, so that a mistake in one file does not hide those in others: first everything is
 // parsed, then everything is linked.
 type compilation struct {
 	*tree
 	parsed             map[string]*ast.FileNode // nil for a built-in file
 	parsing            []string                 // the file being parsed, behind those that led to it by their imports
-	mistakes, warnings generate.Mistakes
+	mistakes, warnings Mistakes
 }
 
 // parse parses the file and what it imports.
@@ -185,9 +174,9 @@ func (c *compilation) Warning(err reporter.ErrorWithPos) {
 	c.warnings = append(c.warnings, c.mistake(err))
 }
 
-func (c *compilation) mistake(err reporter.ErrorWithPos) generate.Mistake {
+func (c *compilation) mistake(err reporter.ErrorWithPos) Mistake {
 	at := err.GetPosition()
-	mistake := generate.Mistake{
+	mistake := Mistake{
 		File: cmp.Or(c.disk[at.Filename], at.Filename), Line: at.Line, Column: at.Col,
 		Message: err.Unwrap().Error(),
 	}
@@ -198,12 +187,12 @@ var definedTwice = regexp.MustCompile(`^(.* already defined at )(.+):(\d+):(\d+)
 
 // secondOfTwo turns a complaint about two definitions around where it calls the later one the first: files are linked
 // at the same time, and which the compiler meets first is chance.
-func (c *compilation) secondOfTwo(mistake generate.Mistake) generate.Mistake {
+func (c *compilation) secondOfTwo(mistake Mistake) Mistake {
 	match := definedTwice.FindStringSubmatch(mistake.Message)
 	if match == nil {
 		return mistake
 	}
-	other := generate.Mistake{File: cmp.Or(c.disk[match[2]], match[2])}
+	other := Mistake{File: cmp.Or(c.disk[match[2]], match[2])}
 	other.Line, _ = strconv.Atoi(match[3])
 	other.Column, _ = strconv.Atoi(match[4])
 	if c.disk[match[2]] != "" && byPlace(mistake, other) < 0 {
@@ -213,16 +202,16 @@ func (c *compilation) secondOfTwo(mistake generate.Mistake) generate.Mistake {
 	return mistake
 }
 
-func byPlace(a, b generate.Mistake) int {
+func byPlace(a, b Mistake) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // sorted returns mistakes by file and line, each once.
-func (c *compilation) sorted(mistakes generate.Mistakes) generate.Mistakes {
-	slices.SortFunc(mistakes, func(a, b generate.Mistake) int {
+func (c *compilation) sorted(mistakes Mistakes) Mistakes {
+	slices.SortFunc(mistakes, func(a, b Mistake) int {
 		return cmp.Or(byPlace(a, b), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.Compact(slices.DeleteFunc(mistakes, func(m generate.Mistake) bool {
+	return slices.Compact(slices.DeleteFunc(mistakes, func(m Mistake) bool {
 		// What the lexer could not read it has reported; the parser then says that it got an error.
 		return strings.HasPrefix(m.Message, "syntax error: unexpected error")
 	}))

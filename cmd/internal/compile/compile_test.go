@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 
 	"github.com/farcall/farcall/cmd/internal/compile"
-	"github.com/farcall/farcall/cmd/internal/generate"
 )
 
 // lay writes files into a directory that becomes the current one.
@@ -174,7 +173,7 @@ import "google/type/money.proto";
 				directory = "p/v1"
 			}
 			_, err := compile.Directory(t.Context(), directory, test.o)
-			var mistakes generate.Mistakes
+			var mistakes compile.Mistakes
 			if !errors.As(err, &mistakes) {
 				t.Fatalf("got %v, want mistakes", err)
 			}

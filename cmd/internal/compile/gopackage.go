@@ -16,8 +16,6 @@ import (
 	"golang.org/x/mod/module"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
-
-	"github.com/farcall/farcall/cmd/internal/generate"
 )
 
 // setGoPackages sees to it that the Go package of every file is known: by its go_package option or, with an override,
@@ -29,7 +27,7 @@ func (t *tree) setGoPackages(request *pluginpb.CodeGeneratorRequest, override st
 		}
 	}
 	parameter := []string{"paths=source_relative"}
-	var mistakes generate.Mistakes
+	var mistakes Mistakes
 	for _, file := range request.ProtoFile {
 		name := file.GetName()
 		if t.disk[name] == "" {
@@ -45,7 +43,7 @@ func (t *tree) setGoPackages(request *pluginpb.CodeGeneratorRequest, override st
 		}
 		if message := t.checkGoPackage(file); message != "" {
 			_, line, column := goPackageOf(file)
-			mistakes = append(mistakes, generate.Mistake{File: t.disk[name], Line: line, Column: column, Message: message})
+			mistakes = append(mistakes, Mistake{File: t.disk[name], Line: line, Column: column, Message: message})
 		}
 	}
 	if len(mistakes) > 0 {

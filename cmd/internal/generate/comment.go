@@ -8,9 +8,12 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// comment returns a .proto comment as Go comment lines, each with its newline; fallback where there is none. Deprecated
-// adds the paragraph by which Go tools know.
-func comment(comments protogen.CommentSet, fallback string, deprecated bool) string {
+// deprecation is the paragraph by which Go tools know.
+const deprecation = "Deprecated: the .proto file says so."
+
+// comment returns a .proto comment as Go comment lines, each with its newline; fallback where there is none. A note, which
+// is Go comment lines already, becomes a paragraph behind it, and deprecated adds its own.
+func comment(comments protogen.CommentSet, fallback, note string, deprecated bool) string {
 	var out strings.Builder
 	text := strings.TrimSpace(string(comments.Leading))
 	if text == "" {
@@ -29,11 +32,15 @@ func comment(comments protogen.CommentSet, fallback string, deprecated bool) str
 			out.WriteString("//" + line + "\n")
 		}
 	}
+	paragraphs := []string{note}
 	if deprecated && !strings.Contains(text, "Deprecated:") {
-		if out.Len() > 0 {
+		paragraphs = append(paragraphs, "// "+deprecation+"\n")
+	}
+	for _, paragraph := range paragraphs {
+		if paragraph != "" && out.Len() > 0 {
 			out.WriteString("//\n")
 		}
-		out.WriteString("// Deprecated: the .proto file says so.\n")
+		out.WriteString(paragraph)
 	}
 	return out.String()
 }

@@ -14,23 +14,25 @@ import (
 
 func TestComment(t *testing.T) {
 	for _, test := range []struct {
-		leading, trailing, fallback string
-		deprecated                  bool
-		want                        string
+		leading, trailing, fallback, note string
+		deprecated                        bool
+		want                              string
 	}{
-		{" One.\n", "", "No.", false, "// One.\n"},
-		{"One.\nTwo.\n\n  code\n\ttab\n", "", "", false, "// One.\n// Two.\n//\n//  code\n//\ttab\n"},
-		{"", " Behind.\n", "No.", false, "// Behind.\n"},
-		{"\n \n", "", "No words.", false, "// No words.\n"},
-		{"", "", "", false, ""},
-		{"go:build ignore\n", "", "", false, "// go:build ignore\n"},
-		{" Windows.\r\n Lines.\r\n", "", "", false, "// Windows.\n// Lines.\n"},
-		{" Old.\n", "", "", true, "// Old.\n//\n// Deprecated: the .proto file says so.\n"},
-		{" Deprecated: use New.\n", "", "", true, "// Deprecated: use New.\n"},
-		{"", "", "", true, "// Deprecated: the .proto file says so.\n"},
+		{" One.\n", "", "No.", "", false, "// One.\n"},
+		{"One.\nTwo.\n\n  code\n\ttab\n", "", "", "", false, "// One.\n// Two.\n//\n//  code\n//\ttab\n"},
+		{"", " Behind.\n", "No.", "", false, "// Behind.\n"},
+		{"\n \n", "", "No words.", "", false, "// No words.\n"},
+		{"", "", "", "", false, ""},
+		{"go:build ignore\n", "", "", "", false, "// go:build ignore\n"},
+		{" Windows.\r\n Lines.\r\n", "", "", "", false, "// Windows.\n// Lines.\n"},
+		{" One.\n", "", "", "// Note.\n", false, "// One.\n//\n// Note.\n"},
+		{"", "", "", "// Note.\n", true, "// Note.\n//\n// Deprecated: the .proto file says so.\n"},
+		{" Old.\n", "", "", "", true, "// Old.\n//\n// Deprecated: the .proto file says so.\n"},
+		{" Deprecated: use New.\n", "", "", "", true, "// Deprecated: use New.\n"},
+		{"", "", "", "", true, "// Deprecated: the .proto file says so.\n"},
 	} {
 		comments := protogen.CommentSet{Leading: protogen.Comments(test.leading), Trailing: protogen.Comments(test.trailing)}
-		if got := comment(comments, test.fallback, test.deprecated); got != test.want {
+		if got := comment(comments, test.fallback, test.note, test.deprecated); got != test.want {
 			t.Errorf("comment of %q, %q is %q, want %q", test.leading, test.trailing, got, test.want)
 		}
 	}
@@ -45,7 +47,7 @@ func FuzzComment(f *testing.F) {
 		if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\ufeff") {
 			t.Skip("never in a .proto file that compiles, or in Go")
 		}
-		code := "package p\n\n" + comment(protogen.CommentSet{Leading: protogen.Comments(text)}, "", false) + "type T int\n"
+		code := "package p\n\n" + comment(protogen.CommentSet{Leading: protogen.Comments(text)}, "", "", false) + "type T int\n"
 		file, err := parser.ParseFile(token.NewFileSet(), "", code, parser.ParseComments)
 		if err != nil {
 			t.Fatalf("%v:\n%s", err, code)

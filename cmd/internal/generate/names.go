@@ -27,6 +27,7 @@ type serviceNames struct {
 type methodNames struct {
 	name     string // in the interface: Charge
 	variable string // of the *farcall.Method: PaymentsChargeMethod
+	open     string // the function that opens a streaming method's call: OpenPaymentsWatch
 }
 
 // scope is the set of names that a Go package, or an interface, has given away.
@@ -79,10 +80,14 @@ func (s scope) nameService(service *protogen.Service) *serviceNames {
 	}
 	inInterface := scope{}
 	for _, method := range service.Methods {
-		names.methods = append(names.methods, methodNames{
+		methodNames := methodNames{
 			name:     inInterface.claim(method.GoName),
 			variable: s.claim(name + method.GoName + "Method"),
-		})
+		}
+		if formOf(method) != unary {
+			methodNames.open = s.claim("Open" + name + method.GoName)
+		}
+		names.methods = append(names.methods, methodNames)
 	}
 	return names
 }

@@ -5,7 +5,6 @@ package generate
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -23,6 +22,7 @@ type serviceWriter struct {
 func (s *serviceWriter) write() {
 	s.writeInterface()
 	s.writeStub()
+	s.writeOpen()
 	s.writeRegister()
 	s.writeUnimplemented()
 	s.writeMethods()
@@ -31,15 +31,16 @@ func (s *serviceWriter) write() {
 func (s *serviceWriter) writeInterface() {
 	options, _ := s.service.Desc.Options().(*descriptorpb.ServiceOptions)
 	s.g.P()
-	doc := comment(s.service.Comments, s.names.service+" is the service "+string(s.service.Desc.FullName())+".",
-		options.GetDeprecated())
+	note := ""
 	if s.names.service != s.service.GoName {
-		doc += "//\n// The package has another " + s.service.GoName + ", hence the underscore.\n"
+		note = "// The package has another " + s.service.GoName + ", hence the underscore.\n"
 	}
-	s.g.P(doc, "type ", s.names.service, " interface {")
+	s.g.P(comment(s.service.Comments, s.names.service+" is the service "+string(s.service.Desc.FullName())+".", note,
+		options.GetDeprecated()), "type ", s.names.service, " interface {")
 	for i, method := range s.service.Methods {
-		options, _ := method.Desc.Options().(*descriptorpb.MethodOptions)
-		s.g.P(comment(method.Comments, "", options.GetDeprecated()), s.names.methods[i].name, s.signature(method, "ctx ", "req "))
+		names := s.names.methods[i]
+		s.g.P(comment(method.Comments, "", inputNote(method, names), deprecated(method)),
+			names.name, s.signature(method, "ctx", inputName(method)))
 	}
 	s.g.P("}")
 }
@@ -53,13 +54,42 @@ func (s *serviceWriter) writeStub() {
 	s.g.P()
 	s.g.P("type ", s.names.stub, " struct{ via ", farcallPackage.Ident("Invoker"), " }")
 	for i, method := range s.service.Methods {
-		names := s.names.methods[i]
-		output := s.g.QualifiedGoIdent(method.Output.GoIdent)
-		stub, ctx, req := local("s", output), local("ctx", output), local("req", output)
+		names, types := s.names.methods[i], s.typeArguments(method)
+		stub, ctx, input := local("s", types), local("ctx", types), local(inputName(method), types)
 		s.g.P()
-		s.g.P("func (", stub, " *", s.names.stub, ") ", names.name, s.signature(method, ctx+" ", req+" "), " {")
-		s.g.P("return ", farcallPackage.Ident("InvokeUnary"), "[", output, "]",
-			"(", ctx, ", ", stub, ".via, ", names.variable, ", ", req, ")")
+		s.g.P("func (", stub, " *", s.names.stub, ") ", names.name, s.signature(method, ctx, input), " {")
+		s.g.P("return ", farcallPackage.Ident(formOf(method).invoke), types,
+			"(", ctx, ", ", stub, ".via, ", names.variable, ", ", input, ")")
+		s.g.P("}")
+	}
+}
+
+// writeOpen writes the functions for calls whose messages are received and sent one by one.
+func (s *serviceWriter) writeOpen() {
+	for i, method := range s.service.Methods {
+		form := formOf(method)
+		if form == unary {
+			continue
+		}
+		names, types, last := s.names.methods[i], s.typeArguments(method), "Receive returns an error or io.EOF"
+		if form == clientStream {
+			last = "CloseAndReceive returns"
+		}
+		ctx, via, parameter, argument := local("ctx", types), local("via", types), "", ""
+		if form == serverStream {
+			input := local(inputName(method), types)
+			parameter, argument = ", "+named(input, s.input(method)), ", "+input
+		}
+		s.g.P()
+		s.g.P("// ", names.open, " is ", names.name, " for conversations that an iterator does not fit. The call ends when")
+		s.g.P("// ", last, ", at Close, or with its context: see to it that one of them happens.")
+		if deprecated(method) {
+			s.g.P("//")
+			s.g.P("// ", deprecation)
+		}
+		s.g.P("func ", names.open, "(", ctx, " ", contextPackage.Ident("Context"), ", ", via, " ", farcallPackage.Ident("Invoker"),
+			parameter, ") (*", farcallPackage.Ident(form.stream), types, ", error) {")
+		s.g.P("return ", farcallPackage.Ident(form.open), types, "(", ctx, ", ", via, ", ", names.variable, argument, ")")
 		s.g.P("}")
 	}
 }
@@ -68,8 +98,9 @@ func (s *serviceWriter) writeRegister() {
 	s.g.P()
 	s.g.P("// ", s.names.register, " offers impl's methods on a server.")
 	s.g.P("func ", s.names.register, "(on ", farcallPackage.Ident("Registrar"), ", impl ", s.names.service, ") {")
-	for _, names := range s.names.methods {
-		s.g.P("on.Register(", names.variable, ", ", farcallPackage.Ident("HandleUnary"), "(impl.", names.name, "))")
+	for i, method := range s.service.Methods {
+		names := s.names.methods[i]
+		s.g.P("on.Register(", names.variable, ", ", farcallPackage.Ident(formOf(method).handle), "(impl.", names.name, "))")
 	}
 	s.g.P("}")
 }
@@ -81,10 +112,17 @@ func (s *serviceWriter) writeUnimplemented() {
 	s.g.P("type ", s.names.unimplemented, " struct{}")
 	for i, method := range s.service.Methods {
 		message := fmt.Sprintf("%s/%s is not implemented", s.service.Desc.FullName(), method.Desc.Name())
+		failure := s.g.QualifiedGoIdent(farcallPackage.Ident("Errorf")) + "(" +
+			s.g.QualifiedGoIdent(farcallPackage.Ident("Unimplemented")) + ", " + strconv.Quote(message) + ")"
 		s.g.P()
 		s.g.P("func (", s.names.unimplemented, ") ", s.names.methods[i].name, s.signature(method, "", ""), " {")
-		s.g.P("return nil, ", farcallPackage.Ident("Errorf"), "(", farcallPackage.Ident("Unimplemented"), ", ",
-			strconv.Quote(message), ")")
+		if method.Desc.IsStreamingServer() {
+			s.g.P("return func(yield func(", s.pointer(method.Output), ", error) bool) {")
+			s.g.P("yield(nil, ", failure, ")")
+			s.g.P("}")
+		} else {
+			s.g.P("return nil, ", failure)
+		}
 		s.g.P("}")
 	}
 }
@@ -102,7 +140,7 @@ func (s *serviceWriter) writeMethods() {
 		path := fmt.Sprintf("/%s/%s", s.service.Desc.FullName(), method.Desc.Name())
 		s.g.P(s.names.methods[i].variable, " = &", farcallPackage.Ident("Method"), "{")
 		s.g.P("Path: ", strconv.Quote(path), ",")
-		s.g.P("Kind: ", farcallPackage.Ident(kind(method)), ",")
+		s.g.P("Kind: ", farcallPackage.Ident(formOf(method).kind), ",")
 		if level := idempotency(method); level != "" {
 			s.g.P("Idempotency: ", farcallPackage.Ident(level), ",")
 		}
@@ -120,34 +158,6 @@ func (s *serviceWriter) writeMethods() {
 	s.g.P("}")
 }
 
-// signature returns a method's parameters and results, the parameters named by context and request, or not at all.
-func (s *serviceWriter) signature(method *protogen.Method, context, request string) string {
-	return "(" + context + s.g.QualifiedGoIdent(contextPackage.Ident("Context")) +
-		", " + request + "*" + s.g.QualifiedGoIdent(method.Input.GoIdent) +
-		") (*" + s.g.QualifiedGoIdent(method.Output.GoIdent) + ", error)"
-}
-
-// local returns a name for a parameter that does not hide the package that qualifies a type used beside it.
-func local(name, qualified string) string {
-	if strings.HasPrefix(qualified, name+".") {
-		return name + "_"
-	}
-	return name
-}
-
-// kind returns the name of the method's farcall.Kind.
-func kind(method *protogen.Method) string {
-	switch client, server := method.Desc.IsStreamingClient(), method.Desc.IsStreamingServer(); {
-	case client && server:
-		return "KindBidi"
-	case client:
-		return "KindClientStream"
-	case server:
-		return "KindServerStream"
-	}
-	return "KindUnary"
-}
-
 // idempotency returns the name of the method's farcall.Idempotency, "" for the unknown one.
 func idempotency(method *protogen.Method) string {
 	options, _ := method.Desc.Options().(*descriptorpb.MethodOptions)
@@ -158,4 +168,9 @@ func idempotency(method *protogen.Method) string {
 		return "Idempotent"
 	}
 	return ""
+}
+
+func deprecated(method *protogen.Method) bool {
+	options, _ := method.Desc.Options().(*descriptorpb.MethodOptions)
+	return options.GetDeprecated()
 }

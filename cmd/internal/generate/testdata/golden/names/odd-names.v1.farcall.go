@@ -8,6 +8,7 @@ import (
 	farcall "github.com/farcall/farcall"
 	proto "google.golang.org/protobuf/proto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	iter "iter"
 )
 
 // This code and the runtime it is built with belong together.
@@ -404,4 +405,133 @@ var (
 
 func aBMethods() protoreflect.MethodDescriptors {
 	return File_names_odd_names_v1_proto.Services().ByName("AB").Methods()
+}
+
+// Desk is the service golden.names.Desk.
+type Desk interface {
+	// A caller's in is ranged on a goroutine of its own, and nobody waits for it when the call ends: it must be finite, or
+	// end by a context that its author cancels. A farcall.Feed ends with the call; see also OpenDeskCall_.
+	Call(ctx context.Context, in iter.Seq2[*Device, error]) iter.Seq2[*Device, error]
+	// A caller's in is ranged on the caller's goroutine, and the end of the call is noticed when it yields: it must be
+	// finite, or end by a context that its author cancels. Where it may block, use a farcall.Feed or OpenDeskCallHelp.
+	CallHelp(ctx context.Context, in iter.Seq2[*Device, error]) (*Device, error)
+}
+
+// NewDeskStub returns the Desk that via reaches.
+func NewDeskStub(via farcall.Invoker) Desk {
+	return &deskStub{via}
+}
+
+type deskStub struct{ via farcall.Invoker }
+
+func (s *deskStub) Call(ctx context.Context, in iter.Seq2[*Device, error]) iter.Seq2[*Device, error] {
+	return farcall.InvokeBidi[Device, Device](ctx, s.via, DeskCallMethod, in)
+}
+
+func (s *deskStub) CallHelp(ctx context.Context, in iter.Seq2[*Device, error]) (*Device, error) {
+	return farcall.InvokeClientStream[Device, Device](ctx, s.via, DeskCallHelpMethod, in)
+}
+
+// OpenDeskCall_ is Call for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenDeskCall_(ctx context.Context, via farcall.Invoker) (*farcall.BidiStream[Device, Device], error) {
+	return farcall.OpenBidi[Device, Device](ctx, via, DeskCallMethod)
+}
+
+// OpenDeskCallHelp is CallHelp for conversations that an iterator does not fit. The call ends when
+// CloseAndReceive returns, at Close, or with its context: see to it that one of them happens.
+func OpenDeskCallHelp(ctx context.Context, via farcall.Invoker) (*farcall.ClientStream[Device, Device], error) {
+	return farcall.OpenClientStream[Device, Device](ctx, via, DeskCallHelpMethod)
+}
+
+// RegisterDesk offers impl's methods on a server.
+func RegisterDesk(on farcall.Registrar, impl Desk) {
+	on.Register(DeskCallMethod, farcall.HandleBidi(impl.Call))
+	on.Register(DeskCallHelpMethod, farcall.HandleClientStream(impl.CallHelp))
+}
+
+// UnimplementedDesk fails every call with UNIMPLEMENTED. Embed it to implement a part of Desk on purpose.
+type UnimplementedDesk struct{}
+
+func (UnimplementedDesk) Call(context.Context, iter.Seq2[*Device, error]) iter.Seq2[*Device, error] {
+	return func(yield func(*Device, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "golden.names.Desk/Call is not implemented"))
+	}
+}
+
+func (UnimplementedDesk) CallHelp(context.Context, iter.Seq2[*Device, error]) (*Device, error) {
+	return nil, farcall.Errorf(farcall.Unimplemented, "golden.names.Desk/CallHelp is not implemented")
+}
+
+// The methods of golden.names.Desk, for interceptors, observers and calls without a stub.
+var (
+	DeskCallMethod = &farcall.Method{
+		Path:        "/golden.names.Desk/Call",
+		Kind:        farcall.KindBidi,
+		Descriptor:  func() protoreflect.MethodDescriptor { return deskMethods().ByName("Call") },
+		NewRequest:  func() proto.Message { return new(Device) },
+		NewResponse: func() proto.Message { return new(Device) },
+	}
+	DeskCallHelpMethod = &farcall.Method{
+		Path:        "/golden.names.Desk/CallHelp",
+		Kind:        farcall.KindClientStream,
+		Descriptor:  func() protoreflect.MethodDescriptor { return deskMethods().ByName("CallHelp") },
+		NewRequest:  func() proto.Message { return new(Device) },
+		NewResponse: func() proto.Message { return new(Device) },
+	}
+)
+
+func deskMethods() protoreflect.MethodDescriptors {
+	return File_names_odd_names_v1_proto.Services().ByName("Desk").Methods()
+}
+
+// DeskCall is the service golden.names.DeskCall.
+type DeskCall interface {
+	Help(ctx context.Context, req *Device) iter.Seq2[*Device, error]
+}
+
+// NewDeskCallStub returns the DeskCall that via reaches.
+func NewDeskCallStub(via farcall.Invoker) DeskCall {
+	return &deskCallStub{via}
+}
+
+type deskCallStub struct{ via farcall.Invoker }
+
+func (s *deskCallStub) Help(ctx context.Context, req *Device) iter.Seq2[*Device, error] {
+	return farcall.InvokeServerStream[Device](ctx, s.via, DeskCallHelpMethod_, req)
+}
+
+// OpenDeskCallHelp_ is Help for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenDeskCallHelp_(ctx context.Context, via farcall.Invoker, req *Device) (*farcall.ServerStream[Device], error) {
+	return farcall.OpenServerStream[Device](ctx, via, DeskCallHelpMethod_, req)
+}
+
+// RegisterDeskCall offers impl's methods on a server.
+func RegisterDeskCall(on farcall.Registrar, impl DeskCall) {
+	on.Register(DeskCallHelpMethod_, farcall.HandleServerStream(impl.Help))
+}
+
+// UnimplementedDeskCall fails every call with UNIMPLEMENTED. Embed it to implement a part of DeskCall on purpose.
+type UnimplementedDeskCall struct{}
+
+func (UnimplementedDeskCall) Help(context.Context, *Device) iter.Seq2[*Device, error] {
+	return func(yield func(*Device, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "golden.names.DeskCall/Help is not implemented"))
+	}
+}
+
+// The methods of golden.names.DeskCall, for interceptors, observers and calls without a stub.
+var (
+	DeskCallHelpMethod_ = &farcall.Method{
+		Path:        "/golden.names.DeskCall/Help",
+		Kind:        farcall.KindServerStream,
+		Descriptor:  func() protoreflect.MethodDescriptor { return deskCallMethods().ByName("Help") },
+		NewRequest:  func() proto.Message { return new(Device) },
+		NewResponse: func() proto.Message { return new(Device) },
+	}
+)
+
+func deskCallMethods() protoreflect.MethodDescriptors {
+	return File_names_odd_names_v1_proto.Services().ByName("DeskCall").Methods()
 }

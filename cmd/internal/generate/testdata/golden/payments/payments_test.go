@@ -29,6 +29,10 @@ func (n network) Invoke(ctx context.Context, method *farcall.Method, request, re
 	return proto.Unmarshal(stream.response, response.(proto.Message))
 }
 
+func (n network) Stream(context.Context, *farcall.Method, farcall.Handler) error {
+	return errors.ErrUnsupported // the service has unary methods only
+}
+
 type stream struct {
 	farcall.Stream
 	method            *farcall.Method

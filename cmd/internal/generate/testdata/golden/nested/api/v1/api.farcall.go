@@ -6,22 +6,37 @@ package apiv1
 import (
 	context "context"
 	ctx "example.com/golden/nested/ctx"
+	in "example.com/golden/nested/in"
+	iter1 "example.com/golden/nested/iter"
+	req "example.com/golden/nested/req"
 	types "example.com/golden/nested/types"
+	via "example.com/golden/nested/via"
 	farcall "github.com/farcall/farcall"
 	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	status "google.golang.org/genproto/googleapis/rpc/status"
 	proto "google.golang.org/protobuf/proto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	iter "iter"
 )
 
 // This code and the runtime it is built with belong together.
 const _ = farcall.GeneratedVersion1
 
-// Gateway takes and returns messages of other packages only, one of which is named like a parameter.
+// Gateway takes and returns messages of other packages only, some of which are named like a parameter or like an import.
 type Gateway interface {
 	Forward(ctx context.Context, req *ctx.Context) (*ctx.Context, error)
 	Translate(ctx context.Context, req *types.Outer_Middle_Inner) (*status.Status, error)
 	Download(ctx context.Context, req *types.Outer) (*httpbody.HttpBody, error)
+	// A caller's in is ranged on the caller's goroutine, and the end of the call is noticed when it yields: it must be
+	// finite, or end by a context that its author cancels. Where it may block, use a farcall.Feed or OpenGatewayGather.
+	Gather(ctx context.Context, in iter.Seq2[*in.Message, error]) (*ctx.Context, error)
+	Scatter(ctx context.Context, req *ctx.Context) iter.Seq2[*req.Message, error]
+	// A caller's in is ranged on a goroutine of its own, and nobody waits for it when the call ends: it must be finite, or
+	// end by a context that its author cancels. A farcall.Feed ends with the call; see also OpenGatewayExchange.
+	Exchange(ctx context.Context, in iter.Seq2[*via.Message, error]) iter.Seq2[*in.Message, error]
+	// A caller's in is ranged on a goroutine of its own, and nobody waits for it when the call ends: it must be finite, or
+	// end by a context that its author cancels. A farcall.Feed ends with the call; see also OpenGatewayPass.
+	Pass(ctx context.Context, in iter.Seq2[*ctx.Context, error]) iter.Seq2[*iter1.Message, error]
 }
 
 // NewGatewayStub returns the Gateway that via reaches.
@@ -43,11 +58,55 @@ func (s *gatewayStub) Download(ctx context.Context, req *types.Outer) (*httpbody
 	return farcall.InvokeUnary[httpbody.HttpBody](ctx, s.via, GatewayDownloadMethod, req)
 }
 
+func (s *gatewayStub) Gather(ctx_ context.Context, in_ iter.Seq2[*in.Message, error]) (*ctx.Context, error) {
+	return farcall.InvokeClientStream[in.Message, ctx.Context](ctx_, s.via, GatewayGatherMethod, in_)
+}
+
+func (s *gatewayStub) Scatter(ctx context.Context, req_ *ctx.Context) iter.Seq2[*req.Message, error] {
+	return farcall.InvokeServerStream[req.Message](ctx, s.via, GatewayScatterMethod, req_)
+}
+
+func (s *gatewayStub) Exchange(ctx context.Context, in_ iter.Seq2[*via.Message, error]) iter.Seq2[*in.Message, error] {
+	return farcall.InvokeBidi[via.Message, in.Message](ctx, s.via, GatewayExchangeMethod, in_)
+}
+
+func (s *gatewayStub) Pass(ctx_ context.Context, in iter.Seq2[*ctx.Context, error]) iter.Seq2[*iter1.Message, error] {
+	return farcall.InvokeBidi[ctx.Context, iter1.Message](ctx_, s.via, GatewayPassMethod, in)
+}
+
+// OpenGatewayGather is Gather for conversations that an iterator does not fit. The call ends when
+// CloseAndReceive returns, at Close, or with its context: see to it that one of them happens.
+func OpenGatewayGather(ctx_ context.Context, via farcall.Invoker) (*farcall.ClientStream[in.Message, ctx.Context], error) {
+	return farcall.OpenClientStream[in.Message, ctx.Context](ctx_, via, GatewayGatherMethod)
+}
+
+// OpenGatewayScatter is Scatter for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenGatewayScatter(ctx context.Context, via farcall.Invoker, req_ *ctx.Context) (*farcall.ServerStream[req.Message], error) {
+	return farcall.OpenServerStream[req.Message](ctx, via, GatewayScatterMethod, req_)
+}
+
+// OpenGatewayExchange is Exchange for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenGatewayExchange(ctx context.Context, via_ farcall.Invoker) (*farcall.BidiStream[via.Message, in.Message], error) {
+	return farcall.OpenBidi[via.Message, in.Message](ctx, via_, GatewayExchangeMethod)
+}
+
+// OpenGatewayPass is Pass for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenGatewayPass(ctx_ context.Context, via farcall.Invoker) (*farcall.BidiStream[ctx.Context, iter1.Message], error) {
+	return farcall.OpenBidi[ctx.Context, iter1.Message](ctx_, via, GatewayPassMethod)
+}
+
 // RegisterGateway offers impl's methods on a server.
 func RegisterGateway(on farcall.Registrar, impl Gateway) {
 	on.Register(GatewayForwardMethod, farcall.HandleUnary(impl.Forward))
 	on.Register(GatewayTranslateMethod, farcall.HandleUnary(impl.Translate))
 	on.Register(GatewayDownloadMethod, farcall.HandleUnary(impl.Download))
+	on.Register(GatewayGatherMethod, farcall.HandleClientStream(impl.Gather))
+	on.Register(GatewayScatterMethod, farcall.HandleServerStream(impl.Scatter))
+	on.Register(GatewayExchangeMethod, farcall.HandleBidi(impl.Exchange))
+	on.Register(GatewayPassMethod, farcall.HandleBidi(impl.Pass))
 }
 
 // UnimplementedGateway fails every call with UNIMPLEMENTED. Embed it to implement a part of Gateway on purpose.
@@ -63,6 +122,28 @@ func (UnimplementedGateway) Translate(context.Context, *types.Outer_Middle_Inner
 
 func (UnimplementedGateway) Download(context.Context, *types.Outer) (*httpbody.HttpBody, error) {
 	return nil, farcall.Errorf(farcall.Unimplemented, "golden.nested.api.v1.Gateway/Download is not implemented")
+}
+
+func (UnimplementedGateway) Gather(context.Context, iter.Seq2[*in.Message, error]) (*ctx.Context, error) {
+	return nil, farcall.Errorf(farcall.Unimplemented, "golden.nested.api.v1.Gateway/Gather is not implemented")
+}
+
+func (UnimplementedGateway) Scatter(context.Context, *ctx.Context) iter.Seq2[*req.Message, error] {
+	return func(yield func(*req.Message, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "golden.nested.api.v1.Gateway/Scatter is not implemented"))
+	}
+}
+
+func (UnimplementedGateway) Exchange(context.Context, iter.Seq2[*via.Message, error]) iter.Seq2[*in.Message, error] {
+	return func(yield func(*in.Message, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "golden.nested.api.v1.Gateway/Exchange is not implemented"))
+	}
+}
+
+func (UnimplementedGateway) Pass(context.Context, iter.Seq2[*ctx.Context, error]) iter.Seq2[*iter1.Message, error] {
+	return func(yield func(*iter1.Message, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "golden.nested.api.v1.Gateway/Pass is not implemented"))
+	}
 }
 
 // The methods of golden.nested.api.v1.Gateway, for interceptors, observers and calls without a stub.
@@ -87,6 +168,34 @@ var (
 		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Download") },
 		NewRequest:  func() proto.Message { return new(types.Outer) },
 		NewResponse: func() proto.Message { return new(httpbody.HttpBody) },
+	}
+	GatewayGatherMethod = &farcall.Method{
+		Path:        "/golden.nested.api.v1.Gateway/Gather",
+		Kind:        farcall.KindClientStream,
+		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Gather") },
+		NewRequest:  func() proto.Message { return new(in.Message) },
+		NewResponse: func() proto.Message { return new(ctx.Context) },
+	}
+	GatewayScatterMethod = &farcall.Method{
+		Path:        "/golden.nested.api.v1.Gateway/Scatter",
+		Kind:        farcall.KindServerStream,
+		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Scatter") },
+		NewRequest:  func() proto.Message { return new(ctx.Context) },
+		NewResponse: func() proto.Message { return new(req.Message) },
+	}
+	GatewayExchangeMethod = &farcall.Method{
+		Path:        "/golden.nested.api.v1.Gateway/Exchange",
+		Kind:        farcall.KindBidi,
+		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Exchange") },
+		NewRequest:  func() proto.Message { return new(via.Message) },
+		NewResponse: func() proto.Message { return new(in.Message) },
+	}
+	GatewayPassMethod = &farcall.Method{
+		Path:        "/golden.nested.api.v1.Gateway/Pass",
+		Kind:        farcall.KindBidi,
+		Descriptor:  func() protoreflect.MethodDescriptor { return gatewayMethods().ByName("Pass") },
+		NewRequest:  func() proto.Message { return new(ctx.Context) },
+		NewResponse: func() proto.Message { return new(iter1.Message) },
 	}
 )
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package generate
+package compile
 
 import (
 	"fmt"
 	"strings"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Mistake is something wrong in a .proto file, and where. Line and Column count from 1; 0 is unknown.
 type Mistake struct {
-	File         string // as imports name it
+	File         string // its path on disk
 	Line, Column int
 	Message      string
 }
@@ -34,15 +32,4 @@ func (m Mistakes) Error() string {
 		lines[i] = mistake.Error()
 	}
 	return strings.Join(lines, "\n")
-}
-
-// mistakeAt places a message where descriptor is declared, if its file still knows.
-func mistakeAt(descriptor protoreflect.Descriptor, message string) Mistake {
-	file := descriptor.ParentFile()
-	mistake := Mistake{File: file.Path(), Message: message}
-	// A location that is not known has no path; line 0 alone would also be the first line.
-	if at := file.SourceLocations().ByDescriptor(descriptor); at.Path != nil {
-		mistake.Line, mistake.Column = at.StartLine+1, at.StartColumn+1
-	}
-	return mistake
 }
