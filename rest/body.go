@@ -73,11 +73,20 @@ func (c *call) waitForBody(ctx context.Context, limit int) error {
 	switch {
 	case err == nil, errors.Is(err, exchange.ErrTooLong):
 		return err
+	case ctx.Err() == context.DeadlineExceeded:
+		return farcall.Errorf(farcall.DeadlineExceeded, "the call ended before the request's body had arrived: %w", ctx.Err())
+	case waiting.Err() == context.DeadlineExceeded: // looked at before ctx, which net/http ends when a read of the body fails
+		return refuse(408, farcall.DeadlineExceeded, "the request's body did not arrive within %s", patience)
+	}
+	own := (*farcall.Error)(nil) // an exchange may know why
+	switch errors.As(err, &own); {
+	case own != nil && own.Code == farcall.DeadlineExceeded:
+		return refuse(408, own.Code, "%s", own.Message)
+	case own != nil:
+		return farcall.Errorf(own.Code, "the request's body broke off: %s", own.Message)
 	case ctx.Err() != nil:
 		return farcall.Errorf(farcall.CodeOf(ctx.Err()), "the call ended before the request's body had arrived: %w", ctx.Err())
-	case waiting.Err() != nil:
-		return refuse(408, farcall.DeadlineExceeded, "the request's body did not arrive within %s", patience)
-	default: // the exchange failed: most likely nobody is there to read the answer
+	default: // most likely nobody is there to read the answer
 		return farcall.Errorf(farcall.Canceled, "the request's body broke off: %w", err)
 	}
 }

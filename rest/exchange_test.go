@@ -24,6 +24,7 @@ type request struct {
 	body     []byte
 	endless  bool          // the body's end never comes
 	broken   error         // the exchange fails in place of the body's end
+	failing  func()        // called before WantEnd fails; nil: nothing is
 	waiting  chan struct{} // closed when somebody waits for what never comes; nil: nobody is told
 	refuses  error         // what Answer returns
 	answers  []exchange.Head
@@ -58,12 +59,18 @@ func (r *request) WantEnd(ctx context.Context, limit int) error {
 	case len(r.body) > limit:
 		return exchange.ErrTooLong
 	case r.broken != nil:
+		if r.failing != nil {
+			r.failing()
+		}
 		return r.broken
 	case r.endless:
 		if r.waiting != nil {
 			close(r.waiting)
 		}
 		<-ctx.Done()
+		if r.failing != nil {
+			r.failing()
+		}
 		return ctx.Err()
 	}
 	return nil

@@ -171,6 +171,9 @@ func (c *call) invoke(ctx context.Context) (proto.Message, *farcall.Call, error)
 	if err := c.router.options.Invoker.Invoke(ctx, route.method, request, response); err != nil {
 		return nil, outgoing, err
 	}
+	if err := ctx.Err(); err != nil { // JSON of many large answers for clients that have gone is how a server is kept busy
+		return nil, outgoing, farcall.Errorf(farcall.CodeOf(err), "the call ended before its answer could be written: %w", err)
+	}
 	return response, outgoing, nil
 }
 

@@ -388,6 +388,52 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// TestBodyThatEndsTheRequest is how net/http does it: when the read of a body fails, the request's context ends as well.
+func TestBodyThatEndsTheRequest(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		broken error // nil: the body is waited for until BodyTimeout has passed
+		want   string
+	}{
+		{"no byte for long", farcall.Errorf(farcall.DeadlineExceeded, "the client sent nothing for 20s"),
+			`408 {"code":4,"message":"the client sent nothing for 20s"}`},
+		{"never complete", nil, `408 {"code":4,"message":"the request's body did not arrive within 1ns"}`},
+		{"malformed", farcall.Errorf(farcall.InvalidArgument, "no chunk has the length \"zz\""),
+			`400 {"code":3,"message":"the request's body broke off: no chunk has the length \"zz\""}`},
+		{"the client has gone", io.ErrUnexpectedEOF,
+			`499 {"code":1,"message":"the call ended before the request's body had arrived: context canceled"}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			r := newRequest(t, "POST", "/v1/orders", `{"customer":`, "content-length:")
+			r.broken, r.endless, r.failing = test.broken, test.broken == nil, cancel
+			patience := time.Duration(-1)
+			if r.endless {
+				patience = time.Nanosecond
+			}
+			shopRouter(t, Options{Invoker: &backend{}, BodyTimeout: patience}).Serve(ctx, r)
+			if got := r.text(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestAnswerThatNobodyWaitsFor is not written: it may be large, and its client asked for many.
+func TestAnswerThatNobodyWaitsFor(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	back := &backend{answer: func(context.Context, *farcall.Method, proto.Message, proto.Message) error {
+		cancel()
+		return nil
+	}}
+	r := newRequest(t, "GET", "/v1/orders", "")
+	shopRouter(t, Options{Invoker: back}).Serve(ctx, r)
+	if got, want := r.text(), `499 {"code":1,"message":"the call ended before its answer could be written: context canceled"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestAnswerThatFails(t *testing.T) {
 	r := newRequest(t, "GET", "/v1/orders", "")
 	r.refuses = errors.New("the peer is gone")
