@@ -76,6 +76,7 @@ func InvokeClientStream[Request, Response any](ctx context.Context, via Invoker,
 	if in == nil {
 		return nil, Errorf(InvalidArgument, "%s: the messages to send are a nil iterator", method)
 	}
+	defer endFeed(ctx) // also of a call that fails before its body runs
 	response := new(Response)
 	err := via.Stream(ctx, method, func(_ context.Context, stream Stream) error {
 		if err := sendAll(method, stream, in); err != nil {

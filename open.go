@@ -40,8 +40,8 @@ func open(ctx context.Context, via Invoker, method *Method) (*openStream, error)
 			select {
 			case err := <-s.end:
 				return err
-			case <-ctx.Done():
-				return stream.Receive(nil) // returns the error of the context's end
+			case <-ctx.Done(): // whoever receives finds out the same
+				return AsError(ctx.Err())
 			}
 		})
 	}()
@@ -61,6 +61,14 @@ func (s *openStream) finish(err error) error {
 	s.once.Do(func() { s.end <- err })
 	<-s.done
 	return s.err
+}
+
+// failed ends a call that failed with err. There is no response, whatever interceptors make of the error.
+func (s *openStream) failed(err error) error {
+	if outcome := s.finish(err); outcome != nil {
+		return outcome
+	}
+	return err
 }
 
 func (s *openStream) receive(message any) error {
@@ -109,7 +117,7 @@ func OpenServerStream[Response any](ctx context.Context, via Invoker, method *Me
 		return nil, err
 	}
 	if err := s.stream.Send(request); err != nil && err != io.EOF {
-		return nil, s.finish(err)
+		return nil, s.failed(err)
 	}
 	return &ServerStream[Response]{s}, nil
 }
@@ -156,11 +164,11 @@ func (s *ClientStream[Request, Response]) Send(request *Request) error { return 
 // CloseAndReceive says that no more requests will be sent, and waits for the response.
 func (s *ClientStream[Request, Response]) CloseAndReceive() (*Response, error) {
 	if err := s.stream.CloseSend(); err != nil && err != io.EOF {
-		return nil, s.finish(err)
+		return nil, s.failed(err)
 	}
 	response := new(Response)
 	if err := s.stream.Receive(response); err != nil {
-		return nil, s.finish(err)
+		return nil, s.failed(err)
 	}
 	if err := s.finish(nil); err != nil {
 		return nil, err

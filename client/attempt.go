@@ -28,6 +28,9 @@ func (s *stream) open(end bool, avoid *http2.Conn) error {
 		metadata = s.outgoing.Open(ctx)
 	}
 	fields := wire.RequestFields{StepTimes: s.conn.options.StepTimes, Metadata: metadata}
+	if s.format.Compressor != nil {
+		fields.Encoding = s.format.Compressor.Name()
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		fields.Timeout, fields.HasTimeout = time.Until(deadline), true
 		if fields.Timeout <= 0 { // the timer behind ctx merely fires a moment later
@@ -109,7 +112,10 @@ func (s *stream) read(tooLong bool) error {
 	if err != nil {
 		return s.transportError(err)
 	}
-	if s.answer, err = wire.ParseAnswer(head); err != nil {
+	if s.answer, err = wire.ParseAnswer(head); err == nil {
+		err = s.checkForm()
+	}
+	if err != nil {
 		return err
 	}
 	body := s.transport.Next(s.transport.Buffered())
@@ -125,14 +131,28 @@ func (s *stream) read(tooLong bool) error {
 	if err != nil {
 		return err
 	}
-	if compressed && s.answer.Encoding != "" {
-		return farcall.Errorf(farcall.Internal, "the answer of %s is compressed (%s), which was not asked for", s.method, s.answer.Encoding)
+	s.message, s.compressed = message, compressed
+	return s.checkCompressed()
+}
+
+// checkForm returns an error for an answer whose messages have a form that is not read here.
+func (s *stream) checkForm() error {
+	if s.answer.Encoding != "" {
+		s.format.Decompressor = s.conn.compressors.Find(s.answer.Encoding)
 	}
-	if err := wire.CheckCompressed(compressed, s.answer.Encoding); err != nil {
-		return err
+	subtype := ""
+	if s.format.Codec != nil {
+		subtype = s.format.Codec.Name()
 	}
-	s.message = message
-	return nil
+	return s.answer.CheckSubtype(subtype)
+}
+
+// checkCompressed returns an error for a compressed message that cannot be decompressed.
+func (s *stream) checkCompressed() error {
+	if s.compressed && s.answer.Encoding != "" && s.format.Decompressor == nil {
+		return farcall.Errorf(farcall.Internal, "the answer of %s is compressed by %s, which was not accepted", s.method, s.answer.Encoding)
+	}
+	return wire.CheckCompressed(s.compressed, s.answer.Encoding)
 }
 
 // transportError returns the call's error where the stream, or its connection, has failed with cause.

@@ -11,6 +11,7 @@ import (
 	"net"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -24,6 +25,9 @@ type Conn struct {
 	tap     http2.Tap   // nil without Options.Frames
 	heads   *wire.Heads
 	pool    *pool
+
+	compressors *compress.Table
+	compressor  compress.Compressor // of requests; nil for none
 }
 
 // New returns a channel to target: "host:port", "dns:///host:port", "passthrough:///address" (given to the dialer as it
@@ -48,7 +52,10 @@ func New(targetName string, options Options) (*Conn, error) {
 	if !options.Plaintext && (options.TLS != nil || !t.local) {
 		scheme, c.tls = "https", secured(options.TLS, t.host)
 	}
-	if c.heads, err = wire.NewHeads(scheme, t.authority, options.UserAgent); err != nil {
+	if c.heads, err = wire.NewHeads(scheme, t.authority, options.UserAgent); err == nil {
+		err = c.chooseForm()
+	}
+	if err != nil {
 		return nil, farcall.Errorf(farcall.InvalidArgument, "client.Options for %s: %w", targetName, err)
 	}
 	if options.Frames != nil {
@@ -68,3 +75,18 @@ func (c *Conn) Close() error {
 }
 
 var _ farcall.Invoker = (*Conn)(nil)
+
+// chooseForm settles the form of messages that the options ask for.
+func (c *Conn) chooseForm() error {
+	c.compressors = compress.NewTable(c.options.Compressors...)
+	c.heads.AcceptEncoding = c.compressors.Names()
+	if c.options.Codec != nil {
+		c.heads.Subtype = c.options.Codec.Name()
+	}
+	if name := c.options.Compression; name != "" && name != "identity" {
+		if c.compressor = c.compressors.Find(name); c.compressor == nil {
+			return farcall.Errorf(farcall.InvalidArgument, "client.Options.Compression %q is not known: there are %s, and those in Options.Compressors", name, c.compressors.Names())
+		}
+	}
+	return nil
+}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/call"
 )
 
@@ -32,6 +34,14 @@ type Options struct {
 	// MaxConnections bounds the connections to the target: another one is opened when a server takes no more calls at a
 	// time on those there are. At the bound, calls wait for one to end. 0: 4.
 	MaxConnections int
+
+	// Compression is how requests are compressed: the name of a compressor such as "gzip". "": not at all. Small messages
+	// never are. Answers may be compressed by any compressor that is known.
+	Compression string
+	// Compressors are known besides gzip.
+	Compressors []compress.Compressor
+	// Codec is the form of the messages, sent as content subtype. nil: protobuf.
+	Codec codec.Codec
 
 	// TLS is used as given, except that it always asks for HTTP/2, and for the target's host as ServerName if that is
 	// empty. nil: the system's roots, or plaintext for targets on this machine (loopback addresses, "localhost", unix).

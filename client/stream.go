@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/farcall/farcall"
-	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/exchange"
@@ -23,25 +22,28 @@ type stream struct {
 	ctx      context.Context // the call's; what reaches the innermost handler, once it runs
 	outgoing call.Outgoing
 	tap      call.Tap
+	format   call.Format // of the messages, both ways
 
 	request  *buffer.Buffer // the encoded request behind its prefix, kept for a second attempt
 	fields   []exchange.Field
 	attempts int
 
-	transport *http2.ClientStream // of the attempt under way, or of the last one until the response is decoded
-	answered  bool                // the whole answer is here, and what follows is set
-	answer    wire.Answer
-	message   []byte           // the encoded response, a view into transport's buffer
-	trailer   farcall.Metadata // the answer's
-	peer      farcall.Peer
-	received  bool  // the response was handed out
-	outcome   error // sticks
+	transport  *http2.ClientStream // of the attempt under way, or of the last one until the response is decoded
+	answered   bool                // the whole answer is here, and what follows is set
+	answer     wire.Answer
+	message    []byte           // the encoded response, a view into transport's buffer
+	compressed bool             // the response is
+	trailer    farcall.Metadata // the answer's
+	peer       farcall.Peer
+	received   bool  // the response was handed out
+	outcome    error // sticks
 }
 
 var _ farcall.Stream = (*stream)(nil)
 
 func (s *stream) init(ctx context.Context, c *Conn, method *farcall.Method, outgoing call.Outgoing, tap call.Tap) {
 	s.conn, s.method, s.ctx, s.outgoing, s.tap = c, method, ctx, outgoing, tap
+	s.format = call.Format{Codec: c.options.Codec, Compressor: c.compressor}
 }
 
 // recycle gives a stream back that nobody else has seen, with the memory of its fields.
@@ -95,7 +97,7 @@ func (s *stream) Send(message any) error {
 
 // encode encodes the nth request.
 func (s *stream) encode(n int, message any) (*buffer.Buffer, error) {
-	encoded, err := call.Encode(message)
+	encoded, err := s.format.Encode(message)
 	if err != nil {
 		s.step(farcall.StepEncodeRequest, n, 0, err)
 		return nil, call.Outcome(err)
@@ -120,7 +122,7 @@ func (s *stream) Receive(message any) error {
 		}
 	}
 	s.received = true
-	if err := codec.Decode(s.message, message); err != nil {
+	if err := s.format.Decode(s.message, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
 		return s.fail(err)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/farcall/farcall"
-	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -173,7 +172,7 @@ func (s *streaming) Receive(message any) error {
 		if message == nil {
 			continue
 		}
-		if err := codec.Decode(data, message); err != nil {
+		if err := s.format.Decode(data, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
 			return s.broken(err)
 		}
 		s.step(farcall.StepDecodeResponse, s.messages, len(data), nil)
@@ -226,11 +225,8 @@ func (s *streaming) next() ([]byte, error) {
 		return nil, s.broken(err)
 	}
 	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.conn.options.MaxReceiveBytes)
-	if err == nil {
-		err = wire.CheckCompressed(compressed, s.answer.Encoding)
-	}
-	if err == nil && compressed {
-		err = farcall.Errorf(farcall.Internal, "the answer of %s is compressed (%s), which was not asked for", s.method, s.answer.Encoding)
+	if s.compressed = compressed; err == nil {
+		err = s.checkCompressed()
 	}
 	if err != nil {
 		return nil, s.broken(err)
@@ -260,8 +256,10 @@ func (s *streaming) begin() error {
 		return s.transportError(err)
 	}
 	s.begun = true
-	s.answer, err = wire.ParseAnswer(head)
-	return err
+	if s.answer, err = wire.ParseAnswer(head); err != nil {
+		return err
+	}
+	return s.checkForm()
 }
 
 // finish reads the end of an answer, and returns the call's error, or io.EOF if it has succeeded.

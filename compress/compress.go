@@ -66,14 +66,14 @@ func (t *Table) Find(name string) Compressor {
 // Names returns the value of grpc-accept-encoding: "gzip,identity".
 func (t *Table) Names() string { return t.names }
 
-// FirstOf returns the first compressor named in a grpc-accept-encoding that the table knows, nil if there is none.
-func (t *Table) FirstOf(accepted string) Compressor {
-	for name := range strings.SplitSeq(accepted, ",") {
-		if compressor := t.Find(strings.TrimSpace(name)); compressor != nil {
-			return compressor
+// Accepts reports whether a grpc-accept-encoding names a compressor.
+func Accepts(accepted, name string) bool {
+	for each := range strings.SplitSeq(accepted, ",") {
+		if strings.TrimSpace(each) == name {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // Gzip is the compressor that every gRPC knows (RFC 1952).

@@ -12,3 +12,5 @@ require (
 )
 
 require go.uber.org/goleak v1.3.0
+
+require github.com/klauspost/compress v1.20.3 // indirect

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -27,6 +28,11 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 	}
 	s := &stream{server: a.server, transport: transport, subtype: request.Subtype}
 	transport.User = s
+	var readable bool
+	if s.format.Codec, readable = a.server.codecs.Find(request.Subtype); !readable {
+		a.acceptOther(transport, wire.UnreadSubtype(request.Subtype))
+		return
+	}
 	var deadline time.Time
 	if request.HasTimeout {
 		deadline = time.Now().Add(request.Timeout)
@@ -44,9 +50,8 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 	s.method = known
 	s.call.InitIncoming(context.Background(), s, farcall.Peer(transport.Peer()), deadline, request.Metadata)
 	s.stepTimes = request.StepTimes && a.server.options.StepTimes
-	if request.Encoding != "" {
-		s.encodingRefused = true
-		s.refuse(wire.UnknownEncoding(request.Encoding))
+	if err := s.chooseCompression(&request); err != nil {
+		s.refuse(err)
 		return
 	}
 	if request.HasTimeout && request.Timeout <= 0 {
@@ -61,6 +66,27 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 		return
 	}
 	transport.OnReady(wire.PrefixBytes, onPrefix)
+}
+
+// chooseCompression finds out how the request is compressed, and says how the responses will be.
+func (s *stream) chooseCompression(request *wire.Request) error {
+	table, wanted := s.server.compressors, s.server.options.Compression
+	if request.Encoding != "" {
+		s.format.Decompressor = table.Find(request.Encoding)
+		if s.format.Decompressor == nil {
+			s.encodingRefused = true
+			return wire.UnknownEncoding(request.Encoding)
+		}
+		if wanted == "" { // who sends it reads it
+			s.format.Compressor = s.format.Decompressor
+		}
+	}
+	if wanted != "" && request.AcceptEncoding != "" {
+		if chosen := table.Find(wanted); chosen != nil && compress.Accepts(request.AcceptEncoding, wanted) {
+			s.format.Compressor = chosen
+		}
+	}
+	return nil
 }
 
 // acceptOther takes a request that is not gRPC, or is malformed.
@@ -94,14 +120,14 @@ func onPrefix(transport *http2.ServerStream) {
 	}
 	length, compressed, err := wire.ParsePrefix(transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
 	if err == nil {
-		err = wire.CheckCompressed(compressed, "")
+		err = wire.CheckCompressed(compressed, s.encoding())
 	}
 	if err != nil {
 		s.receiveErr = err
 		s.start()
 		return
 	}
-	s.prefixed, s.length = true, length
+	s.prefixed, s.length, s.compressed = true, length, compressed
 	transport.OnEnd(length, onWhole)
 }
 

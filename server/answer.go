@@ -14,12 +14,18 @@ import (
 // How an answer leaves. The only response of a method, its head and its trailers go in one append, and so does a failure
 // without anything before it (Trailers-Only); a stream of responses starts with its first message or SendHeader.
 
-// acceptEncoding tells a client whose compression is not known here what is.
-var acceptEncoding = exchange.Field{Name: "grpc-accept-encoding", Value: "identity"}
+// answerHead returns the head of the answer without the handler's metadata.
+func (s *stream) answerHead() exchange.Head {
+	encoding := ""
+	if s.format.Compressor != nil {
+		encoding = s.format.Compressor.Name()
+	}
+	return wire.AnswerHead(s.subtype, encoding)
+}
 
 // head returns the head of the answer with the handler's metadata.
 func (s *stream) head() (exchange.Head, error) {
-	head := wire.AnswerHead(s.subtype)
+	head := s.answerHead()
 	var err error
 	head.Fields, err = wire.AppendAnswer(nil, *s.call.ResponseHeader())
 	return head, err
@@ -113,10 +119,10 @@ func (s *stream) sendLocked(head exchange.Head, headFits bool, trailers []exchan
 
 // trailersOnly returns the head that is a whole answer.
 func (s *stream) trailersOnly(trailers []exchange.Field) exchange.Head {
-	head := wire.AnswerHead(s.subtype)
+	head := wire.AnswerHead(s.subtype, "")
 	head.Fields = trailers
 	if s.encodingRefused {
-		head.Fields = append(head.Fields, acceptEncoding)
+		head.Fields = append(head.Fields, exchange.Field{Name: "grpc-accept-encoding", Value: s.server.compressors.Names()})
 	}
 	return head
 }

@@ -34,8 +34,8 @@ type conversation struct {
 	begun               chan struct{} // closed when header was set
 	beginning           sync.Once
 	header              farcall.Metadata // as it was with the first response
-	done                chan struct{} // closed when the handler has returned, after outcome was set
-	outcome             error         // as it crosses; nil if the call has succeeded
+	done                chan struct{}    // closed when the handler has returned, after outcome was set
+	outcome             error            // as it crosses; nil if the call has succeeded
 }
 
 // pipe hands encoded messages to the other end. Its sender closes it.
@@ -154,7 +154,7 @@ func (c *localCaller) Send(message any) error {
 		release(message)
 		return err
 	}
-	encoded, err := call.Encode(message)
+	encoded, err := new(call.Format).Encode(message)
 	if err != nil {
 		return call.Outcome(err)
 	}
@@ -418,7 +418,7 @@ func (h *localHandler) Send(message any) error {
 		release(message)
 		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", h.method.method)
 	}
-	encoded, err := call.Encode(message)
+	encoded, err := new(call.Format).Encode(message)
 	if err != nil {
 		h.step(farcall.StepEncodeResponse, h.sent+1, 0, err)
 		return call.Outcome(err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/call"
 )
 
@@ -42,6 +44,14 @@ type Options struct {
 	// StallTimeout closes a connection whose peer has taken nothing of what waits for it, and over HTTP/1.1 sent nothing
 	// of a request's body, for so long. 0: 20 s.
 	StallTimeout time.Duration
+
+	// Compression says how responses are compressed, for clients that accept it: "" as the request was, "identity" not at
+	// all, or the name of a compressor such as "gzip". Small messages are never.
+	Compression string
+	// Compressors are known besides gzip.
+	Compressors []compress.Compressor
+	// Codecs are known besides protobuf and JSON, by content subtype.
+	Codecs []codec.Codec
 
 	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given. nil: plaintext.
 	TLS *tls.Config

@@ -46,7 +46,7 @@ func TestRequestsThatAreNotProper(t *testing.T) {
 		{"compressed, by what is not known", requestHead(say.Path, "grpc-encoding", "snappy"), compressed, "200 12 grpc-encoding \"snappy\""},
 		{"too large", head, message(strings.Repeat("x", 99)), "200 8 received a message of 101 bytes, the limit is 100"},
 		{"as large as may be", head, message(strings.Repeat("x", 98)), "200 0"},
-		{"another encoding", with(head, "content-type", "application/grpc+json"), message("x"), "200 12 messages in \"application/grpc+json\""},
+		{"another encoding", with(head, "content-type", "application/grpc+thrift"), message("x"), "200 12 messages in \"application/grpc+thrift\""},
 		{"GET", with(head, ":method", "GET"), nil, "405 13"},
 		{"a malformed timeout", requestHead(say.Path, "grpc-timeout", "soon"), message("x"), "400 13 grpc-timeout"},
 		{"no time left", requestHead(say.Path, "grpc-timeout", "0n"), message("x"), "200 4 the deadline of test.v1.Echo/Say passed on the server"},
@@ -62,7 +62,7 @@ func TestRequestsThatAreNotProper(t *testing.T) {
 			if failed := !strings.HasPrefix(c.status, "200 0"); failed != a.trailersOnly() {
 				t.Errorf("%s: %+v; failed: %v", c.name, a, failed)
 			}
-			if accepted := a.head.Get("grpc-accept-encoding"); (accepted == "identity") != strings.Contains(c.name, "not known") {
+			if accepted := a.head.Get("grpc-accept-encoding"); (accepted == "gzip,identity") != strings.Contains(c.name, "not known") {
 				t.Errorf("%s: grpc-accept-encoding %q", c.name, accepted)
 			}
 		}

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/http2"
 )
@@ -32,6 +34,9 @@ type Server struct {
 	tap     http2.Tap // nil without Options.Frames
 	edge    edge
 	workers workers
+
+	compressors *compress.Table
+	codecs      *codec.Table
 
 	// methods is replaced, never changed, so that calls look methods up without a lock.
 	methods atomic.Pointer[map[string]*registered]
@@ -75,6 +80,8 @@ func New(options Options) *Server {
 		listeners:   make(map[net.Listener]struct{}),
 		connections: make(map[*connection]struct{}),
 		locals:      make(map[*farcall.Call]struct{}),
+		compressors: compress.NewTable(options.Compressors...),
+		codecs:      codec.NewTable(options.Codecs...),
 		idle:        make(chan struct{}),
 		ended:       make(chan struct{}),
 	}

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/farcall/farcall"
-	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/http2"
@@ -23,6 +22,7 @@ type stream struct {
 	transport *http2.ServerStream
 	method    *registered // nil for a call that is refused
 	subtype   string      // of the content type, for the answer's
+	format    call.Format // of the messages, both ways
 
 	encodingRefused bool // the request is compressed in a way that is not known here
 
@@ -34,6 +34,7 @@ type stream struct {
 	// The reader goroutine's until it starts the handler's; that goroutine's from then on:
 	prefixed   bool   // the prefix of the only message was taken off the body
 	length     int    // of the only message
+	compressed bool   // the message that comes next is
 	body       []byte // the only message, until Receive
 	received   int    // messages
 	receiveErr error  // sticks
@@ -78,7 +79,7 @@ func (s *stream) Receive(message any) error {
 		return err
 	}
 	s.received++
-	err = codec.Decode(data, message)
+	err = s.format.Decode(data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
 	if err != nil {
 		s.receiveErr = call.Outcome(err)
@@ -88,6 +89,14 @@ func (s *stream) Receive(message any) error {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil) // what generated code does with its one request
 	}
 	return nil
+}
+
+// encoding returns how the request is compressed, "" for not at all.
+func (s *stream) encoding() string {
+	if s.format.Decompressor == nil {
+		return ""
+	}
+	return s.format.Decompressor.Name()
 }
 
 // nextMessage returns the bytes of the next message, valid until the next call, or io.EOF.
@@ -112,7 +121,7 @@ func (s *stream) nextMessage() ([]byte, error) {
 	}
 	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
 	if err == nil {
-		err = wire.CheckCompressed(compressed, "")
+		err = wire.CheckCompressed(compressed, s.encoding())
 	}
 	if err != nil {
 		return nil, err
@@ -123,6 +132,7 @@ func (s *stream) nextMessage() ([]byte, error) {
 		}
 		return nil, wire.Truncated(wire.PrefixBytes + s.transport.Buffered())
 	}
+	s.compressed = compressed
 	if s.received > 0 && s.tap.On() { // the first was reported when the call began
 		s.tap.Step(farcall.StepReceiveRequest, s.received+1, wire.PrefixBytes+length, nil)
 	}
@@ -135,7 +145,7 @@ func (s *stream) Send(message any) error {
 		s.told = true
 		s.tap.Step(farcall.StepHandlerReturns, 0, 0, nil) // generated code sends what the handler returned
 	}
-	encoded, err := call.Encode(message)
+	encoded, err := s.format.Encode(message)
 	if err != nil {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
 		return s.failSend(err)

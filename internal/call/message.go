@@ -3,18 +3,44 @@
 package call
 
 import (
+	"errors"
+
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/wire"
 )
 
+// Format is the form that the messages of a call have on the wire. The zero value is protobuf, uncompressed.
+type Format struct {
+	Codec        codec.Codec         // nil: protobuf
+	Compressor   compress.Compressor // of the messages that are sent; nil: none
+	Decompressor compress.Compressor // of the messages that are received with the compressed flag
+}
+
+// smallestCompressed is the size from which compressing a message pays: below it gzip makes it longer as a rule.
+const smallestCompressed = 256
+
 // Encode returns message behind its prefix, as it goes into a body, in a buffer that the caller frees. A Raw is owned by
 // whoever sends it, so it is released here, whatever comes of it.
-func Encode(message any) (*buffer.Buffer, error) {
+func (f *Format) Encode(message any) (*buffer.Buffer, error) {
 	if raw, ok := message.(*farcall.Raw); ok && raw != nil {
 		defer raw.Done()
 	}
+	encode := encodeProto
+	if f.Codec != nil {
+		encode = f.encodeOther
+	}
+	encoded, err := encode(message)
+	if err != nil || f.Compressor == nil || len(encoded.B)-wire.PrefixBytes < smallestCompressed {
+		return encoded, err
+	}
+	defer encoded.Free()
+	return f.compressed(encoded.B[wire.PrefixBytes:])
+}
+
+func encodeProto(message any) (*buffer.Buffer, error) {
 	size, err := codec.Size(message)
 	if err != nil {
 		return nil, err
@@ -34,4 +60,62 @@ func Encode(message any) (*buffer.Buffer, error) {
 		return nil, farcall.Errorf(farcall.Internal, "a %T was changed by another goroutine while it was encoded", message)
 	}
 	return encoded, nil
+}
+
+func (f *Format) encodeOther(message any) (*buffer.Buffer, error) {
+	encoded := buffer.Get(0)
+	encoded.B = wire.AppendPrefix(encoded.B, 0)
+	var err error
+	if encoded.B, err = f.Codec.Append(encoded.B, message); err == nil {
+		err = wire.CheckLength(len(encoded.B) - wire.PrefixBytes)
+	}
+	if err != nil {
+		encoded.Free()
+		return nil, err
+	}
+	wire.PutPrefix(encoded.B, len(encoded.B)-wire.PrefixBytes)
+	return encoded, nil
+}
+
+// compressed returns data compressed, behind a prefix that says so.
+func (f *Format) compressed(data []byte) (*buffer.Buffer, error) {
+	small := buffer.Get(wire.PrefixBytes + len(data)/2)
+	small.B = wire.AppendPrefix(small.B, 0)
+	var err error
+	if small.B, err = f.Compressor.Compress(small.B, data); err != nil {
+		small.Free()
+		return nil, farcall.Errorf(farcall.Internal, "compressing a message: %w", err)
+	}
+	if err := wire.CheckLength(len(small.B) - wire.PrefixBytes); err != nil {
+		small.Free()
+		return nil, err
+	}
+	wire.PutPrefix(small.B, len(small.B)-wire.PrefixBytes)
+	small.B[0] = 1 // the compressed flag
+	return small, nil
+}
+
+// Decode replaces what message holds by what data says. Decompressed it must not be longer than limit bytes.
+func (f *Format) Decode(data []byte, compressed bool, limit int, message any) error {
+	if compressed {
+		if f.Decompressor == nil {
+			return wire.CheckCompressed(true, "")
+		}
+		large := buffer.Get(2 * len(data))
+		defer large.Free()
+		var err error
+		large.B, err = f.Decompressor.Decompress(large.B, data, limit)
+		if errors.Is(err, compress.ErrTooLarge) {
+			return farcall.Errorf(farcall.ResourceExhausted,
+				"received a message of more than %d bytes once it is decompressed, which is the limit: raise Options.MaxReceiveBytes, or send less at a time", limit)
+		}
+		if err != nil {
+			return farcall.Errorf(farcall.Internal, "decompressing a message: %w", err)
+		}
+		data = large.B
+	}
+	if f.Codec != nil {
+		return f.Codec.Decode(data, message)
+	}
+	return codec.Decode(data, message)
 }

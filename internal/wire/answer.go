@@ -4,27 +4,44 @@ package wire
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 )
 
 var (
-	fixedAnswer = &exchange.Fixed{Fields: []exchange.Field{
-		{Name: fieldStatus, Value: "200"}, {Name: fieldContentType, Value: ContentType},
-	}}
-	fixedProtoAnswer = &exchange.Fixed{Fields: []exchange.Field{
-		{Name: fieldStatus, Value: "200"}, {Name: fieldContentType, Value: ContentType + "+proto"},
-	}}
+	fixedAnswer  = newFixedAnswer(answerForm{})
+	otherAnswers sync.Map // answerForm to *exchange.Fixed; as many as a server has codecs times compressors
 )
 
-// AnswerHead returns the head of an answer to a request with this content subtype, complete where the handler adds no
-// headers: the same pointer every time.
-func AnswerHead(subtype string) exchange.Head {
-	if subtype == "proto" {
-		return exchange.Head{Fixed: fixedProtoAnswer}
+// answerForm is what the fixed part of an answer's head says of its messages.
+type answerForm struct{ subtype, encoding string }
+
+func newFixedAnswer(form answerForm) *exchange.Fixed {
+	contentType := ContentType
+	if form.subtype != "" {
+		contentType += "+" + form.subtype
 	}
-	return exchange.Head{Fixed: fixedAnswer}
+	fields := []exchange.Field{{Name: fieldStatus, Value: "200"}, {Name: fieldContentType, Value: contentType}}
+	if form.encoding != "" {
+		fields = append(fields, exchange.Field{Name: fieldEncoding, Value: form.encoding})
+	}
+	return &exchange.Fixed{Fields: fields}
+}
+
+// AnswerHead returns the head of an answer whose messages have a content subtype and an encoding, "" for none, that the
+// server knows; it is complete where the handler adds no headers. For the same two it is the same pointer every time.
+func AnswerHead(subtype, encoding string) exchange.Head {
+	form := answerForm{subtype, encoding}
+	if form == (answerForm{}) {
+		return exchange.Head{Fixed: fixedAnswer}
+	}
+	known, ok := otherAnswers.Load(form)
+	if !ok {
+		known, _ = otherAnswers.LoadOrStore(form, newFixedAnswer(form))
+	}
+	return exchange.Head{Fixed: known.(*exchange.Fixed)}
 }
 
 // AppendAnswer appends the varying fields of an answer's head: the handler's headers. It fails with INTERNAL, naming the
@@ -102,6 +119,18 @@ func (a *answerFields) take(field *exchange.Field, more int) {
 			a.malformed = err
 		}
 	}
+}
+
+// CheckSubtype returns an error for an answer whose messages have another form than those of its request.
+func (a *Answer) CheckSubtype(asked string) error {
+	subtype, _ := Subtype(a.head.contentType)
+	if a.head.status.present || sameSubtype(subtype, asked) { // an answer that is only a status has no messages
+		return nil
+	}
+	if asked == "" {
+		asked = "proto"
+	}
+	return farcall.Errorf(farcall.Internal, "the server answered in application/grpc+%s, application/grpc+%s was asked for", clip(subtype), asked)
 }
 
 // Answer is what the head of an answer says.

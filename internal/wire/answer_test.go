@@ -21,11 +21,11 @@ func TestHeadOfAnAnswer(t *testing.T) {
 		"":      ":status: 200\ncontent-type: application/grpc\n",
 		"proto": ":status: 200\ncontent-type: application/grpc+proto\n",
 	} {
-		head := wire.AnswerHead(subtype)
+		head := wire.AnswerHead(subtype, "")
 		if lines(head.Fixed.Fields) != want || head.Fields != nil {
 			t.Errorf("%q is answered with\n%s", subtype, lines(head.Fixed.Fields))
 		}
-		if wire.AnswerHead(subtype).Fixed != head.Fixed {
+		if wire.AnswerHead(subtype, "").Fixed != head.Fixed {
 			t.Error("a second answer's head is another one, so the engine cannot remember its block")
 		}
 	}
@@ -109,6 +109,9 @@ func TestTrailersThatMustNotBeSent(t *testing.T) {
 // outcome reads a whole answer.
 func outcome(head, trailers string, bodyEmpty bool) (wire.Answer, wire.End, error) {
 	answer, err := wire.ParseAnswer(exchange.Head{Fixed: &exchange.Fixed{}, Fields: fields(head)})
+	if err == nil {
+		err = answer.CheckSubtype("")
+	}
 	if err != nil {
 		return answer, wire.End{}, err
 	}
@@ -279,7 +282,7 @@ func TestDetailsThatCannotBeSent(t *testing.T) {
 }
 
 func TestAnswerHotPathCostsNoAllocation(t *testing.T) {
-	head := wire.AnswerHead("")
+	head := wire.AnswerHead("", "")
 	if n := testing.AllocsPerRun(100, func() {
 		trailers, err := wire.AppendTrailers(nil, nil, farcall.Metadata{}, nil)
 		if err != nil {

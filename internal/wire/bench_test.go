@@ -50,7 +50,7 @@ func BenchmarkAnswer(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		answer, err := wire.ParseAnswer(wire.AnswerHead(""))
+		answer, err := wire.ParseAnswer(wire.AnswerHead("", ""))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -97,5 +97,5 @@ func CheckCompressed(compressed bool, encoding string) error {
 
 // UnknownEncoding returns the error for a request with a grpc-encoding that the server does not know.
 func UnknownEncoding(encoding string) error {
-	return farcall.Errorf(farcall.Unimplemented, "grpc-encoding %q is not known here: send uncompressed messages", clip(encoding))
+	return farcall.Errorf(farcall.Unimplemented, "grpc-encoding %q is not known here: send messages uncompressed, or as grpc-accept-encoding says", clip(encoding))
 }

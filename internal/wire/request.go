@@ -21,6 +21,10 @@ const maxHeads = 1024
 // Heads makes the fixed part of request heads, one for each method, and remembers it, so that the engine sends a
 // remembered block. It is safe for concurrent use.
 type Heads struct {
+	// Subtype is the content subtype of the messages, "" for protobuf, and AcceptEncoding the compressions that the
+	// answer may have. Both are set before the first Fixed.
+	Subtype, AcceptEncoding string
+
 	scheme, authority, userAgent string
 
 	fixed sync.Map // *farcall.Method to *exchange.Fixed
@@ -53,7 +57,14 @@ func (h *Heads) Fixed(method *farcall.Method) (*exchange.Fixed, error) {
 	if h.authority != "" {
 		fields = append(fields, exchange.Field{Name: fieldAuthority, Value: h.authority})
 	}
-	fields = append(fields, exchange.Field{Name: fieldContentType, Value: ContentType}, exchange.Field{Name: fieldTE, Value: "trailers"})
+	contentType := ContentType
+	if h.Subtype != "" {
+		contentType += "+" + h.Subtype
+	}
+	fields = append(fields, exchange.Field{Name: fieldContentType, Value: contentType}, exchange.Field{Name: fieldTE, Value: "trailers"})
+	if h.AcceptEncoding != "" {
+		fields = append(fields, exchange.Field{Name: fieldAcceptEncoding, Value: h.AcceptEncoding})
+	}
 	if h.userAgent != "" {
 		fields = append(fields, exchange.Field{Name: fieldUserAgent, Value: h.userAgent})
 	}
@@ -269,11 +280,13 @@ func (r *Request) finish() error {
 	if r.method != "POST" {
 		return reject("405", "the request's method is %q, gRPC's is POST", clip(r.method))
 	}
-	if !ReadsSubtype(r.Subtype) {
-		return &Rejection{"200", &farcall.Error{Code: farcall.Unimplemented,
-			Message: fmt.Sprintf("messages in %q are not read here: send application/grpc+proto", clip(ContentType+"+"+r.Subtype))}}
-	}
 	return nil
+}
+
+// UnreadSubtype returns the answer to a request whose content subtype the server has no codec for.
+func UnreadSubtype(subtype string) *Rejection {
+	return &Rejection{"200", &farcall.Error{Code: farcall.Unimplemented,
+		Message: fmt.Sprintf("messages in %q are not read here: send application/grpc+proto", clip(ContentType+"+"+subtype))}}
 }
 
 // Route returns what SetRoute noted for an earlier request with the same fixed run, nil for nothing.

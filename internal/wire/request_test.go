@@ -226,7 +226,6 @@ func TestMalformedRequestsAreRejected(t *testing.T) {
 		minimal + ":authority: a\n:authority: b\n":             {"400", farcall.Internal, ":authority"},
 		strings.Replace(minimal, "POST", "GET", 1):             {"405", farcall.Internal, `"GET"`},
 		strings.Replace(minimal, ":method: POST\n", "", 1):     {"405", farcall.Internal, `""`},
-		strings.Replace(minimal, "grpc\n", "grpc+thrift\n", 1): {"200", farcall.Unimplemented, "grpc+thrift"},
 	} {
 		for _, split := range [][2]string{{"", block}, {block, ""}} {
 			_, err := parse(split[0], split[1])
@@ -390,4 +389,11 @@ func FuzzParseRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestUnreadSubtype(t *testing.T) {
+	rejection := wire.UnreadSubtype("thrift")
+	if rejection.HTTPStatus != "200" || rejection.Failure.Code != farcall.Unimplemented || !strings.Contains(rejection.Error(), "application/grpc+thrift") {
+		t.Errorf("%s, %v", rejection.HTTPStatus, rejection)
+	}
 }

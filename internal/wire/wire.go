@@ -52,5 +52,9 @@ func Subtype(contentType string) (string, bool) {
 	return strings.ToLower(rest[1:]), true
 }
 
-// ReadsSubtype reports whether the messages of a content type with this subtype are protobuf, the only encoding spoken.
-func ReadsSubtype(subtype string) bool { return subtype == "" || subtype == "proto" }
+// sameSubtype reports whether two content subtypes stand for one form of messages.
+func sameSubtype(a, b string) bool {
+	return a == b || isProto(a) && isProto(b)
+}
+
+func isProto(subtype string) bool { return subtype == "" || subtype == "proto" }
