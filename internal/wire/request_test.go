@@ -219,13 +219,13 @@ func TestMalformedRequestsAreRejected(t *testing.T) {
 		code   farcall.Code
 		word   string
 	}{
-		minimal + "grpc-timeout: 1x\n":                         {"400", farcall.Internal, `"1x"`},
-		minimal + "grpc-timeout: \ngrpc-timeout: 1S\n":         {"400", farcall.Internal, `""`},
-		minimal + "key-bin: !\n":                               {"400", farcall.Internal, `"key-bin"`},
-		minimal + "host: a\nhost: b\n":                         {"400", farcall.Internal, "host"},
-		minimal + ":authority: a\n:authority: b\n":             {"400", farcall.Internal, ":authority"},
-		strings.Replace(minimal, "POST", "GET", 1):             {"405", farcall.Internal, `"GET"`},
-		strings.Replace(minimal, ":method: POST\n", "", 1):     {"405", farcall.Internal, `""`},
+		minimal + "grpc-timeout: 1x\n":                     {"400", farcall.Internal, `"1x"`},
+		minimal + "grpc-timeout: \ngrpc-timeout: 1S\n":     {"400", farcall.Internal, `""`},
+		minimal + "key-bin: !\n":                           {"400", farcall.Internal, `"key-bin"`},
+		minimal + "host: a\nhost: b\n":                     {"400", farcall.Internal, "host"},
+		minimal + ":authority: a\n:authority: b\n":         {"400", farcall.Internal, ":authority"},
+		strings.Replace(minimal, "POST", "GET", 1):         {"405", farcall.Internal, `"GET"`},
+		strings.Replace(minimal, ":method: POST\n", "", 1): {"405", farcall.Internal, `""`},
 	} {
 		for _, split := range [][2]string{{"", block}, {block, ""}} {
 			_, err := parse(split[0], split[1])
