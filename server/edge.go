@@ -64,7 +64,7 @@ func (e *edge) serve(ctx context.Context, served exchange.Served) {
 	}()
 	method, path := served.Request().Get(":method"), served.Request().Get(":path")
 	if method == "POST" && !e.routes.Match(method, path) {
-		if found, err := e.server.find(path); err == nil {
+		if found, ok := (*e.server.methods.Load())[path]; ok {
 			e.refuseContentType(served, found.method)
 			return
 		}

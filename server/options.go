@@ -20,6 +20,9 @@ import (
 type Options struct {
 	// Interceptors wrap every call, the first outermost.
 	Interceptors []farcall.Interceptor
+	// Unknown serves the calls of methods that nobody has registered, such as a proxy's: whatever their kind, each is a
+	// two-way stream there, best received and sent as *farcall.Raw. nil: they fail with UNIMPLEMENTED.
+	Unknown farcall.Handler
 	// Observer is told of the steps of every call. nil: nobody is.
 	Observer farcall.Observer
 	// Frames is shown every frame and header block of HTTP/2 connections. nil: nobody is.

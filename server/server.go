@@ -35,6 +35,7 @@ type Server struct {
 	edge    edge
 	workers workers
 
+	unknown     farcall.Handler // with the interceptors around it; nil without Options.Unknown
 	compressors *compress.Table
 	codecs      *codec.Table
 
@@ -84,6 +85,9 @@ func New(options Options) *Server {
 		codecs:      codec.NewTable(options.Codecs...),
 		idle:        make(chan struct{}),
 		ended:       make(chan struct{}),
+	}
+	if options.Unknown != nil {
+		s.unknown = call.Wrap(options.Interceptors, options.Unknown)
 	}
 	if options.Frames != nil {
 		s.tap = frameTap{options.Frames}
@@ -148,6 +152,9 @@ func (s *Server) find(path string) (*registered, error) {
 	known := *s.methods.Load()
 	if found, ok := known[path]; ok {
 		return found, nil
+	}
+	if s.unknown != nil && strings.Count(path, "/") == 2 && !strings.HasSuffix(path, "/") {
+		return &registered{method: &farcall.Method{Path: path, Kind: farcall.KindBidi}, handler: s.unknown}, nil
 	}
 	return nil, unknownMethod(known, path)
 }
