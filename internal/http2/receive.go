@@ -120,16 +120,18 @@ func (s *stream) Into(ctx context.Context, dst []byte) (int, error) {
 	s.mu.Lock()
 	s.settle()
 	s.filled = min(len(dst), s.buffered())
+	var earned credit
 	if s.filled > 0 {
 		copy(dst, s.in.B[s.taken:s.taken+s.filled])
 		s.taken += s.filled
 		s.settle()
-		s.giveCreditUnlocked(s.consumed(s.filled))
+		earned = s.consumed(s.filled)
 	}
 	if s.filled < len(dst) && !s.over() {
-		s.into = dst
-		s.giveCreditUnlocked(credit{stream: s.window.require(len(dst) - s.filled)})
+		s.into = dst // before mu is released: what comes meanwhile belongs behind what was copied
+		earned.stream += s.window.require(len(dst) - s.filled)
 	}
+	s.giveCreditUnlocked(earned)
 	if err := s.wait(ctx, want{}); err != nil {
 		return s.filled, err
 	}
@@ -169,16 +171,14 @@ func (s *stream) wait(ctx context.Context, what want) error {
 		s.mu.Unlock()
 		if !w.await(ctx) {
 			s.mu.Lock()
-			mine := s.waiter == w
-			if mine {
+			if s.waiter == w {
 				s.waiter, s.into = nil, nil
+				s.mu.Unlock()
+				w.free()
+				return ctx.Err()
 			}
 			s.mu.Unlock()
-			if !mine {
-				<-w.woken
-			}
-			w.free()
-			return ctx.Err()
+			<-w.woken // what was waited for came just now: that counts
 		}
 		w.free()
 		s.mu.Lock()
