@@ -130,6 +130,7 @@ func (c *Conn) sendRest(ctx context.Context, s *stream, data []byte, end bool) e
 	c.mu.Lock()
 	for {
 		if err := c.sendableLocked(s); err != nil {
+			c.wakeBlockedLocked() // what s may have been woken for is for others now
 			c.mu.Unlock()
 			return err
 		}
@@ -154,6 +155,7 @@ func (c *Conn) sendRest(ctx context.Context, s *stream, data []byte, end bool) e
 				c.leaveBlockedLocked(s)
 			} else {
 				<-w.woken
+				c.wakeBlockedLocked() // what s was woken for is for others now
 			}
 			c.mu.Unlock()
 			w.free()
