@@ -44,6 +44,12 @@ func (w *receiveWindow) consumed(n int) int {
 	return w.grant()
 }
 
+// dropped says that n bytes were received that nobody will consume, such as padding, and returns the increment to send now.
+func (w *receiveWindow) dropped(n int) int {
+	w.owed += n
+	return w.grant()
+}
+
 // advance gives credit for n received bytes that are not consumed yet.
 func (w *receiveWindow) advance(n int) int {
 	w.owed += n

@@ -255,11 +255,9 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 		s.held += len(data)
 	}
 	update := s.store(data)
-	if padding > 0 && !end {
-		update += s.window.consumed(padding)
-		if held {
-			s.conn.discard(padding, true)
-		}
+	if padding > 0 {
+		update += s.window.dropped(padding)
+		s.conn.discard(padding, held)
 	}
 	if end {
 		s.ended = true

@@ -8,16 +8,22 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
 )
 
-// frameTap calls a function for each frame.
-type frameTap func(sent bool, h frame.Header)
+// sentTap calls a function for each frame that is sent.
+type sentTap func(h frame.Header, payload []byte)
 
-func (f frameTap) Head(*Conn, bool, uint32, exchange.Head, []byte)   {}
-func (f frameTap) Frame(_ *Conn, sent bool, h frame.Header, _ []byte) { f(sent, h) }
+func (f sentTap) Head(*Conn, bool, uint32, exchange.Head, []byte) {}
+
+func (f sentTap) Frame(_ *Conn, sent bool, h frame.Header, payload []byte) {
+	if sent {
+		f(h, payload)
+	}
+}
 
 // loneStream returns a client's stream whose frames a test delivers by itself: there is no reader. What the connection
 // sends is thrown away.
@@ -50,8 +56,8 @@ func TestIntoKeepsTheOrder(t *testing.T) {
 		}
 		at += n
 	}
-	s = loneStream(t, Options{Tap: frameTap(func(sent bool, h frame.Header) {
-		if sent && h.Type == frame.WindowUpdate && at == before {
+	s = loneStream(t, Options{Tap: sentTap(func(h frame.Header, _ []byte) {
+		if h.Type == frame.WindowUpdate && at == before {
 			deliver(100, false)
 			go deliver(len(body)-at, true)
 		}
@@ -96,5 +102,61 @@ func TestContextEndsAsTheWaitDoes(t *testing.T) {
 		if !bytes.Equal(s.Next(len(body)-10), body[10:]) {
 			t.Fatal("the bytes behind are others than were sent")
 		}
+	}
+}
+
+// awaitWaiter waits until the stream's consumer waits.
+func awaitWaiter(t *testing.T, s *stream) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		s.mu.Lock()
+		waits := s.waiter != nil
+		s.mu.Unlock()
+		if waits {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits")
+		}
+	}
+}
+
+// TestPaddingEarnsCredit sends a body in which padding is more than data to somebody who waits for all of it.
+func TestPaddingEarnsCredit(t *testing.T) {
+	credit := streamWindow
+	s := loneStream(t, Options{})
+	s.conn.options.Tap = sentTap(func(h frame.Header, payload []byte) {
+		if increment, err := frame.ParseWindowUpdate(h, payload); h.Stream == 1 && err == nil {
+			credit += int(increment)
+		}
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- s.WantEnd(context.Background(), plenty) }()
+	awaitWaiter(t, &s.stream)
+	data, padding := pattern(100), 256
+	for i := range 3000 {
+		if credit -= len(data) + padding; credit < 0 {
+			t.Fatalf("after %d bytes the peer has no credit left for more", i*len(data))
+		}
+		if err := s.deliver(data, padding, false, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.deliver(nil, 0, true, false)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPaddingOfTheLastFrameIsReturned checks that the connection's credit for padding comes back under pressure, when it
+// is held back until data are consumed.
+func TestPaddingOfTheLastFrameIsReturned(t *testing.T) {
+	s := loneStream(t, Options{})
+	s.deliver(pattern(10), 5, true, true)
+	s.Next(10)
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if got := s.conn.window.owed; got != 15 {
+		t.Errorf("%d bytes of connection credit are to be given back, want 15", got)
 	}
 }
