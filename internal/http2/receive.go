@@ -230,25 +230,10 @@ func (s *stream) consumed(n int) (earned credit) {
 // deliver takes a DATA frame's bytes in, on the reader goroutine. padding counts for flow control only.
 func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 	s.mu.Lock()
-	if s.over() {
-		defer s.mu.Unlock()
-		if s.failure != nil {
-			s.conn.discard(len(data)+padding, held)
-			return nil // what we reset, or the peer did: late frames are dropped (RFC 9113 section 5.1)
-		}
-		s.conn.discard(len(data)+padding, held)
-		return streamError(s.id, frame.StreamClosed, "DATA after END_STREAM")
-	}
-	if !s.window.received(len(data) + padding) {
+	if err := s.takes(len(data), padding, end); err != nil || s.failure != nil {
 		s.mu.Unlock()
 		s.conn.discard(len(data)+padding, held)
-		return streamError(s.id, frame.FlowControlError, "more DATA than the stream's window allows")
-	}
-	s.total += int64(len(data))
-	if s.declared >= 0 && (s.total > s.declared || end && s.total != s.declared) {
-		s.mu.Unlock()
-		s.conn.discard(len(data)+padding, held)
-		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
+		return err
 	}
 	s.conn.options.Budget.used.Add(int64(len(data)))
 	if held {
@@ -268,6 +253,26 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 	s.unlockAndWake()
 	if update > 0 && !end {
 		s.conn.appendStreamCredit(s, update)
+	}
+	return nil
+}
+
+// takes checks, under mu, a DATA frame that has come, and takes it off the credit. Late frames for what we reset, or the
+// peer did, are dropped without a complaint (RFC 9113 section 5.1).
+func (s *stream) takes(data, padding int, end bool) error {
+	switch {
+	case s.failure != nil:
+		return nil
+	case s.ended:
+		return streamError(s.id, frame.StreamClosed, "DATA after END_STREAM")
+	case s.sent != nil && !s.headDone:
+		return streamError(s.id, frame.ProtocolError, "DATA before HEADERS")
+	case !s.window.received(data + padding):
+		return streamError(s.id, frame.FlowControlError, "more DATA than the stream's window allows")
+	}
+	s.total += int64(data)
+	if s.declared >= 0 && (s.total > s.declared || end && s.total != s.declared) {
+		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
 	}
 	return nil
 }

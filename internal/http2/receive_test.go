@@ -5,6 +5,7 @@ package http2
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -158,5 +159,19 @@ func TestPaddingOfTheLastFrameIsReturned(t *testing.T) {
 	defer s.conn.mu.Unlock()
 	if got := s.conn.window.owed; got != 15 {
 		t.Errorf("%d bytes of connection credit are to be given back, want 15", got)
+	}
+}
+
+func TestDataBeforeTheHeadIsABreach(t *testing.T) {
+	s := loneStream(t, Options{})
+	s.headDone = false
+	var breach *frame.Error
+	if err := s.deliver(pattern(10), 0, true, true); !errors.As(err, &breach) || breach.Stream != 1 || breach.Code != frame.ProtocolError {
+		t.Errorf("DATA before HEADERS: %v", err)
+	}
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if got := s.conn.window.owed; got != 10 {
+		t.Errorf("%d bytes of connection credit are to be given back, want 10", got)
 	}
 }
