@@ -358,7 +358,12 @@ func (s *stream) fail(err error) bool {
 		return false
 	}
 	s.failure = err
+	ready := s.ready
+	s.ready = nil
 	s.unlockAndWake()
+	if ready != nil {
+		go ready(s.served) // whoever fails the stream may hold locks that this takes
+	}
 	return true
 }
 

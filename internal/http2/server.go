@@ -175,8 +175,8 @@ func (c *Conn) idleLocked(id uint32) bool {
 // Request returns the request's head.
 func (s *ServerStream) Request() exchange.Head { return s.head }
 
-// OnReady calls f once n bytes are buffered, or the body has ended or failed: on the reader goroutine, or at once on the
-// caller's. It takes the place of Want for one time.
+// OnReady calls f once n bytes are buffered, or the body has ended or failed: on the reader goroutine, at once on the
+// caller's, or after a failure on one of its own. It takes the place of Want for one time.
 func (s *ServerStream) OnReady(n int, f func(*ServerStream)) { s.on(want{bytes: n}, f) }
 
 // OnEnd calls f once the body has ended or failed, or more than limit bytes have come; otherwise it is as OnReady.

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// acceptFunc is a Handler that only accepts.
+type acceptFunc func(s *ServerStream)
+
+func (f acceptFunc) Accept(s *ServerStream)     { f(s) }
+func (f acceptFunc) Ended(*ServerStream, error) {}
+func (f acceptFunc) Overdue(*ServerStream)      {}
+
+// scriptedClient runs a server with handler, and returns it with a scripted client that has shaken hands.
+func scriptedClient(t *testing.T, handler Handler, options Options) (*Conn, *scripted) {
+	t.Helper()
+	clientEnd, serverEnd := modes["tcp"](t)
+	peer := newScripted(t, clientEnd)
+	server := NewServer(serverEnd, handler, options)
+	done := make(chan struct{})
+	go func() { server.Serve(); close(done) }()
+	t.Cleanup(func() { server.Close(nil); <-done })
+	peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil)))
+	for {
+		if h, _, err := peer.next(); err != nil {
+			t.Fatal(err)
+		} else if h.Type == frame.Settings && h.Flags.Has(frame.Ack) {
+			return server, peer
+		}
+	}
+}
+
+// await waits for a signal that must come.
+func await(t *testing.T, what string, signal <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-signal:
+	case <-time.After(10 * time.Second):
+		t.Fatal(what + " never happened")
+	}
+}
+
+// TestReadyMayLockWhatTheAnswerHolds answers a request for whose bytes OnReady waits, under a lock that the function of
+// OnReady takes as well.
+func TestReadyMayLockWhatTheAnswerHolds(t *testing.T) {
+	ready, answered := make(chan struct{}), make(chan struct{})
+	_, peer := scriptedClient(t, acceptFunc(func(s *ServerStream) {
+		var mu sync.Mutex
+		s.OnReady(10, func(s *ServerStream) {
+			mu.Lock()
+			defer mu.Unlock()
+			close(ready)
+		})
+		go func() {
+			defer s.Release()
+			mu.Lock()
+			defer mu.Unlock()
+			s.Answer(okHead, nil, okTrailers)
+			close(answered)
+		}()
+	}), Options{})
+	peer.send(headers(1, getBlock, false))
+	await(t, "the end of Answer", answered)
+	await(t, "the call of OnReady's function", ready)
+}
