@@ -18,15 +18,7 @@ import (
 func (s *stream) Want(ctx context.Context, n int) error {
 	s.mu.Lock()
 	s.settle()
-	if missing := n - s.buffered(); missing > 0 && !s.over() {
-		if increment := s.window.require(missing); increment > 0 {
-			if s.conn.options.Budget.exceeded() {
-				s.mu.Unlock()
-				return s.refuseForBudget()
-			}
-			s.giveCreditUnlocked(credit{stream: increment})
-		}
-	}
+	s.requireUnlocked(n)
 	if err := s.wait(ctx, want{bytes: n}); err != nil {
 		return err
 	}
@@ -38,6 +30,20 @@ func (s *stream) Want(ctx context.Context, n int) error {
 		return s.failure
 	}
 	return io.EOF
+}
+
+// requireUnlocked makes sure that n bytes can come, with mu, which is held, released meanwhile.
+func (s *stream) requireUnlocked(n int) {
+	missing := n - s.buffered()
+	if missing <= 0 || s.over() {
+		return
+	}
+	increment := s.window.require(missing)
+	if increment > 0 && s.conn.options.Budget.exceeded() {
+		s.refuseUnlocked()
+		return
+	}
+	s.giveCreditUnlocked(credit{stream: increment})
 }
 
 // WantEnd waits for the end of the body; see exchange.Body.
@@ -383,10 +389,10 @@ func (s *stream) finishReceiving() {
 
 var errClosed = &Error{Code: frame.Cancel, Scope: StreamScope, Culprit: ByUs, Reason: "the stream was closed"}
 
-// refuseForBudget ends a stream whose message would need more memory than is left.
-func (s *stream) refuseForBudget() error {
-	err := &Error{Code: frame.EnhanceYourCalm, Scope: StreamScope, Culprit: ByUs,
-		Reason: "the budget for received bytes is used up, and a message larger than the window was announced"}
-	s.conn.resetStream(s, frame.EnhanceYourCalm, err)
-	return err
+// refuseUnlocked ends a stream that would need more memory than is left, with mu, which is held, released meanwhile.
+func (s *stream) refuseUnlocked() {
+	s.mu.Unlock()
+	s.conn.resetStream(s, frame.EnhanceYourCalm, &Error{Code: frame.EnhanceYourCalm, Scope: StreamScope, Culprit: ByUs,
+		Reason: "the budget for received bytes is used up, and more are needed before any can be consumed"})
+	s.mu.Lock()
 }

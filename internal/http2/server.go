@@ -189,6 +189,8 @@ func (s *ServerStream) on(what want, f func(*ServerStream)) {
 	s.want = what
 	if what.all {
 		s.giveCreditUnlocked(s.advanceBuffered(what.bytes))
+	} else {
+		s.requireUnlocked(what.bytes)
 	}
 	s.ready = f
 	s.unlockAndWake()

@@ -3,6 +3,8 @@
 package http2
 
 import (
+	"context"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -68,4 +70,18 @@ func TestReadyMayLockWhatTheAnswerHolds(t *testing.T) {
 	peer.send(headers(1, getBlock, false))
 	await(t, "the end of Answer", answered)
 	await(t, "the call of OnReady's function", ready)
+}
+
+// TestReadyForMoreThanTheWindow waits with OnReady for more than the stream's window holds.
+func TestReadyForMoreThanTheWindow(t *testing.T) {
+	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
+		client, _ := connect(t, clientEnd, serverEnd, acceptFunc(func(s *ServerStream) {
+			s.OnReady(3*streamWindow, func(s *ServerStream) { go func() { echo(s); s.Release() }() })
+		}), Options{}, Options{})
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if _, err := call(ctx, client, postHead, pattern(4*streamWindow)); err != nil {
+			t.Error(err)
+		}
+	})
 }
