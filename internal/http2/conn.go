@@ -3,8 +3,10 @@
 package http2
 
 import (
+	"maps"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -254,6 +256,23 @@ func (c *Conn) discard(n int, held bool) {
 		c.mu.Lock()
 		c.returnLocked(n)
 		c.mu.Unlock()
+	}
+}
+
+// nearlyOutOfCredit reports that the peer may not even send one more of its largest frames.
+func (c *Conn) nearlyOutOfCredit() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.window.open < ourMaxFrame
+}
+
+// relieveAll relieves every stream that needs it.
+func (c *Conn) relieveAll() {
+	c.mu.Lock()
+	streams := slices.Collect(maps.Values(c.streams))
+	c.mu.Unlock()
+	for _, s := range streams {
+		s.relieve()
 	}
 }
 

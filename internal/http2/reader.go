@@ -278,6 +278,10 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	if !held {
 		c.returnLocked(len(payload))
 	}
+	low := c.window.open < ourMaxFrame
+	if low && c.window.open+len(payload) >= ourMaxFrame { // not before: who begins to wait later looks for itself
+		defer c.relieveAll()
+	}
 	s := c.streams[h.Stream]
 	ours := s != nil || c.resets.has(h.Stream)
 	end := h.Flags.Has(frame.EndStream)
@@ -297,6 +301,9 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	}
 	if end {
 		c.peerEnded(s)
+	}
+	if low {
+		s.relieve()
 	}
 	return nil
 }

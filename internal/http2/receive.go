@@ -172,6 +172,10 @@ func (s *stream) wait(ctx context.Context, what want) error {
 		if s.satisfied() {
 			return nil
 		}
+		if s.held > 0 && s.conn.nearlyOutOfCredit() {
+			s.relieveUnlocked()
+			continue
+		}
 		w := newWaiter()
 		s.waiter = w
 		s.mu.Unlock()
@@ -388,6 +392,28 @@ func (s *stream) finishReceiving() {
 }
 
 var errClosed = &Error{Code: frame.Cancel, Scope: StreamScope, Culprit: ByUs, Reason: "the stream was closed"}
+
+// relieveUnlocked is for a stream whose consumer waits, and consumes nothing before more has come, while the connection's
+// credit runs out because of what is held back: that would be for good. The credit is given back if there is room in the
+// budget again, or else the stream is refused. mu, which is held, is released meanwhile.
+func (s *stream) relieveUnlocked() {
+	if s.conn.options.Budget.exceeded() {
+		s.refuseUnlocked()
+		return
+	}
+	returned := s.held
+	s.held = 0
+	s.giveCreditUnlocked(credit{connection: returned})
+}
+
+// relieve relieves the stream if that is needed.
+func (s *stream) relieve() {
+	s.mu.Lock()
+	if s.held > 0 && (s.waiter != nil || s.ready != nil) && !s.satisfied() {
+		s.relieveUnlocked()
+	}
+	s.mu.Unlock()
+}
 
 // refuseUnlocked ends a stream that would need more memory than is left, with mu, which is held, released meanwhile.
 func (s *stream) refuseUnlocked() {

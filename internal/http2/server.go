@@ -193,6 +193,9 @@ func (s *ServerStream) on(what want, f func(*ServerStream)) {
 		s.requireUnlocked(what.bytes)
 	}
 	s.ready = f
+	if s.held > 0 && !s.satisfied() && s.conn.nearlyOutOfCredit() {
+		s.relieveUnlocked()
+	}
 	s.unlockAndWake()
 }
 
