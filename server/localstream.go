@@ -190,6 +190,9 @@ func (c *localCaller) CloseSend() error {
 		return err
 	}
 	c.halfClose = true
+	if c.ctx.Err() != nil { // after a cancel the requests have no good end
+		return io.EOF
+	}
 	close(handler.requests.closed)
 	return nil
 }

@@ -191,7 +191,10 @@ func (s *ClientStream) Head(ctx context.Context) (exchange.Head, error) { return
 func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
 	c := s.conn
 	c.mu.Lock()
-	err := c.sendableLocked(&s.stream)
+	err := ctx.Err() // after a cancel nothing is sent, least of all an end that looks like a good one
+	if err == nil {
+		err = c.sendableLocked(&s.stream)
+	}
 	if err == nil {
 		err = c.awaitRoom(ctx)
 	}

@@ -581,3 +581,24 @@ func TestASendingClientIsStoppedAfterItsAnswer(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+func TestNothingIsSentAfterACancel(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	ended := make(chan error, 1)
+	client, _ := connect(t, clientEnd, serverEnd, serveFunc{
+		serve: func(s *ServerStream) { ended <- s.Want(context.Background(), 1) },
+	}, Options{}, Options{})
+	ctx, cancel := context.WithCancel(withTimeout(t))
+	s, err := client.Open(ctx, postHead, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := s.Send(ctx, nil, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("Send: %v", err)
+	}
+	s.Close()
+	if err := <-ended; err == nil || err == io.EOF {
+		t.Errorf("the handler saw %v, as if the request were complete", err)
+	}
+}
