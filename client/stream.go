@@ -149,7 +149,11 @@ func (s *stream) end(err error) error {
 	s.request = nil
 	s.outgoing.Deliver(s.method, s.peer, s.answer.Header, s.trailer)
 	err = call.Outcome(err)
-	s.step(farcall.StepDecodeResponse, 1, bytes, err)
+	only := 1
+	if s.method.Kind != farcall.KindUnary { // its messages have been reported: this is the call's end
+		only = 0
+	}
+	s.step(farcall.StepDecodeResponse, only, bytes, err)
 	return err
 }
 

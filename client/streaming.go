@@ -9,6 +9,7 @@ import (
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/frame"
 	"github.com/farcall/farcall/internal/wire"
 )
 
@@ -17,8 +18,10 @@ import (
 type streaming struct {
 	stream // of it the sending side uses request and tap, the receiving side answer and what follows
 
-	mu     sync.Mutex // guards opened, and outcome until then
-	opened bool       // an attempt was made: transport is set, or outcome says why not
+	mu      sync.Mutex  // guards opened, and outcome until then
+	opened  bool        // an attempt was made: transport is set, or outcome says why not
+	opening int         // bytes of the message that opened the call; set with opened
+	unwatch func() bool // set with transport; the receiving goroutine's once it is
 
 	// The sending goroutine's:
 	sent      int  // messages
@@ -70,6 +73,9 @@ func (s *stream) run(self farcall.Stream, end func(error) error, body farcall.Ha
 	}
 	err = call.Wrap(s.conn.options.Interceptors, innermost)(s.ctx, self)
 	returned = true
+	if err == nil && !ran { // there is no answer that the caller could be given
+		err = farcall.Errorf(farcall.Internal, "an interceptor ended %s without calling next, and without an error", s.method)
+	}
 	return err
 }
 
@@ -78,7 +84,11 @@ func (s *streaming) start(message any, end bool) (sent bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opened || s.outcome != nil {
-		return false, s.unopenedOutcome()
+		err := s.unopenedOutcome()
+		if err != nil {
+			release(message)
+		}
+		return false, err
 	}
 	s.opened = true
 	if err := call.ContextEnded(s.ctx, s.method, "before it was sent"); err != nil {
@@ -90,15 +100,31 @@ func (s *streaming) start(message any, end bool) (sent bool, err error) {
 			return false, s.fail(err)
 		}
 	}
+	if s.request != nil {
+		s.opening = len(s.request.B)
+	}
 	if err := s.fail(s.stream.open(end, nil)); err != nil {
 		return false, err
 	}
+	s.watch()
 	if s.method.Kind.SendsStream() { // what was sent is not sent again: only calls with one request get a second attempt
 		s.request.Free()
 		s.request = nil
 		s.attempts = 2
 	}
 	return true, nil
+}
+
+// watch makes the end of the call's context reset the stream at once, also while the caller is busy with what it has
+// received, or with what it is about to send.
+func (s *streaming) watch() {
+	if s.unwatch != nil {
+		s.unwatch()
+	}
+	if s.ctx.Done() != nil {
+		transport := s.transport
+		s.unwatch = context.AfterFunc(s.ctx, func() { transport.Reset(frame.Cancel) })
+	}
 }
 
 // unopenedOutcome returns the outcome, under mu, of a call that could not be opened.
@@ -117,6 +143,9 @@ func (s *streaming) end(err error) error {
 		s.fail(farcall.Errorf(farcall.Canceled, "%s: the call is over", s.method))
 	}
 	s.mu.Unlock()
+	if s.unwatch != nil {
+		s.unwatch()
+	}
 	return s.stream.end(err)
 }
 
@@ -138,7 +167,7 @@ func (s *streaming) Send(message any) error {
 	}
 	defer encoded.Free()
 	s.step(farcall.StepSendRequest, s.sent, len(encoded.B), nil)
-	if s.transport.Send(s.ctx, encoded.B, false) != nil {
+	if s.ctx.Err() != nil || s.transport.Send(s.ctx, encoded.B, false) != nil {
 		return io.EOF
 	}
 	return nil
@@ -153,7 +182,7 @@ func (s *streaming) CloseSend() error {
 	if sent, err := s.start(nil, true); sent || err != nil {
 		return err
 	}
-	if s.transport.Send(s.ctx, nil, true) != nil {
+	if s.ctx.Err() != nil || s.transport.Send(s.ctx, nil, true) != nil { // after a cancel the requests have no good end
 		return io.EOF
 	}
 	return nil
@@ -205,6 +234,10 @@ func (s *streaming) ready() error {
 
 // next returns the bytes of the next message, valid until the next call, or io.EOF when the call has succeeded.
 func (s *streaming) next() ([]byte, error) {
+	// Messages that have come already do not outlive the context.
+	if err := call.ContextEnded(s.ctx, s.method, "while it was running"); err != nil {
+		return nil, s.fail(err)
+	}
 	for {
 		err := s.transport.Want(s.ctx, wire.PrefixBytes)
 		switch {
@@ -215,6 +248,7 @@ func (s *streaming) next() ([]byte, error) {
 			if err := s.fail(s.again()); err != nil {
 				return nil, err
 			}
+			s.watch()
 			continue
 		default:
 			return nil, s.fail(s.transportError(err))
@@ -256,6 +290,10 @@ func (s *streaming) begin() error {
 		return s.transportError(err)
 	}
 	s.begun = true
+	if s.tap.On() {
+		sent, _ := s.transport.Times()
+		s.tap.StepAt(sent, farcall.StepRequestFrames, 1, s.opening, nil)
+	}
 	if s.answer, err = wire.ParseAnswer(head); err != nil {
 		return err
 	}

@@ -158,11 +158,8 @@ func (c *localCaller) Send(message any) error {
 	if err != nil {
 		return call.Outcome(err)
 	}
-	if limit := c.via.server.options.MaxReceiveBytes; len(encoded.B)-wire.PrefixBytes > limit {
-		n := len(encoded.B) - wire.PrefixBytes
+	if c.ctx.Err() != nil {
 		encoded.Free()
-		handler.refuse(farcall.Errorf(farcall.ResourceExhausted,
-			"received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time", n, limit))
 		return io.EOF
 	}
 	select {
@@ -238,6 +235,10 @@ func (c *localCaller) ended(err error) error {
 
 // next returns the next response, or io.EOF when the call has succeeded, or its error.
 func (c *localCaller) next(handler *localHandler) (*buffer.Buffer, error) {
+	// Messages that have come already do not outlive the context.
+	if err := call.ContextEnded(c.ctx, c.method, "while it was running"); err != nil {
+		return nil, err
+	}
 	select {
 	case encoded := <-handler.responses.messages:
 		return encoded, nil
@@ -278,6 +279,11 @@ func (c *localCaller) end() {
 	c.mu.Unlock()
 	if handler != nil {
 		handler.call.Cancel(context.Canceled)
+		select {
+		case <-handler.begun: // the caller may have left before the end
+			c.header = handler.header.Clone()
+		default:
+		}
 	}
 	c.outgoing.Deliver(c.method, farcall.Peer{}, c.header, c.trailer)
 }
@@ -295,9 +301,6 @@ type localHandler struct {
 	receiveErr error // sticks
 	sent       int
 	pending    *buffer.Buffer // the only response: it crosses when the handler returns
-
-	mu      sync.Mutex // guards refusal
-	refusal error      // what the caller's end found wrong with a request
 }
 
 var _ farcall.Stream = (*localHandler)(nil)
@@ -309,18 +312,13 @@ func (h *localHandler) ResponseTrailer() *farcall.Metadata { return h.call.Respo
 func (h *localHandler) CloseSend() error                   { return nil } // a handler ends its stream by returning
 
 func (h *localHandler) SendHeader() error {
-	h.begin()
-	return nil
-}
-
-// refuse ends the call with err, which is the outcome whatever the handler makes of it.
-func (h *localHandler) refuse(err error) {
-	h.mu.Lock()
-	if h.refusal == nil {
-		h.refusal = err
+	select {
+	case <-h.begun:
+		return farcall.Errorf(farcall.FailedPrecondition, "the response header of %s was sent already", h.method.method)
+	default:
+		h.begin()
+		return nil
 	}
-	h.mu.Unlock()
-	h.call.Cancel(context.Canceled)
 }
 
 // run calls the handler and settles the outcome.
@@ -351,11 +349,6 @@ func (h *localHandler) settle(err error) {
 	if err == nil && h.sent == 0 && !h.method.method.Kind.ReturnsStream() {
 		err = farcall.Errorf(farcall.Internal, "the handler of %s returned neither a message nor an error", h.method.method)
 	}
-	h.mu.Lock()
-	if h.refusal != nil {
-		err = h.refusal
-	}
-	h.mu.Unlock()
 	switch {
 	case err != nil:
 		h.outcome = call.Crossed(err)
@@ -376,7 +369,12 @@ func (h *localHandler) Receive(message any) error {
 	if err == nil {
 		h.received++
 		size := len(encoded.B) - wire.PrefixBytes
-		err = call.Outcome(codec.Decode(encoded.B[wire.PrefixBytes:], message))
+		if limit := h.server.options.MaxReceiveBytes; size > limit {
+			err = farcall.Errorf(farcall.ResourceExhausted,
+				"received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time", size, limit)
+		} else {
+			err = call.Outcome(codec.Decode(encoded.B[wire.PrefixBytes:], message))
+		}
 		encoded.Free()
 		h.step(farcall.StepDecodeRequest, h.received, size, err)
 	}
@@ -403,11 +401,6 @@ func (h *localHandler) nextRequest() (*buffer.Buffer, error) {
 
 // gone returns the error for a handler whose caller has gone.
 func (h *localHandler) gone() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.refusal != nil {
-		return h.refusal
-	}
 	ended := h.call.Err()
 	if errors.Is(ended, context.DeadlineExceeded) {
 		return farcall.Errorf(farcall.DeadlineExceeded, "the call has ended: %w", ended)
