@@ -58,7 +58,8 @@ type Conn struct {
 	nextStream   uint32
 	goingAway    bool // GOAWAY has come: no new streams
 	settingsCame chan struct{}
-	resets       resetRing // streams that we have reset: what still comes for them is dropped
+	resets       recentStreams // streams that we have reset: what still comes for them is dropped
+	finished     recentStreams // streams that have ended well
 
 	deadlines deadlines
 }
@@ -194,7 +195,7 @@ func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) {
 		return
 	}
 	c.removeLocked(s, err)
-	c.resets.add(s.id)
+	c.resets.add(s.id, mostResets)
 	reset := frame.AppendResetStream(nil, s.id, code)
 	c.tapFrame(true, frame.Header{Length: 4, Type: frame.ResetStream, Stream: s.id}, reset[frame.HeaderBytes:])
 	if s.queued > 0 {
@@ -224,6 +225,7 @@ func (c *Conn) removeLocked(s *stream, err error) {
 // closeIfDoneLocked takes a stream out of the table once both halves have ended.
 func (c *Conn) closeIfDoneLocked(s *stream) {
 	if s.sendEnded && s.peerDone && c.streams[s.id] == s {
+		c.finished.add(s.id, mostFinished)
 		delete(c.streams, s.id)
 		c.drainedLocked()
 	}
@@ -302,25 +304,29 @@ func (c *Conn) tapFrame(sent bool, h frame.Header, payload []byte) {
 	}
 }
 
-// resetRing remembers the last streams that we have reset.
-type resetRing struct {
-	ids  [64]uint32
+// recentStreams remembers streams that have left the table, the last ones. It grows as far as it is used.
+type recentStreams struct {
+	ids  []uint32
 	next int
 }
 
-func (r *resetRing) add(id uint32) {
+// Late frames for a stream that we reset come for a round trip; what comes for one that has ended well is a breach, and
+// need not be told from other breaches for long.
+const (
+	mostResets   = 1024
+	mostFinished = 64
+)
+
+func (r *recentStreams) add(id uint32, most int) {
+	if len(r.ids) < most {
+		r.ids = append(r.ids, id)
+		return
+	}
 	r.ids[r.next] = id
-	r.next = (r.next + 1) % len(r.ids)
+	r.next = (r.next + 1) % most
 }
 
-func (r *resetRing) has(id uint32) bool {
-	for _, known := range r.ids {
-		if known == id {
-			return true
-		}
-	}
-	return false
-}
+func (r *recentStreams) has(id uint32) bool { return slices.Contains(r.ids, id) }
 
 // deadlines is the one coarse timer of a server's connection. Guarded by the connection's mu.
 type deadlines struct {

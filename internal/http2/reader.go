@@ -223,7 +223,7 @@ func (c *Conn) refuse(breach *frame.Error) {
 		start := len(c.fast)
 		c.fast = frame.AppendResetStream(c.fast, breach.Stream, breach.Code)
 		c.appendedControl(start)
-		c.resets.add(breach.Stream)
+		c.resets.add(breach.Stream, mostResets)
 		c.mu.Unlock()
 		return
 	}
@@ -396,12 +396,35 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 	if ours {
 		return nil
 	}
-	return c.unknownStream(frame.Header{Type: frame.Headers, Stream: id}, frame.StreamClosed)
+	return c.lateHead(id)
+}
+
+// lateHead is the error for HEADERS on a stream that is not in the table and that we did not reset. A server's whole
+// connection fails by it: the stream has ended, or was passed over by a higher one (RFC 9113 section 5.1 and 5.1.1).
+func (c *Conn) lateHead(id uint32) error {
+	if c.handler == nil {
+		return c.unknownStream(frame.Header{Type: frame.Headers, Stream: id}, frame.StreamClosed)
+	}
+	c.mu.Lock()
+	finished := c.finished.has(id)
+	c.mu.Unlock()
+	if finished {
+		return connectionError(frame.StreamClosed, "HEADERS on a stream that has ended")
+	}
+	return connectionError(frame.ProtocolError, "a stream was opened with a lower identifier than one before it")
 }
 
 // receiveTrailers ends the receiving half of a stream.
 func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
-	if !end {
+	s.mu.Lock()
+	over, failed := s.over(), s.failure != nil
+	s.mu.Unlock()
+	switch {
+	case failed:
+		return nil // what we reset, or the peer did: late frames are dropped
+	case over:
+		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
+	case !end:
 		return streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
 	}
 	fields, err := checkTrailers(s.id, head)
@@ -409,13 +432,9 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 		return err
 	}
 	s.mu.Lock()
-	if s.over() {
-		failed := s.failure != nil
+	if s.failure != nil { // meanwhile
 		s.mu.Unlock()
-		if failed {
-			return nil
-		}
-		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
+		return nil
 	}
 	if s.declared >= 0 && s.total != s.declared {
 		s.mu.Unlock()
