@@ -46,13 +46,12 @@ func awaitBlocked(t *testing.T, c *Conn, streams int) {
 // TestWakeIsPassedOnWhenContextEnds gives credit to a sender whose context ends at that moment: the next in the queue
 // gets it.
 func TestWakeIsPassedOnWhenContextEnds(t *testing.T) {
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
 	for range 30 { // either end may be seen first
 		c, first, second := rivals(t)
+		ctx, cancel := context.WithCancel(context.Background())
 		sent := make(chan error, 1)
 		var once sync.Once
-		err := first.Send(momentContext{ended, func() {
+		err := first.Send(momentContext{ctx, func() {
 			once.Do(func() {
 				go func() { sent <- second.Send(context.Background(), pattern(5000), true) }()
 				awaitBlocked(t, c, 2)
@@ -60,6 +59,7 @@ func TestWakeIsPassedOnWhenContextEnds(t *testing.T) {
 				c.credit.add(5000)
 				c.wakeBlockedLocked() // the first, and there is nothing left for the second
 				c.mu.Unlock()
+				cancel()
 			})
 		}}, pattern(100_000), true)
 		if !errors.Is(err, context.Canceled) {
