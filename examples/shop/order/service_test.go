@@ -239,6 +239,43 @@ func TestBadOrders(t *testing.T) {
 	}
 }
 
+// TestListLargeOrders reads orders of 80 kB each with the largest page there is.
+func TestListLargeOrders(t *testing.T) {
+	s := New(NewMemory(), paying("pay"), Options{})
+	const made = 15
+	for range made {
+		request := tea("")
+		item := request.GetItems()[0]
+		item.Sku = strings.Repeat("x", 64)
+		for len(request.GetItems()) < 1000 {
+			request.Items = append(request.Items, item)
+		}
+		if _, err := s.CreateOrder(context.Background(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listed := make(map[string]bool)
+	for req := (&shoppb.ListOrdersRequest{PageSize: 500}); ; {
+		page, err := s.ListOrders(context.Background(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := page.GetNextPageToken() == ""
+		if n := proto.Size(page); n > 1<<20+64 || n < 1<<19 && !last {
+			t.Errorf("a page of %d orders and %d bytes", len(page.GetOrders()), n)
+		}
+		for _, order := range page.GetOrders() {
+			listed[order.GetOrderId()] = true
+		}
+		if req.PageToken = page.GetNextPageToken(); last || len(page.GetOrders()) == 0 {
+			break
+		}
+	}
+	if len(listed) != made {
+		t.Errorf("%d orders listed, want %d", len(listed), made)
+	}
+}
+
 func TestListOrders(t *testing.T) {
 	made := 0
 	s := New(NewMemory(), paying("pay"), Options{NewID: func() string { made++; return fmt.Sprintf("ord_%d", made) }})
