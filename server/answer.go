@@ -128,8 +128,10 @@ func (s *stream) trailersOnly(trailers []exchange.Field) exchange.Head {
 }
 
 // overdue returns the error of a call whose deadline has passed.
-func (s *stream) overdue() error {
-	return farcall.Errorf(farcall.DeadlineExceeded, "the deadline of %s passed on the server", s.method.method)
+func (s *stream) overdue() error { return overdue(s.method.method) }
+
+func overdue(method *farcall.Method) error {
+	return farcall.Errorf(farcall.DeadlineExceeded, "the deadline of %s passed on the server", method)
 }
 
 // overduePatience is how long Overdue waits for a message that the handler is just sending.

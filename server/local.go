@@ -176,6 +176,9 @@ func (s *localStream) run() {
 	ctx, tap := call.Begin(&s.call, s.server.options.Observer, s.method.method, farcall.SideServer)
 	s.tap = tap
 	err = call.Guard(ctx, s, s.method.handler, s.server.logger)
+	if s.call.Err() == context.DeadlineExceeded { // whatever the handler makes of it, as over a wire
+		err = overdue(s.method.method)
+	}
 }
 
 // end settles the outcome: what would be found wrong on the way to the wire is found here.

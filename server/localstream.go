@@ -336,6 +336,9 @@ func (h *localHandler) run(unwatch func() bool) {
 	h.tap = tap
 	h.step(farcall.StepInvokeHandler, 0, 0, nil)
 	err = call.Guard(ctx, h, h.method.handler, h.server.logger)
+	if h.call.Err() == context.DeadlineExceeded { // whatever the handler makes of it, as over a wire
+		err = overdue(h.method.method)
+	}
 	h.step(farcall.StepHandlerReturns, 0, 0, err)
 }
 
@@ -424,6 +427,10 @@ func (h *localHandler) Send(message any) error {
 	if !h.method.method.Kind.ReturnsStream() {
 		h.pending = encoded
 		return nil
+	}
+	if h.call.Err() != nil {
+		encoded.Free()
+		return h.gone()
 	}
 	h.begin()
 	select {

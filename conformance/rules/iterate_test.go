@@ -55,7 +55,10 @@ func TestResultsAreSingleUse(t *testing.T) {
 		}
 		// Also where the first range was left early.
 		result := rules.List(t.Context(), item(0))
-		for range result {
+		for _, err := range result {
+			if err != nil {
+				t.Error(err)
+			}
 			break
 		}
 		all(t, result).want(t, farcall.FailedPrecondition)
@@ -343,8 +346,10 @@ func TestAnEarlyAnswerEndsTheInput(t *testing.T) {
 				return next(ctx, stream)
 			}}
 			early := func(in iter.Seq2[*rulespb.Item, error]) (got *rulespb.Item) {
-				for message := range in {
-					return message
+				for message, err := range in {
+					if err == nil {
+						return message
+					}
 				}
 				return item(-1)
 			}
@@ -383,8 +388,8 @@ func TestAnEarlyEndOfATwoWayCall(t *testing.T) {
 			rules := m.start(t, &service{
 				talk: func(_ context.Context, in iter.Seq2[*rulespb.Item, error]) iter.Seq2[*rulespb.Item, error] {
 					return func(yield func(*rulespb.Item, error) bool) {
-						for message := range in {
-							yield(message, nil)
+						for message, err := range in {
+							yield(message, err)
 							break
 						}
 						if failure != nil {
