@@ -2,13 +2,13 @@
 
 // Package rest holds google.api.http routes: a REST request becomes a call, a result becomes a REST response.
 //
-// Supported are unary methods with every HTTP method, custom ones included; path templates in full, with percent-decoding
-// as google/api/http.proto says it; additional_bindings; a body of "*", a field, or none; response_body; query parameters
-// onto scalars, enums, repeated fields of these, fields inside messages (a.b=1) and messages whose JSON form is a string
-// or scalar; HEAD wherever there is GET; and the request's deadline in grpc-timeout. Failures are google.rpc.Status in
-// JSON, with details.
+// Supported are unary methods, and with newline-delimited JSON those that return a stream, with every HTTP method, custom
+// ones included; path templates in full, with percent-decoding as google/api/http.proto says it; additional_bindings; a
+// body of "*", a field, or none; response_body; query parameters onto scalars, enums, repeated fields of these, fields
+// inside messages (a.b=1) and messages whose JSON form is a string or scalar; HEAD wherever there is GET; and the
+// request's deadline in grpc-timeout. Failures are google.rpc.Status in JSON, with details.
 //
-// Not yet: methods with streams and google.api.HttpBody (501), maps in the query, field masks from a PATCH body, Accept,
+// Not yet: methods that take a stream and google.api.HttpBody (501), maps in the query, field masks from a PATCH body, Accept,
 // compression (415), OPTIONS, rules from outside the .proto file, trailers, OpenAPI.
 //
 // Request headers reach the call as metadata if they are authorization, idempotency-key, x-request-id, traceparent,
@@ -24,3 +24,9 @@ package rest
 //   - The end of a path from its last colon is a verb if a route with that verb fits the rest, whatever its HTTP method;
 //     otherwise it is part of the segment.
 //   - "*" does not match an empty segment.
+//
+// A stream is answered with application/x-ndjson: each message is one line, sent as it comes. The head goes with the
+// first one, so that a call that fails before is answered like any other; a failure after it is a last line,
+// {"error":{"code":…,"message":…,"details":…}}. A client that goes away cancels the call. HEAD waits for the first
+// message, or the end, and then cancels it. Nothing is kept for a client that does not read: the
+// handler waits.

@@ -5,6 +5,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,13 @@ type request struct {
 	answers  []exchange.Head
 	answered []byte
 	aborted  error
+	onAbort  func() // nil: nothing happens
+
+	started   []exchange.Head // as answers, of a stream
+	lines     []string        // what each Send sent
+	finished  int
+	onSend    func(n int) error // what the nth Send returns, counted from 1; nil: every one works
+	cannotEnd error             // what Finish returns
 }
 
 var _ exchange.Served = (*request)(nil)
@@ -93,13 +101,41 @@ func (r *request) Answer(head exchange.Head, body []byte, trailers []exchange.Fi
 	return r.refuses
 }
 
-func (r *request) Abort(reason error) { r.aborted = reason }
+func (r *request) Start(head exchange.Head) error {
+	head.Fields = slices.Clone(head.Fields)
+	r.started = append(r.started, head)
+	return nil
+}
+
+func (r *request) Send(body []byte) error {
+	if len(r.started) != 1 || r.finished > 0 || len(body) == 0 {
+		r.t.Errorf("Send of %q out of turn", body)
+	}
+	r.lines = append(r.lines, string(body))
+	if r.onSend != nil {
+		return r.onSend(len(r.lines))
+	}
+	return nil
+}
+
+func (r *request) Finish(trailers []exchange.Field) error {
+	if len(r.started) != 1 || trailers != nil {
+		r.t.Errorf("Finish out of turn, or with trailers %v", trailers)
+	}
+	r.finished++
+	return r.cannotEnd
+}
+
+func (r *request) Abort(reason error) {
+	if r.onAbort != nil {
+		r.onAbort()
+		return
+	}
+	r.aborted = reason
+}
 
 func (r *request) Want(context.Context, int) error           { return r.unexpected("Want") }
 func (r *request) Into(context.Context, []byte) (int, error) { return 0, r.unexpected("Into") }
-func (r *request) Start(exchange.Head) error                 { return r.unexpected("Start") }
-func (r *request) Send([]byte) error                         { return r.unexpected("Send") }
-func (r *request) Finish([]exchange.Field) error             { return r.unexpected("Finish") }
 func (r *request) Trailers() []exchange.Field                { return nil }
 func (r *request) unexpected(name string) error {
 	r.t.Errorf("%s was called", name)
@@ -109,6 +145,9 @@ func (r *request) unexpected(name string) error {
 // text is the answer as one reads it: status, headers (but content-length, which is checked, and content-type where it is
 // the usual) and body.
 func (r *request) text() string {
+	if len(r.started) > 0 {
+		return r.streamed()
+	}
 	if len(r.answers) != 1 {
 		r.t.Fatalf("%d answers", len(r.answers))
 	}
@@ -142,11 +181,36 @@ func (r *request) text() string {
 	return b.String()
 }
 
+// streamed is a streamed answer as one reads it: status, headers, and each line behind a bar. One that has not been
+// finished is cut.
+func (r *request) streamed() string {
+	if len(r.started) != 1 || len(r.answers) > 0 || r.finished > 1 {
+		r.t.Fatalf("%d heads, %d answers, finished %d times", len(r.started), len(r.answers), r.finished)
+	}
+	var b strings.Builder
+	b.WriteString(r.started[0].Get(":status"))
+	for field := range r.started[0].All {
+		if field.Name != ":status" {
+			fmt.Fprintf(&b, " %s: %s", field.Name, field.Value)
+		}
+	}
+	for _, line := range r.lines {
+		line, ended := strings.CutSuffix(line, "\n")
+		if !ended || strings.Contains(line, "\n") {
+			r.t.Errorf("%q is not a line", line)
+		}
+		b.WriteString(" | " + line)
+	}
+	if r.finished == 0 {
+		b.WriteString(" cut")
+	}
+	return b.String()
+}
+
 // backend is an Invoker that notes the call and answers as it is told.
 type backend struct {
-	farcall.Invoker // for what is not called here
-
 	answer func(ctx context.Context, method *farcall.Method, request, response proto.Message) error
+	stream func(ctx context.Context, stream *backStream) error // the handler of streams
 
 	mu   sync.Mutex // guards seen
 	seen []string   // "Method {request}"
@@ -164,6 +228,89 @@ func (b *backend) Invoke(ctx context.Context, method *farcall.Method, request, r
 		return nil
 	}
 	return b.answer(ctx, method, request.(proto.Message), response.(proto.Message))
+}
+
+// Stream runs the handler of streams beside body, as a client's connection or a server's Local would.
+func (b *backend) Stream(ctx context.Context, method *farcall.Method, body farcall.Handler) error {
+	claimed, err := farcall.ClaimCall(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	s := &backStream{ctx: ctx, method: method, request: make(chan proto.Message, 1), responses: make(chan proto.Message)}
+	go func() { // ends with the handler, whose context ends with body
+		defer close(ended)
+		defer close(s.responses)
+		text, err := transcode.Append(nil, <-s.request)
+		if err != nil {
+			s.outcome = err
+			return
+		}
+		b.mu.Lock()
+		b.seen = append(b.seen, method.Name()+" "+string(text))
+		b.mu.Unlock()
+		if b.stream != nil {
+			s.outcome = b.stream(ctx, s)
+		}
+	}()
+	err = body(ctx, s)
+	cancel()
+	<-ended
+	claimed.Deliver(method, farcall.Peer{}, farcall.Metadata{}, s.header, farcall.Metadata{})
+	return err
+}
+
+// backStream is both ends of a stream that a backend answers.
+type backStream struct {
+	farcall.Stream // for what is not called here
+
+	ctx       context.Context
+	method    *farcall.Method
+	request   chan proto.Message
+	responses chan proto.Message
+	header    farcall.Metadata // set by the handler before its first message
+	outcome   error            // set before responses is closed
+}
+
+func (s *backStream) Method() *farcall.Method           { return s.method }
+func (s *backStream) ResponseHeader() *farcall.Metadata { return &s.header }
+
+// Send is the caller's.
+func (s *backStream) Send(message any) error {
+	s.request <- message.(proto.Message)
+	return nil
+}
+
+// Receive is the caller's.
+func (s *backStream) Receive(message any) error {
+	select {
+	case response, more := <-s.responses:
+		switch {
+		case more:
+			proto.Merge(message.(proto.Message), response)
+			return nil
+		case s.outcome != nil:
+			return s.outcome
+		}
+		return io.EOF
+	case <-s.ctx.Done():
+		return farcall.AsError(s.ctx.Err())
+	}
+}
+
+// respond is the handler's: it sends an order with a total.
+func (s *backStream) respond(total int64) error {
+	response := s.method.NewResponse()
+	if err := transcode.Unmarshal(fmt.Appendf(nil, `{"total":"%d"}`, total), response); err != nil {
+		return err
+	}
+	select {
+	case s.responses <- response:
+		return nil
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
 }
 
 // take returns what was seen since the last time, "" for nothing.

@@ -27,8 +27,9 @@ type Options struct {
 // Router serves the routes of the methods registered with it. Methods are registered before the first request is
 // served; from then on it is never changed, and safe for concurrent use.
 type Router struct {
-	options Options
-	root    node
+	options  Options
+	root     node
+	lateness time.Duration // how long a client may take, after the deadline of its stream, for what it has been sent by then
 }
 
 // New returns a Router without routes.
@@ -39,7 +40,7 @@ func New(options Options) *Router {
 	if options.BodyTimeout == 0 {
 		options.BodyTimeout = 30 * time.Second
 	}
-	return &Router{options: options}
+	return &Router{options: options, lateness: 5 * time.Second}
 }
 
 // route is one rule of one method.
@@ -75,8 +76,8 @@ func missing(method *farcall.Method, rule *schema.Rule) string {
 	request := method.NewRequest().ProtoReflect().Descriptor()
 	response := method.NewResponse().ProtoReflect().Descriptor()
 	switch {
-	case method.Kind != farcall.KindUnary:
-		return "a stream over REST"
+	case method.Kind.SendsStream():
+		return "a stream of requests over REST"
 	case rule.WholeBody && isHTTPBody(request),
 		rule.Body != nil && isHTTPBody(rule.Body.Message()),
 		rule.Answer == nil && isHTTPBody(response),
@@ -114,6 +115,10 @@ func (r *Router) Serve(ctx context.Context, x exchange.Served) {
 		}
 		ctx = r.options.Observer.Begin(ctx, c.info)
 	}
+	if c.match.route != nil && c.match.route.method.Kind.ReturnsStream() {
+		c.serveLines(ctx)
+		return
+	}
 	response, outgoing, err := c.invoke(ctx)
 	c.answer(response, outgoing, err)
 }
@@ -140,41 +145,51 @@ func (c *call) step(step farcall.Step, message, bytes int, err error) {
 	})
 }
 
-// invoke makes the call of the request. The Call that it returns holds the answer's metadata, nil if no call was made.
+// invoke makes the call of a unary method. The Call that it returns holds the answer's metadata, nil if no call was made.
 func (c *call) invoke(ctx context.Context) (proto.Message, *farcall.Call, error) {
-	if err := c.check(); err != nil {
-		c.step(farcall.StepRequestArrives, 0, 0, err)
-		return nil, nil, err
-	}
-	ctx, cancel, err := withTimeout(ctx, c.head)
+	ctx, cancel, request, err := c.prepare(ctx)
 	if err != nil {
-		c.step(farcall.StepRequestArrives, 0, 0, err)
 		return nil, nil, err
 	}
 	defer cancel()
-	body, err := c.readBody(ctx)
-	c.step(farcall.StepRequestArrives, 1, len(body), err)
-	if err != nil {
-		return nil, nil, err
-	}
-	route := c.match.route
-	request, err := route.bind(body, c.match.path, c.query)
-	if err == nil {
-		ctx, err = withMetadata(ctx, c.head)
-	}
-	c.step(farcall.StepCallStub, 1, 0, err)
-	if err != nil {
-		return nil, nil, err
-	}
 	ctx, outgoing := farcall.NewCall(ctx)
-	response := route.method.NewResponse()
-	if err := c.router.options.Invoker.Invoke(ctx, route.method, request, response); err != nil {
+	response := c.match.route.method.NewResponse()
+	if err := c.router.options.Invoker.Invoke(ctx, c.match.route.method, request, response); err != nil {
 		return nil, outgoing, err
 	}
 	if err := ctx.Err(); err != nil { // JSON of many large answers for clients that have gone is how a server is kept busy
 		return nil, outgoing, farcall.Errorf(farcall.CodeOf(err), "the call ended before its answer could be written: %w", err)
 	}
 	return response, outgoing, nil
+}
+
+// prepare reads the request, and returns the call's message and context. With a nil error, cancel must be called.
+func (c *call) prepare(ctx context.Context) (prepared context.Context, cancel context.CancelFunc, request proto.Message, err error) {
+	if err := c.check(); err != nil {
+		c.step(farcall.StepRequestArrives, 0, 0, err)
+		return nil, nil, nil, err
+	}
+	ctx, cancel, err = withTimeout(ctx, c.head)
+	if err != nil {
+		c.step(farcall.StepRequestArrives, 0, 0, err)
+		return nil, nil, nil, err
+	}
+	body, err := c.readBody(ctx)
+	c.step(farcall.StepRequestArrives, 1, len(body), err)
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	request, err = c.match.route.bind(body, c.match.path, c.query)
+	if err == nil {
+		ctx, err = withMetadata(ctx, c.head)
+	}
+	c.step(farcall.StepCallStub, 1, 0, err)
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	return ctx, cancel, request, nil
 }
 
 // check refuses a request that has no route, or one that cannot be served.

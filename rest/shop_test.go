@@ -5,6 +5,7 @@ package rest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +49,9 @@ DeleteOrder Get .google.protobuf.Empty | delete: "/v1/orders/{order_id}"
 ReportOrders List Order | custom { kind: "REPORT" path: "/v1/orders" } additional_bindings { custom { kind: "*" path: "/v1/any" } }
 TouchOrder Get Order | post: "/v1/orders/{order_id}:touch"
 GetItem Item Item | get: "/v1/items/{quantity}"
-WatchOrders Get Order stream | get: "/v1/orders:watch"
+WatchOrders Get Order stream | get: "/v1/orders:watch" additional_bindings { get: "/v1/totals:watch" response_body: "total" } additional_bindings { post: "/v1/orders:watch" body: "*" }
+ImportOrders Get Order requests | post: "/v1/orders:import" body: "*"
+DownloadAll Get .google.api.HttpBody stream | get: "/v1/files:all"
 Download Get .google.api.HttpBody | get: "/v1/files/{order_id}"
 Internal Get Order |
 `
@@ -92,8 +95,11 @@ func methods(file *descriptorpb.FileDescriptorProto) map[string]*farcall.Method 
 	for i := range built.Services().Get(0).Methods().Len() {
 		descriptor := built.Services().Get(0).Methods().Get(i)
 		kind := farcall.KindUnary
-		if descriptor.IsStreamingServer() {
+		switch {
+		case descriptor.IsStreamingServer():
 			kind = farcall.KindServerStream
+		case descriptor.IsStreamingClient():
+			kind = farcall.KindClientStream
 		}
 		all[string(descriptor.Name())] = &farcall.Method{
 			Path:        fmt.Sprintf("/%s/%s", descriptor.Parent().FullName(), descriptor.Name()),
@@ -152,7 +158,7 @@ func message(name, fields string) *descriptorpb.DescriptorProto {
 	return m
 }
 
-// method reads "Name Request Response [stream] | an HttpRule as prototext".
+// method reads "Name Request Response [stream or requests] | an HttpRule as prototext": a stream of responses or of requests.
 func method(line string) *descriptorpb.MethodDescriptorProto {
 	head, rule, _ := strings.Cut(line, " |")
 	words := strings.Fields(head)
@@ -163,7 +169,8 @@ func method(line string) *descriptorpb.MethodDescriptorProto {
 		return &name
 	}
 	m := &descriptorpb.MethodDescriptorProto{Name: &words[0], InputType: full(words[1]), OutputType: full(words[2])}
-	m.ServerStreaming = proto.Bool(len(words) > 3)
+	m.ServerStreaming = proto.Bool(slices.Contains(words[3:], "stream"))
+	m.ClientStreaming = proto.Bool(slices.Contains(words[3:], "requests"))
 	if rule != "" {
 		annotation := &annotations.HttpRule{}
 		if err := prototext.Unmarshal([]byte(rule), annotation); err != nil {

@@ -102,7 +102,7 @@ func (h *http1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	served := newHTTP1Exchange(w, r, h.server.options.StallTimeout)
 	h.server.edge.serve(r.Context(), served)
-	if served.aborted {
+	if served.aborted.Load() {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection off; it recovers it
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -29,7 +30,7 @@ type http1Exchange struct {
 	in      []byte // in[taken:] was received and not taken
 	taken   int
 	ended   error // io.EOF or the failure of the body
-	aborted bool
+	aborted atomic.Bool
 }
 
 var _ exchange.Served = (*http1Exchange)(nil)
@@ -192,7 +193,7 @@ func (x *http1Exchange) Finish(trailers []exchange.Field) error {
 	return nil
 }
 
-func (x *http1Exchange) Abort(error) { x.aborted = true }
+func (x *http1Exchange) Abort(error) { x.aborted.Store(true) }
 
 func (x *http1Exchange) writeHead(head exchange.Head) error {
 	status, err := strconv.Atoi(head.Get(":status"))
@@ -217,6 +218,9 @@ func (x *http1Exchange) writeHead(head exchange.Head) error {
 func (x *http1Exchange) write(body []byte) error {
 	const portion = 64 << 10
 	for len(body) > 0 {
+		if x.aborted.Load() {
+			return farcall.Errorf(farcall.Canceled, "the answer was given up")
+		}
 		n := min(len(body), portion)
 		x.extendWriteDeadline()
 		if _, err := x.w.Write(body[:n]); err != nil {

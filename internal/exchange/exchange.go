@@ -112,7 +112,8 @@ type Served interface {
 	Send(body []byte) error
 	// Finish ends the answer with trailers, nil for none.
 	Finish(trailers []Field) error
-	// Abort gives the exchange up without a proper end; the peer sees a reset.
+	// Abort gives the exchange up without a proper end; the peer sees a reset. It may be called from any goroutine, so that
+	// a Send that waits can be ended.
 	Abort(reason error)
 }
 
