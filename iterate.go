@@ -79,7 +79,7 @@ func InvokeClientStream[Request, Response any](ctx context.Context, via Invoker,
 	defer endFeed(ctx) // also of a call that fails before its body runs
 	response := new(Response)
 	err := via.Stream(ctx, method, func(_ context.Context, stream Stream) error {
-		if err := sendAll(method, stream, in); err != nil {
+		if err := sendAll(ctx, method, stream, in); err != nil {
 			return err
 		}
 		return stream.Receive(response)
@@ -90,9 +90,10 @@ func InvokeClientStream[Request, Response any](ctx context.Context, via Invoker,
 	return response, nil
 }
 
-// sendAll sends what in yields, then half-closes. It stops without an error when the other end has ended the call:
-// Receive says how.
-func sendAll[Message any](method *Method, stream Stream, in iter.Seq2[*Message, error]) error {
+// sendAll sends what in yields, then half-closes. It stops without an error when the other end has ended the call, or ctx,
+// which is the caller's, has: Receive says how. An in that returned because ctx ended has not told all, and the server must
+// not believe that it did.
+func sendAll[Message any](ctx context.Context, method *Method, stream Stream, in iter.Seq2[*Message, error]) error {
 	for message, err := range in {
 		if err != nil {
 			return inputError(method, err)
@@ -106,6 +107,9 @@ func sendAll[Message any](method *Method, stream Stream, in iter.Seq2[*Message, 
 		case err != nil:
 			return err
 		}
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	if err := stream.CloseSend(); err != nil && err != io.EOF {
 		return err
@@ -128,14 +132,14 @@ func InvokeBidi[Request, Response any](ctx context.Context, via Invoker, method 
 			return
 		}
 		input := &input{ended: make(chan struct{})}
-		ctx, cancel := context.WithCancel(ctx)
+		calling, cancel := context.WithCancel(ctx)
 		defer endFeed(ctx)
 		defer cancel()
 		left := false
-		err := via.Stream(ctx, method, func(_ context.Context, stream Stream) error {
+		err := via.Stream(calling, method, func(_ context.Context, stream Stream) error {
 			go func() { // ends when in does: at the latest with its first yield after the call's end
 				defer input.end(cancel)
-				input.err = sendAll(method, stream, in)
+				input.err = sendAll(ctx, method, stream, in)
 				input.returned = true
 			}()
 			err := receiveAll(stream, yield)

@@ -25,6 +25,9 @@ type openStream struct {
 	done   chan struct{} // closed when the interceptors have returned
 	err    error         // the outcome; set before done is closed
 	cancel context.CancelFunc
+
+	receiving sync.Mutex // held while the caller receives; guards over
+	over      bool       // the stream is being taken back: err says how the call ended once done is closed
 }
 
 // open starts a call and returns once its interceptors have let it through.
@@ -37,12 +40,7 @@ func open(ctx context.Context, via Invoker, method *Method) (*openStream, error)
 		defer cancel()
 		s.err = via.Stream(ctx, method, func(ctx context.Context, stream Stream) error {
 			opened <- stream
-			select {
-			case err := <-s.end:
-				return err
-			case <-ctx.Done(): // whoever receives finds out the same
-				return AsError(ctx.Err())
-			}
+			return s.lend(ctx, method)
 		})
 	}()
 	select {
@@ -56,9 +54,30 @@ func open(ctx context.Context, via Invoker, method *Method) (*openStream, error)
 	}
 }
 
+// lend waits until the caller needs the stream no more, takes it back and returns how the call ended.
+func (s *openStream) lend(ctx context.Context, method *Method) error {
+	var err error
+	select {
+	case err = <-s.end:
+	case <-ctx.Done():
+		err = Errorf(CodeOf(ctx.Err()), "%s: the caller's context ended while it was running: %w", method, ctx.Err())
+	}
+	s.receiving.Lock() // a Receive that is at work returns by the context's end
+	defer s.receiving.Unlock()
+	s.over = true
+	select {
+	case err = <-s.end: // which that Receive has found
+	default:
+	}
+	return err
+}
+
+// decide says how the call ended. The first word counts.
+func (s *openStream) decide(err error) { s.once.Do(func() { s.end <- err }) }
+
 // finish ends the call with err and returns its outcome, which interceptors may have changed.
 func (s *openStream) finish(err error) error {
-	s.once.Do(func() { s.end <- err })
+	s.decide(err)
 	<-s.done
 	return s.err
 }
@@ -68,34 +87,60 @@ func (s *openStream) failed(err error) error {
 	if outcome := s.finish(err); outcome != nil {
 		return outcome
 	}
+	if err == io.EOF {
+		return Errorf(FailedPrecondition, "the one response of %s was taken before", s.stream.Method())
+	}
 	return err
 }
 
-func (s *openStream) receive(message any) error {
+// receive waits for the next response, or with last for the only one. It decides on the call where that is its end.
+func (s *openStream) receive(message any, last bool) error {
+	s.receiving.Lock()
+	if s.over {
+		s.receiving.Unlock()
+		return s.outcome()
+	}
 	err := s.stream.Receive(message)
+	switch {
+	case err == io.EOF || err == nil && last:
+		s.decide(nil)
+	case err != nil:
+		s.decide(err)
+	}
+	s.receiving.Unlock()
 	if err == nil {
 		return nil
 	}
-	outcome := err
-	if err == io.EOF {
-		outcome = nil
-	}
-	if outcome = s.finish(outcome); outcome == nil {
-		return io.EOF
-	}
-	return outcome
+	return s.outcome()
 }
 
-// Header waits for the response's header and returns it; it is empty if the call failed before.
-func (s *openStream) Header() Metadata { return *s.stream.ResponseHeader() }
+// outcome waits until the call is over and returns its error, or io.EOF if it has succeeded.
+func (s *openStream) outcome() error {
+	<-s.done
+	if s.err == nil {
+		return io.EOF
+	}
+	return s.err
+}
+
+// Header waits for the response's header and returns it; it is empty if the call failed before. Like Receive it may not be
+// called while another goroutine receives.
+func (s *openStream) Header() Metadata {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	if s.over {
+		<-s.done
+	}
+	return *s.stream.ResponseHeader()
+}
 
 // Trailer returns the response's trailer, once Receive has returned an error or io.EOF.
 func (s *openStream) Trailer() Metadata { return *s.stream.ResponseTrailer() }
 
 // Close gives the call up if it has not ended: the other end is told to stop. It may be called at any time, also twice.
 func (s *openStream) Close() {
-	s.once.Do(func() { s.end <- errClosedByCaller })
-	s.cancel() // a Send that still waits for the call to be opened returns
+	s.decide(errClosedByCaller)
+	s.cancel() // a Send or a Receive that still waits returns
 	<-s.done
 }
 
@@ -152,7 +197,7 @@ func (s *BidiStream[Request, Response]) Receive() (*Response, error) {
 
 func receiveNext[Response any](s *openStream) (*Response, error) {
 	response := new(Response)
-	if err := s.receive(response); err != nil {
+	if err := s.receive(response, false); err != nil {
 		return nil, err
 	}
 	return response, nil
@@ -167,10 +212,10 @@ func (s *ClientStream[Request, Response]) CloseAndReceive() (*Response, error) {
 		return nil, s.failed(err)
 	}
 	response := new(Response)
-	if err := s.stream.Receive(response); err != nil {
+	if err := s.receive(response, true); err != nil {
 		return nil, s.failed(err)
 	}
-	if err := s.finish(nil); err != nil {
+	if err := s.outcome(); err != io.EOF {
 		return nil, err
 	}
 	return response, nil
