@@ -69,6 +69,27 @@ func (s *service) Talk(ctx context.Context, in iter.Seq2[*rulespb.Item, error]) 
 	return s.talk(ctx, in)
 }
 
+// echo answers each message with itself; Collect answers with the last one.
+func echo() *service {
+	return &service{
+		get: func(_ context.Context, request *rulespb.Item) (*rulespb.Item, error) { return request, nil },
+		list: func(_ context.Context, request *rulespb.Item) iter.Seq2[*rulespb.Item, error] {
+			return func(yield func(*rulespb.Item, error) bool) { yield(request, nil) }
+		},
+		collect: func(_ context.Context, in iter.Seq2[*rulespb.Item, error]) (last *rulespb.Item, failure error) {
+			last = new(rulespb.Item)
+			for message, err := range in {
+				if err != nil {
+					return nil, err
+				}
+				last = message
+			}
+			return last, nil
+		},
+		talk: func(_ context.Context, in iter.Seq2[*rulespb.Item, error]) iter.Seq2[*rulespb.Item, error] { return in },
+	}
+}
+
 // settings are what a test wants of both ends.
 type settings struct {
 	server server.Options
@@ -120,6 +141,12 @@ func (m mode) start(t *testing.T, impl rulespb.Rules, with settings) *ends {
 	if m.bare {
 		return &ends{Rules: impl}
 	}
+	return m.startWith(t, func(srv *server.Server) { rulespb.RegisterRules(srv, impl) }, with)
+}
+
+// startWith is start for whatever register registers.
+func (m mode) startWith(t *testing.T, register func(*server.Server), with settings) *ends {
+	t.Helper()
 	if with.server.Logger == nil {
 		with.server.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -130,7 +157,7 @@ func (m mode) start(t *testing.T, impl rulespb.Rules, with settings) *ends {
 		with.client.TLS = &tls.Config{RootCAs: certificate.Roots}
 	}
 	srv := server.New(with.server)
-	rulespb.RegisterRules(srv, impl)
+	register(srv)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
