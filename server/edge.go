@@ -6,7 +6,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"strconv"
@@ -73,20 +72,13 @@ func (e *edge) serve(ctx context.Context, served exchange.Served) {
 }
 
 // refuseContentType answers a request for a method of gRPC that is not in gRPC (PROTOCOL-HTTP2.md, "Content-Type": 415).
+// The text is plain: a client of the Connect protocol would read JSON as that protocol's error.
 func (e *edge) refuseContentType(served exchange.Served, method *farcall.Method) {
-	mistake := fmt.Sprintf("the content-type is %q, and %s is reached with %s: is a gRPC client meant to speak here?",
+	mistake := fmt.Sprintf("the content-type is %q, and %s is reached with %s: is a gRPC client meant to speak here?\n",
 		clip(served.Request().Get("content-type")), method, wire.ContentType)
-	body, err := json.Marshal(struct {
-		Code    farcall.Code `json:"code"`
-		Message string       `json:"message"`
-	}{farcall.InvalidArgument, mistake})
-	if err != nil {
-		served.Abort(err)
-		return
-	}
 	head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "415"},
-		{Name: "content-type", Value: "application/json"}, {Name: "content-length", Value: strconv.Itoa(len(body))}}}
-	_ = served.Answer(head, body, nil) // fails if the peer has gone
+		{Name: "content-type", Value: "text/plain; charset=utf-8"}, {Name: "content-length", Value: strconv.Itoa(len(mistake))}}}
+	_ = served.Answer(head, []byte(mistake), nil) // fails if the peer has gone
 }
 
 // shutdown waits for requests over HTTP/1.1, and stops waiting when ctx ends. Those over HTTP/2 are the engine's.
