@@ -57,6 +57,9 @@ func (s *Service) charge(ctx context.Context, order *shoppb.Order, req *shoppb.C
 		}
 		return nil, declined(order.GetOrderId())
 	}
+	if err == nil && receipt.GetPaymentId() == "" {
+		err = farcall.Errorf(farcall.Internal, "the receipt has no payment_id")
+	}
 	if err != nil {
 		advice := "send the same order with the same idempotency_key again"
 		if req.GetIdempotencyKey() == "" {

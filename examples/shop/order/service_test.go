@@ -239,6 +239,18 @@ func TestBadOrders(t *testing.T) {
 	}
 }
 
+// TestAReceiptOfNothing is what another service at the address of the payment service may send.
+func TestAReceiptOfNothing(t *testing.T) {
+	s := New(NewMemory(), paying(""), Options{NewID: func() string { return "ord_1" }})
+	if _, err := s.CreateOrder(context.Background(), tea("basket")); farcall.CodeOf(err) != farcall.Internal {
+		t.Errorf("CreateOrder: %v", err)
+	}
+	order, err := s.GetOrder(context.Background(), &shoppb.GetOrderRequest{OrderId: "ord_1"})
+	if err != nil || order.GetStatus() != shoppb.OrderStatus_ORDER_STATUS_AWAITING_PAYMENT {
+		t.Errorf("the order is %v, %v; want it unpaid", order, err)
+	}
+}
+
 // TestListLargeOrders reads orders of 80 kB each with the largest page there is.
 func TestListLargeOrders(t *testing.T) {
 	s := New(NewMemory(), paying("pay"), Options{})
