@@ -37,11 +37,15 @@ func watched(t *testing.T) (conn *grpc.ClientConn, begun chan struct{}, over cha
 		}
 		begun <- struct{}{}
 		err := next(ctx, stream)
+		select {
+		case <-ctx.Done(): // of the two, the handler may hear of its stream's end first
+		case <-time.After(patience):
+		}
 		end.cause, end.outcome = ctx.Err(), err
 		over <- end
 		return err
 	}
-	address := serve(t, server.Options{Interceptors: []farcall.Interceptor{watch}}, registerAll)
+	address := serve(t, server.Options{Interceptors: []farcall.Interceptor{watch}}, register)
 	conn, err := grpc.NewClient(address.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +60,7 @@ func TestCancelAfterBeginReachesOurHandler(t *testing.T) {
 	conn, begun, over := watched(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, service+"StreamingInputCall")
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, testingpb.TestServiceStreamingInputCallMethod.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +82,7 @@ func TestTimeoutReachesOurHandler(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, service+"FullDuplexCall")
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, testingpb.TestServiceFullDuplexCallMethod.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package grpcinterop
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	orca "github.com/cncf/xds/go/xds/data/orca/v3"
 	orcaservice "github.com/cncf/xds/go/xds/service/orca/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/conformance/suites/testingpb"
@@ -77,4 +79,56 @@ func (l *load) StreamCoreMetrics(ctx context.Context, request *orcaservice.OrcaL
 			}
 		}
 	}
+}
+
+func (c *caller) orcaPerRPC(ctx context.Context) error {
+	report := &testingpb.TestOrcaReport{
+		CpuUtilization: 0.8210, MemoryUtilization: 0.5847,
+		RequestCost: map[string]float64{"cost": 3456.32}, Utilization: map[string]float64{"util": 0.30499},
+	}
+	ctx, call := farcall.NewCall(ctx)
+	if _, err := c.stub.UnaryCall(ctx, &testingpb.SimpleRequest{OrcaPerQueryReport: report}); err != nil {
+		return err
+	}
+	got := &orca.OrcaLoadReport{}
+	if err := proto.Unmarshal([]byte(call.ResponseTrailer().Get(orcaTrailer)), got); err != nil {
+		return err
+	}
+	if want := orcaReport(report); !proto.Equal(got, want) {
+		return fmt.Errorf("the report is %v, want %v", got, want)
+	}
+	return nil
+}
+
+func (c *caller) orcaOutOfBand(ctx context.Context) error {
+	reports, err := farcall.OpenServerStream[orca.OrcaLoadReport](ctx, c.via, reportMethod,
+		&orcaservice.OrcaLoadReportRequest{ReportInterval: durationpb.New(time.Second)})
+	if err != nil {
+		return err
+	}
+	defer reports.Close()
+	stream, err := testingpb.OpenTestServiceFullDuplexCall(ctx, c.via)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	for _, report := range []*testingpb.TestOrcaReport{
+		{CpuUtilization: 0.8210, MemoryUtilization: 0.5847, Utilization: map[string]float64{"util": 0.30499}},
+		{CpuUtilization: 0.29309, MemoryUtilization: 0.2, Utilization: map[string]float64{"util": 0.2039}},
+	} {
+		request := asking(1, 0)
+		request.OrcaOobReport = report
+		if err := stream.Send(request); err != nil {
+			return err
+		}
+		if _, err := stream.Receive(); err != nil {
+			return err
+		}
+		for got := (*orca.OrcaLoadReport)(nil); !proto.Equal(got, orcaReport(report)); {
+			if got, err = reports.Receive(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -41,7 +41,7 @@ func TestServer(t *testing.T) {
 				certificate = suites.NewCertificate(t)
 				options.TLS = &tls.Config{Certificates: []tls.Certificate{certificate.Pair}}
 			}
-			address := serve(t, options, registerAll)
+			address := serve(t, options, register)
 			passed := 0
 			for _, name := range cases {
 				if t.Run(name, func(t *testing.T) {
@@ -58,14 +58,14 @@ func TestServer(t *testing.T) {
 }
 
 // serve starts our server until the test's end, and returns its address.
-func serve(t *testing.T, options server.Options, register func(farcall.Registrar)) *net.TCPAddr {
+func serve(t *testing.T, options server.Options, offer func(farcall.Registrar)) *net.TCPAddr {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	serving := server.New(options)
-	register(serving)
+	offer(serving)
 	done := make(chan error, 1)
 	go func() { done <- serving.Serve(listener) }()
 	t.Cleanup(func() {
@@ -76,9 +76,6 @@ func serve(t *testing.T, options server.Options, register func(farcall.Registrar
 	})
 	return listener.Addr().(*net.TCPAddr)
 }
-
-// registerAll offers all that the cases need.
-func registerAll(on farcall.Registrar) { register(on, &testService{serverID: "one and only", load: newLoad()}) }
 
 // judgeServer runs one case of grpc-go's client. It fails by its exit status.
 func judgeServer(t *testing.T, name string, address *net.TCPAddr, certificate *suites.Certificate) (output []byte, err error) {

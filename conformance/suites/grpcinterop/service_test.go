@@ -21,8 +21,16 @@ const (
 
 // testService is the TestService of the test descriptions.
 type testService struct {
+	testingpb.UnimplementedTestService
 	serverID string
 	load     *load
+}
+
+// register offers all that the cases need.
+func register(on farcall.Registrar) {
+	service := &testService{serverID: "one and only", load: newLoad()}
+	testingpb.RegisterTestService(on, service)
+	on.Register(reportMethod, farcall.HandleServerStream(service.load.StreamCoreMetrics))
 }
 
 func (s *testService) EmptyCall(context.Context, *testingpb.Empty) (*testingpb.Empty, error) {
