@@ -23,9 +23,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Payments_Charge_FullMethodName     = "/shop.v1.Payments/Charge"
-	Payments_Refund_FullMethodName     = "/shop.v1.Payments/Refund"
-	Payments_GetPayment_FullMethodName = "/shop.v1.Payments/GetPayment"
+	Payments_Charge_FullMethodName        = "/shop.v1.Payments/Charge"
+	Payments_Refund_FullMethodName        = "/shop.v1.Payments/Refund"
+	Payments_GetPayment_FullMethodName    = "/shop.v1.Payments/GetPayment"
+	Payments_WatchPayments_FullMethodName = "/shop.v1.Payments/WatchPayments"
+	Payments_Settle_FullMethodName        = "/shop.v1.Payments/Settle"
+	Payments_Dispute_FullMethodName       = "/shop.v1.Payments/Dispute"
 )
 
 // PaymentsClient is the client API for Payments service.
@@ -53,6 +56,22 @@ type PaymentsClient interface {
 	Refund(ctx context.Context, in *RefundRequest, opts ...grpc.CallOption) (*RefundResponse, error)
 	// GetPayment returns what is known of a payment. It fails with NOT_FOUND if there is no such payment.
 	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
+	// WatchPayments returns payments as they change, when they are charged and when they are refunded, until the caller
+	// leaves. It has begun when the response's header comes: nothing that changes later is missed. With an order's id it
+	// returns that order's payments alone, and begins with those that there are.
+	//
+	// A caller that is slow gets the latest state of a payment, not each one before it. It fails with RESOURCE_EXHAUSTED if
+	// it has fallen behind too far, and with UNAVAILABLE when the service ends.
+	WatchPayments(ctx context.Context, in *WatchPaymentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Payment], error)
+	// Settle compares what the bank says of a day with the payments, record by record, and adds up what agrees, exactly. What
+	// does not agree is named in the summary, and makes nothing fail.
+	Settle(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[SettleRecord, SettleSummary], error)
+	// Dispute talks about a payment that a customer wants back. The customer's first message names the payment; each message
+	// gets one answer, until the dispute is decided, and that answer is the last. With evidence the payment is refunded;
+	// after three messages without any the dispute is rejected. A customer who has no more to say withdraws.
+	//
+	// It fails with NOT_FOUND if there is no such payment, and with FAILED_PRECONDITION if it is refunded already.
+	Dispute(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DisputeMessage, DisputeMessage], error)
 }
 
 type paymentsClient struct {
@@ -93,6 +112,51 @@ func (c *paymentsClient) GetPayment(ctx context.Context, in *GetPaymentRequest, 
 	return out, nil
 }
 
+func (c *paymentsClient) WatchPayments(ctx context.Context, in *WatchPaymentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Payment], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Payments_ServiceDesc.Streams[0], Payments_WatchPayments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchPaymentsRequest, Payment]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Payments_WatchPaymentsClient = grpc.ServerStreamingClient[Payment]
+
+func (c *paymentsClient) Settle(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[SettleRecord, SettleSummary], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Payments_ServiceDesc.Streams[1], Payments_Settle_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SettleRecord, SettleSummary]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Payments_SettleClient = grpc.ClientStreamingClient[SettleRecord, SettleSummary]
+
+func (c *paymentsClient) Dispute(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DisputeMessage, DisputeMessage], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Payments_ServiceDesc.Streams[2], Payments_Dispute_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DisputeMessage, DisputeMessage]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Payments_DisputeClient = grpc.BidiStreamingClient[DisputeMessage, DisputeMessage]
+
 // PaymentsServer is the server API for Payments service.
 // All implementations must embed UnimplementedPaymentsServer
 // for forward compatibility.
@@ -118,6 +182,22 @@ type PaymentsServer interface {
 	Refund(context.Context, *RefundRequest) (*RefundResponse, error)
 	// GetPayment returns what is known of a payment. It fails with NOT_FOUND if there is no such payment.
 	GetPayment(context.Context, *GetPaymentRequest) (*Payment, error)
+	// WatchPayments returns payments as they change, when they are charged and when they are refunded, until the caller
+	// leaves. It has begun when the response's header comes: nothing that changes later is missed. With an order's id it
+	// returns that order's payments alone, and begins with those that there are.
+	//
+	// A caller that is slow gets the latest state of a payment, not each one before it. It fails with RESOURCE_EXHAUSTED if
+	// it has fallen behind too far, and with UNAVAILABLE when the service ends.
+	WatchPayments(*WatchPaymentsRequest, grpc.ServerStreamingServer[Payment]) error
+	// Settle compares what the bank says of a day with the payments, record by record, and adds up what agrees, exactly. What
+	// does not agree is named in the summary, and makes nothing fail.
+	Settle(grpc.ClientStreamingServer[SettleRecord, SettleSummary]) error
+	// Dispute talks about a payment that a customer wants back. The customer's first message names the payment; each message
+	// gets one answer, until the dispute is decided, and that answer is the last. With evidence the payment is refunded;
+	// after three messages without any the dispute is rejected. A customer who has no more to say withdraws.
+	//
+	// It fails with NOT_FOUND if there is no such payment, and with FAILED_PRECONDITION if it is refunded already.
+	Dispute(grpc.BidiStreamingServer[DisputeMessage, DisputeMessage]) error
 	mustEmbedUnimplementedPaymentsServer()
 }
 
@@ -136,6 +216,15 @@ func (UnimplementedPaymentsServer) Refund(context.Context, *RefundRequest) (*Ref
 }
 func (UnimplementedPaymentsServer) GetPayment(context.Context, *GetPaymentRequest) (*Payment, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPayment not implemented")
+}
+func (UnimplementedPaymentsServer) WatchPayments(*WatchPaymentsRequest, grpc.ServerStreamingServer[Payment]) error {
+	return status.Error(codes.Unimplemented, "method WatchPayments not implemented")
+}
+func (UnimplementedPaymentsServer) Settle(grpc.ClientStreamingServer[SettleRecord, SettleSummary]) error {
+	return status.Error(codes.Unimplemented, "method Settle not implemented")
+}
+func (UnimplementedPaymentsServer) Dispute(grpc.BidiStreamingServer[DisputeMessage, DisputeMessage]) error {
+	return status.Error(codes.Unimplemented, "method Dispute not implemented")
 }
 func (UnimplementedPaymentsServer) mustEmbedUnimplementedPaymentsServer() {}
 func (UnimplementedPaymentsServer) testEmbeddedByValue()                  {}
@@ -212,6 +301,31 @@ func _Payments_GetPayment_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Payments_WatchPayments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchPaymentsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PaymentsServer).WatchPayments(m, &grpc.GenericServerStream[WatchPaymentsRequest, Payment]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Payments_WatchPaymentsServer = grpc.ServerStreamingServer[Payment]
+
+func _Payments_Settle_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(PaymentsServer).Settle(&grpc.GenericServerStream[SettleRecord, SettleSummary]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Payments_SettleServer = grpc.ClientStreamingServer[SettleRecord, SettleSummary]
+
+func _Payments_Dispute_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(PaymentsServer).Dispute(&grpc.GenericServerStream[DisputeMessage, DisputeMessage]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Payments_DisputeServer = grpc.BidiStreamingServer[DisputeMessage, DisputeMessage]
+
 // Payments_ServiceDesc is the grpc.ServiceDesc for Payments service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -232,6 +346,23 @@ var Payments_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Payments_GetPayment_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchPayments",
+			Handler:       _Payments_WatchPayments_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Settle",
+			Handler:       _Payments_Settle_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Dispute",
+			Handler:       _Payments_Dispute_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "payments.proto",
 }

@@ -52,7 +52,9 @@ func runPayment(ctx context.Context, arguments []string, out io.Writer) error {
 		return err
 	}
 	srv := server.New(server.Options{StepTimes: common.verbose})
-	shoppb.RegisterPayments(srv, payment.New(payment.NewMemory(), payment.Options{}))
+	payments := payment.New(payment.NewMemory(), payment.Options{})
+	shoppb.RegisterPayments(srv, payments)
+	srv.OnShutdown(payments.EndWatches)
 	return serve(ctx, srv, common, out)
 }
 
@@ -80,8 +82,9 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 	}
 	defer conn.Close()
 	srv := server.New(server.Options{Observer: observer})
-	shoppb.RegisterOrders(srv, order.New(order.NewMemory(), shoppb.NewPaymentsStub(conn),
-		order.Options{PaymentTimeout: *timeout, Log: slog.Default()}))
+	orders := order.New(order.NewMemory(), shoppb.NewPaymentsStub(conn), order.Options{PaymentTimeout: *timeout, Log: slog.Default()})
+	shoppb.RegisterOrders(srv, orders)
+	srv.OnShutdown(orders.EndWatches)
 	return serve(ctx, srv, common, out)
 }
 

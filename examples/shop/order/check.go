@@ -31,6 +31,12 @@ func checkGet(req *shoppb.GetOrderRequest) error {
 	return wrong.Err()
 }
 
+func checkWatch(req *shoppb.WatchOrderRequest) error {
+	var wrong bill.Violations
+	checkID(req.GetOrderId(), &wrong)
+	return wrong.Err()
+}
+
 func checkCancel(req *shoppb.CancelOrderRequest) error {
 	var wrong bill.Violations
 	checkID(req.GetOrderId(), &wrong)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/examples/shop/internal/changes"
 	"github.com/farcall/farcall/examples/shop/shoppb"
 )
 
@@ -19,6 +20,9 @@ type Memory struct {
 	records []Record       // in the order of their numbers, which start at 1
 	byID    map[string]int // places in records
 	byKey   map[string]int
+
+	// Told of every update while mu is held, so that watchers get them in their order.
+	hub changes.Hub[*shoppb.Order]
 }
 
 // NewMemory returns an empty store.
@@ -65,8 +69,28 @@ func (m *Memory) Update(_ context.Context, changed *shoppb.Order) error {
 		return farcall.Errorf(farcall.NotFound, "there is no order %q", changed.GetOrderId())
 	}
 	m.records[at].Order = changed
+	m.hub.Tell(changed.GetOrderId(), changed, changed.GetOrderId())
 	return nil
 }
+
+// Watch implements Store.
+func (m *Memory) Watch(_ context.Context, orderID string) (*changes.Watcher[*shoppb.Order], error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, found := m.byID[orderID]
+	if !found {
+		return nil, farcall.Errorf(farcall.NotFound, "there is no order %q", orderID)
+	}
+	watcher, err := m.hub.Watch(orderID)
+	if err != nil {
+		return nil, err
+	}
+	watcher.Tell(orderID, m.records[at].Order)
+	return watcher, nil
+}
+
+// EndWatches implements Store.
+func (m *Memory) EndWatches() { m.hub.End() }
 
 // List implements Store.
 func (m *Memory) List(_ context.Context, filter Filter) ([]Record, error) {

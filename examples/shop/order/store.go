@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 
+	"github.com/farcall/farcall/examples/shop/internal/changes"
 	"github.com/farcall/farcall/examples/shop/shoppb"
 )
 
@@ -36,4 +37,9 @@ type Store interface {
 	Update(ctx context.Context, changed *shoppb.Order) error
 	// List returns the newest orders that the filter lets through, the newest first.
 	List(ctx context.Context, filter Filter) ([]Record, error)
+	// Watch returns a watcher that gets the order with the id as it is, and again whenever it is updated, or fails with
+	// NOT_FOUND.
+	Watch(ctx context.Context, orderID string) (*changes.Watcher[*shoppb.Order], error)
+	// EndWatches fails all watchers, and those that come later, with UNAVAILABLE.
+	EndWatches()
 }

@@ -54,3 +54,47 @@ func checkGet(req *shoppb.GetPaymentRequest) error {
 	wrong.Text("payment_id", req.GetPaymentId(), bill.MostTextBytes)
 	return wrong.Err()
 }
+
+func checkWatch(req *shoppb.WatchPaymentsRequest) error {
+	var wrong bill.Violations
+	wrong.Text("order_id", req.GetOrderId(), bill.MostTextBytes)
+	return wrong.Err()
+}
+
+func checkRecord(record *shoppb.SettleRecord) error {
+	var wrong bill.Violations
+	wrong.Text("payment_id", record.GetPaymentId(), bill.MostTextBytes)
+	if status := record.GetStatus(); status != shoppb.PaymentStatus_PAYMENT_STATUS_CHARGED && status != shoppb.PaymentStatus_PAYMENT_STATUS_REFUNDED {
+		wrong.Add("status", "must say whether the money came or went back, which %v does not", status)
+	}
+	switch amount := bill.Amount(record.GetAmount()); {
+	case record.GetAmount() == nil:
+		wrong.Add("amount", "is missing")
+	case amount.Check() != nil:
+		wrong.Add("amount", "%v", amount.Check())
+	case amount.Sign() <= 0:
+		wrong.Add("amount", "must be more than nothing, not %v", amount)
+	}
+	return wrong.Err()
+}
+
+// checkDispute checks a customer's message; payment is what the dispute is about, nil before the first message.
+func checkDispute(said *shoppb.DisputeMessage, payment *shoppb.Payment) error {
+	var wrong bill.Violations
+	switch {
+	case payment == nil && said.GetPaymentId() == "":
+		wrong.Add("payment_id", "is missing in the first message")
+	case payment != nil && said.GetPaymentId() != "" && said.GetPaymentId() != payment.GetPaymentId():
+		wrong.Add("payment_id", "must be %s as in the first message, or left out", payment.GetPaymentId())
+	}
+	wrong.Text("payment_id", said.GetPaymentId(), bill.MostTextBytes)
+	wrong.Text("text", said.GetText(), mostWordsBytes)
+	wrong.Text("evidence", said.GetEvidence(), bill.MostTextBytes)
+	if status := said.GetStatus(); status != shoppb.DisputeStatus_DISPUTE_STATUS_UNSPECIFIED && status != shoppb.DisputeStatus_DISPUTE_STATUS_WITHDRAWN {
+		wrong.Add("status", "is for the service to say; a customer can only withdraw")
+	}
+	return wrong.Err()
+}
+
+// mostWordsBytes bounds what a customer says at a time.
+const mostWordsBytes = 4096

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/examples/shop/internal/changes"
 	"github.com/farcall/farcall/examples/shop/shoppb"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -30,6 +31,11 @@ type Store interface {
 	Find(ctx context.Context, paymentID string) (Record, error)
 	// Refund marks the payment as refunded at the time given, unless it is already, and returns it as it is now.
 	Refund(ctx context.Context, paymentID string, at time.Time) (Record, error)
+	// Watch returns a watcher of the payments that change from now on. With an order's id it gets those of that order alone,
+	// beginning with those that there are.
+	Watch(ctx context.Context, orderID string) (*changes.Watcher[*shoppb.Payment], error)
+	// EndWatches fails all watchers, and those that come later, with UNAVAILABLE.
+	EndWatches()
 }
 
 // mostPayments bounds the memory of a Memory store.
@@ -40,11 +46,16 @@ type Memory struct {
 	mu    sync.Mutex // guards what follows
 	byID  map[string]Record
 	byKey map[string]string // payment id, "" for a key used up
+	// The ids of an order's payments.
+	byOrder map[string][]string
+
+	// Told of every change while mu is held, so that watchers get changes in their order.
+	hub changes.Hub[*shoppb.Payment]
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{byID: make(map[string]Record), byKey: make(map[string]string)}
+	return &Memory{byID: make(map[string]Record), byKey: make(map[string]string), byOrder: make(map[string][]string)}
 }
 
 // Add implements Store.
@@ -67,7 +78,9 @@ func (m *Memory) Add(_ context.Context, record Record) (kept Record, added bool,
 		m.byKey[record.Key] = paymentID
 	}
 	if record.Payment != nil {
-		m.byID[paymentID] = record
+		orderID := record.Payment.GetOrderId()
+		m.byOrder[orderID] = append(m.byOrder[orderID], paymentID)
+		m.keepLocked(record)
 	}
 	return record, true, nil
 }
@@ -99,6 +112,33 @@ func (m *Memory) Refund(_ context.Context, paymentID string, at time.Time) (Reco
 	record.Payment = proto.CloneOf(record.Payment)
 	record.Payment.Status = shoppb.PaymentStatus_PAYMENT_STATUS_REFUNDED
 	record.Payment.RefundTime = timestamppb.New(at)
-	m.byID[paymentID] = record
+	m.keepLocked(record)
 	return record, nil
 }
+
+// keepLocked keeps the payment as it is now, and tells those who watch.
+func (m *Memory) keepLocked(record Record) {
+	paymentID := record.Payment.GetPaymentId()
+	m.byID[paymentID] = record
+	m.hub.Tell(paymentID, record.Payment, everyOrder, record.Payment.GetOrderId())
+}
+
+// everyOrder is the topic of those who watch all payments. A payment's order always has an id.
+const everyOrder = ""
+
+// Watch implements Store.
+func (m *Memory) Watch(_ context.Context, orderID string) (*changes.Watcher[*shoppb.Payment], error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	watcher, err := m.hub.Watch(orderID)
+	if err != nil {
+		return nil, err
+	}
+	for _, paymentID := range m.byOrder[orderID] {
+		watcher.Tell(paymentID, m.byID[paymentID].Payment)
+	}
+	return watcher, nil
+}
+
+// EndWatches implements Store.
+func (m *Memory) EndWatches() { m.hub.End() }

@@ -31,6 +31,7 @@ func TestRules(t *testing.T) {
 		shoppb.OrdersGetOrderMethod:    {"GET", "/v1/orders/{order_id}", ""},
 		shoppb.OrdersListOrdersMethod:  {"GET", "/v1/orders", ""},
 		shoppb.OrdersCancelOrderMethod: {"POST", "/v1/orders/{order_id}:cancel", "*"},
+		shoppb.OrdersWatchOrderMethod:  {"GET", "/v1/orders/{order_id}:watch", ""},
 	} {
 		rule, _ := proto.GetExtension(method.Descriptor().Options(), annotations.E_Http).(*annotations.HttpRule)
 		got := [3]string{"GET", rule.GetGet(), rule.GetBody()}

@@ -8,6 +8,7 @@ import (
 	farcall "github.com/farcall/farcall"
 	proto "google.golang.org/protobuf/proto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	iter "iter"
 )
 
 // This code and the runtime it is built with belong together.
@@ -34,6 +35,12 @@ type Orders interface {
 	// It fails with NOT_FOUND if there is no such order, and with UNAVAILABLE if it was paid and the payment service cannot
 	// be reached; the order then stays as it is.
 	CancelOrder(ctx context.Context, req *CancelOrderRequest) (*Order, error)
+	// WatchOrder returns an order as it is, and again whenever its status changes, until the order has come to its end,
+	// declined or cancelled, or the caller leaves. REST clients get a line of JSON each time.
+	//
+	// A caller that is slow gets the latest state, not each one before it. It fails with NOT_FOUND if there is no such order,
+	// and with UNAVAILABLE when the service ends.
+	WatchOrder(ctx context.Context, req *WatchOrderRequest) iter.Seq2[*Order, error]
 }
 
 // NewOrdersStub returns the Orders that via reaches.
@@ -59,12 +66,23 @@ func (s *ordersStub) CancelOrder(ctx context.Context, req *CancelOrderRequest) (
 	return farcall.InvokeUnary[Order](ctx, s.via, OrdersCancelOrderMethod, req)
 }
 
+func (s *ordersStub) WatchOrder(ctx context.Context, req *WatchOrderRequest) iter.Seq2[*Order, error] {
+	return farcall.InvokeServerStream[Order](ctx, s.via, OrdersWatchOrderMethod, req)
+}
+
+// OpenOrdersWatchOrder is WatchOrder for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenOrdersWatchOrder(ctx context.Context, via farcall.Invoker, req *WatchOrderRequest) (*farcall.ServerStream[Order], error) {
+	return farcall.OpenServerStream[Order](ctx, via, OrdersWatchOrderMethod, req)
+}
+
 // RegisterOrders offers impl's methods on a server.
 func RegisterOrders(on farcall.Registrar, impl Orders) {
 	on.Register(OrdersCreateOrderMethod, farcall.HandleUnary(impl.CreateOrder))
 	on.Register(OrdersGetOrderMethod, farcall.HandleUnary(impl.GetOrder))
 	on.Register(OrdersListOrdersMethod, farcall.HandleUnary(impl.ListOrders))
 	on.Register(OrdersCancelOrderMethod, farcall.HandleUnary(impl.CancelOrder))
+	on.Register(OrdersWatchOrderMethod, farcall.HandleServerStream(impl.WatchOrder))
 }
 
 // UnimplementedOrders fails every call with UNIMPLEMENTED. Embed it to implement a part of Orders on purpose.
@@ -84,6 +102,12 @@ func (UnimplementedOrders) ListOrders(context.Context, *ListOrdersRequest) (*Lis
 
 func (UnimplementedOrders) CancelOrder(context.Context, *CancelOrderRequest) (*Order, error) {
 	return nil, farcall.Errorf(farcall.Unimplemented, "shop.v1.Orders/CancelOrder is not implemented")
+}
+
+func (UnimplementedOrders) WatchOrder(context.Context, *WatchOrderRequest) iter.Seq2[*Order, error] {
+	return func(yield func(*Order, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "shop.v1.Orders/WatchOrder is not implemented"))
+	}
 }
 
 // The methods of shop.v1.Orders, for interceptors, observers and calls without a stub.
@@ -118,6 +142,14 @@ var (
 		Idempotency: farcall.Idempotent,
 		Descriptor:  func() protoreflect.MethodDescriptor { return ordersMethods().ByName("CancelOrder") },
 		NewRequest:  func() proto.Message { return new(CancelOrderRequest) },
+		NewResponse: func() proto.Message { return new(Order) },
+	}
+	OrdersWatchOrderMethod = &farcall.Method{
+		Path:        "/shop.v1.Orders/WatchOrder",
+		Kind:        farcall.KindServerStream,
+		Idempotency: farcall.NoSideEffects,
+		Descriptor:  func() protoreflect.MethodDescriptor { return ordersMethods().ByName("WatchOrder") },
+		NewRequest:  func() proto.Message { return new(WatchOrderRequest) },
 		NewResponse: func() proto.Message { return new(Order) },
 	}
 )

@@ -483,6 +483,51 @@ func (x *CancelOrderRequest) GetReason() string {
 	return ""
 }
 
+type WatchOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order to watch.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOrderRequest) Reset() {
+	*x = WatchOrderRequest{}
+	mi := &file_orders_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOrderRequest) ProtoMessage() {}
+
+func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
+func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
+	return file_orders_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WatchOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
 var File_orders_proto protoreflect.FileDescriptor
 
 const file_orders_proto_rawDesc = "" +
@@ -517,13 +562,15 @@ const file_orders_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"G\n" +
 	"\x12CancelOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason*\x9c\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\".\n" +
+	"\x11WatchOrderRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId*\x9c\x01\n" +
 	"\vOrderStatus\x12\x1c\n" +
 	"\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dORDER_STATUS_AWAITING_PAYMENT\x10\x01\x12\x15\n" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x19\n" +
 	"\x15ORDER_STATUS_DECLINED\x10\x03\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x042\xfc\x02\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x042\xe0\x03\n" +
 	"\x06Orders\x12T\n" +
 	"\vCreateOrder\x12\x1b.shop.v1.CreateOrderRequest\x1a\x0e.shop.v1.Order\"\x18\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x90\x02\x02\x12V\n" +
@@ -531,7 +578,9 @@ const file_orders_proto_rawDesc = "" +
 	"\n" +
 	"ListOrders\x12\x1a.shop.v1.ListOrdersRequest\x1a\x1b.shop.v1.ListOrdersResponse\"\x15\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/orders\x90\x02\x01\x12f\n" +
-	"\vCancelOrder\x12\x1b.shop.v1.CancelOrderRequest\x1a\x0e.shop.v1.Order\"*\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x90\x02\x02B1Z/github.com/farcall/farcall/examples/shop/shoppbb\x06proto3"
+	"\vCancelOrder\x12\x1b.shop.v1.CancelOrderRequest\x1a\x0e.shop.v1.Order\"*\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x90\x02\x02\x12b\n" +
+	"\n" +
+	"WatchOrder\x12\x1a.shop.v1.WatchOrderRequest\x1a\x0e.shop.v1.Order\"&\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x90\x02\x010\x01B1Z/github.com/farcall/farcall/examples/shop/shoppbb\x06proto3"
 
 var (
 	file_orders_proto_rawDescOnce sync.Once
@@ -546,7 +595,7 @@ func file_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_orders_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: shop.v1.OrderStatus
 	(*Order)(nil),                 // 1: shop.v1.Order
@@ -555,28 +604,31 @@ var file_orders_proto_goTypes = []any{
 	(*ListOrdersRequest)(nil),     // 4: shop.v1.ListOrdersRequest
 	(*ListOrdersResponse)(nil),    // 5: shop.v1.ListOrdersResponse
 	(*CancelOrderRequest)(nil),    // 6: shop.v1.CancelOrderRequest
-	(*LineItem)(nil),              // 7: shop.v1.LineItem
-	(*Money)(nil),                 // 8: shop.v1.Money
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*WatchOrderRequest)(nil),     // 7: shop.v1.WatchOrderRequest
+	(*LineItem)(nil),              // 8: shop.v1.LineItem
+	(*Money)(nil),                 // 9: shop.v1.Money
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_orders_proto_depIdxs = []int32{
-	7,  // 0: shop.v1.Order.items:type_name -> shop.v1.LineItem
-	8,  // 1: shop.v1.Order.total:type_name -> shop.v1.Money
+	8,  // 0: shop.v1.Order.items:type_name -> shop.v1.LineItem
+	9,  // 1: shop.v1.Order.total:type_name -> shop.v1.Money
 	0,  // 2: shop.v1.Order.status:type_name -> shop.v1.OrderStatus
-	9,  // 3: shop.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	7,  // 4: shop.v1.CreateOrderRequest.items:type_name -> shop.v1.LineItem
+	10, // 3: shop.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 4: shop.v1.CreateOrderRequest.items:type_name -> shop.v1.LineItem
 	0,  // 5: shop.v1.ListOrdersRequest.status:type_name -> shop.v1.OrderStatus
 	1,  // 6: shop.v1.ListOrdersResponse.orders:type_name -> shop.v1.Order
 	2,  // 7: shop.v1.Orders.CreateOrder:input_type -> shop.v1.CreateOrderRequest
 	3,  // 8: shop.v1.Orders.GetOrder:input_type -> shop.v1.GetOrderRequest
 	4,  // 9: shop.v1.Orders.ListOrders:input_type -> shop.v1.ListOrdersRequest
 	6,  // 10: shop.v1.Orders.CancelOrder:input_type -> shop.v1.CancelOrderRequest
-	1,  // 11: shop.v1.Orders.CreateOrder:output_type -> shop.v1.Order
-	1,  // 12: shop.v1.Orders.GetOrder:output_type -> shop.v1.Order
-	5,  // 13: shop.v1.Orders.ListOrders:output_type -> shop.v1.ListOrdersResponse
-	1,  // 14: shop.v1.Orders.CancelOrder:output_type -> shop.v1.Order
-	11, // [11:15] is the sub-list for method output_type
-	7,  // [7:11] is the sub-list for method input_type
+	7,  // 11: shop.v1.Orders.WatchOrder:input_type -> shop.v1.WatchOrderRequest
+	1,  // 12: shop.v1.Orders.CreateOrder:output_type -> shop.v1.Order
+	1,  // 13: shop.v1.Orders.GetOrder:output_type -> shop.v1.Order
+	5,  // 14: shop.v1.Orders.ListOrders:output_type -> shop.v1.ListOrdersResponse
+	1,  // 15: shop.v1.Orders.CancelOrder:output_type -> shop.v1.Order
+	1,  // 16: shop.v1.Orders.WatchOrder:output_type -> shop.v1.Order
+	12, // [12:17] is the sub-list for method output_type
+	7,  // [7:12] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -594,7 +646,7 @@ func file_orders_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_proto_rawDesc), len(file_orders_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

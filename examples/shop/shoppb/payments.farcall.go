@@ -8,6 +8,7 @@ import (
 	farcall "github.com/farcall/farcall"
 	proto "google.golang.org/protobuf/proto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	iter "iter"
 )
 
 // This code and the runtime it is built with belong together.
@@ -34,6 +35,28 @@ type Payments interface {
 	Refund(ctx context.Context, req *RefundRequest) (*RefundResponse, error)
 	// GetPayment returns what is known of a payment. It fails with NOT_FOUND if there is no such payment.
 	GetPayment(ctx context.Context, req *GetPaymentRequest) (*Payment, error)
+	// WatchPayments returns payments as they change, when they are charged and when they are refunded, until the caller
+	// leaves. It has begun when the response's header comes: nothing that changes later is missed. With an order's id it
+	// returns that order's payments alone, and begins with those that there are.
+	//
+	// A caller that is slow gets the latest state of a payment, not each one before it. It fails with RESOURCE_EXHAUSTED if
+	// it has fallen behind too far, and with UNAVAILABLE when the service ends.
+	WatchPayments(ctx context.Context, req *WatchPaymentsRequest) iter.Seq2[*Payment, error]
+	// Settle compares what the bank says of a day with the payments, record by record, and adds up what agrees, exactly. What
+	// does not agree is named in the summary, and makes nothing fail.
+	//
+	// A caller's in is ranged on the caller's goroutine, and the end of the call is noticed when it yields: it must be
+	// finite, or end by a context that its author cancels. Where it may block, use a farcall.Feed or OpenPaymentsSettle.
+	Settle(ctx context.Context, in iter.Seq2[*SettleRecord, error]) (*SettleSummary, error)
+	// Dispute talks about a payment that a customer wants back. The customer's first message names the payment; each message
+	// gets one answer, until the dispute is decided, and that answer is the last. With evidence the payment is refunded;
+	// after three messages without any the dispute is rejected. A customer who has no more to say withdraws.
+	//
+	// It fails with NOT_FOUND if there is no such payment, and with FAILED_PRECONDITION if it is refunded already.
+	//
+	// A caller's in is ranged on a goroutine of its own, and nobody waits for it when the call ends: it must be finite, or
+	// end by a context that its author cancels. A farcall.Feed ends with the call; see also OpenPaymentsDispute.
+	Dispute(ctx context.Context, in iter.Seq2[*DisputeMessage, error]) iter.Seq2[*DisputeMessage, error]
 }
 
 // NewPaymentsStub returns the Payments that via reaches.
@@ -55,11 +78,44 @@ func (s *paymentsStub) GetPayment(ctx context.Context, req *GetPaymentRequest) (
 	return farcall.InvokeUnary[Payment](ctx, s.via, PaymentsGetPaymentMethod, req)
 }
 
+func (s *paymentsStub) WatchPayments(ctx context.Context, req *WatchPaymentsRequest) iter.Seq2[*Payment, error] {
+	return farcall.InvokeServerStream[Payment](ctx, s.via, PaymentsWatchPaymentsMethod, req)
+}
+
+func (s *paymentsStub) Settle(ctx context.Context, in iter.Seq2[*SettleRecord, error]) (*SettleSummary, error) {
+	return farcall.InvokeClientStream[SettleRecord, SettleSummary](ctx, s.via, PaymentsSettleMethod, in)
+}
+
+func (s *paymentsStub) Dispute(ctx context.Context, in iter.Seq2[*DisputeMessage, error]) iter.Seq2[*DisputeMessage, error] {
+	return farcall.InvokeBidi[DisputeMessage, DisputeMessage](ctx, s.via, PaymentsDisputeMethod, in)
+}
+
+// OpenPaymentsWatchPayments is WatchPayments for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenPaymentsWatchPayments(ctx context.Context, via farcall.Invoker, req *WatchPaymentsRequest) (*farcall.ServerStream[Payment], error) {
+	return farcall.OpenServerStream[Payment](ctx, via, PaymentsWatchPaymentsMethod, req)
+}
+
+// OpenPaymentsSettle is Settle for conversations that an iterator does not fit. The call ends when
+// CloseAndReceive returns, at Close, or with its context: see to it that one of them happens.
+func OpenPaymentsSettle(ctx context.Context, via farcall.Invoker) (*farcall.ClientStream[SettleRecord, SettleSummary], error) {
+	return farcall.OpenClientStream[SettleRecord, SettleSummary](ctx, via, PaymentsSettleMethod)
+}
+
+// OpenPaymentsDispute is Dispute for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenPaymentsDispute(ctx context.Context, via farcall.Invoker) (*farcall.BidiStream[DisputeMessage, DisputeMessage], error) {
+	return farcall.OpenBidi[DisputeMessage, DisputeMessage](ctx, via, PaymentsDisputeMethod)
+}
+
 // RegisterPayments offers impl's methods on a server.
 func RegisterPayments(on farcall.Registrar, impl Payments) {
 	on.Register(PaymentsChargeMethod, farcall.HandleUnary(impl.Charge))
 	on.Register(PaymentsRefundMethod, farcall.HandleUnary(impl.Refund))
 	on.Register(PaymentsGetPaymentMethod, farcall.HandleUnary(impl.GetPayment))
+	on.Register(PaymentsWatchPaymentsMethod, farcall.HandleServerStream(impl.WatchPayments))
+	on.Register(PaymentsSettleMethod, farcall.HandleClientStream(impl.Settle))
+	on.Register(PaymentsDisputeMethod, farcall.HandleBidi(impl.Dispute))
 }
 
 // UnimplementedPayments fails every call with UNIMPLEMENTED. Embed it to implement a part of Payments on purpose.
@@ -75,6 +131,22 @@ func (UnimplementedPayments) Refund(context.Context, *RefundRequest) (*RefundRes
 
 func (UnimplementedPayments) GetPayment(context.Context, *GetPaymentRequest) (*Payment, error) {
 	return nil, farcall.Errorf(farcall.Unimplemented, "shop.v1.Payments/GetPayment is not implemented")
+}
+
+func (UnimplementedPayments) WatchPayments(context.Context, *WatchPaymentsRequest) iter.Seq2[*Payment, error] {
+	return func(yield func(*Payment, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "shop.v1.Payments/WatchPayments is not implemented"))
+	}
+}
+
+func (UnimplementedPayments) Settle(context.Context, iter.Seq2[*SettleRecord, error]) (*SettleSummary, error) {
+	return nil, farcall.Errorf(farcall.Unimplemented, "shop.v1.Payments/Settle is not implemented")
+}
+
+func (UnimplementedPayments) Dispute(context.Context, iter.Seq2[*DisputeMessage, error]) iter.Seq2[*DisputeMessage, error] {
+	return func(yield func(*DisputeMessage, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "shop.v1.Payments/Dispute is not implemented"))
+	}
 }
 
 // The methods of shop.v1.Payments, for interceptors, observers and calls without a stub.
@@ -102,6 +174,29 @@ var (
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("GetPayment") },
 		NewRequest:  func() proto.Message { return new(GetPaymentRequest) },
 		NewResponse: func() proto.Message { return new(Payment) },
+	}
+	PaymentsWatchPaymentsMethod = &farcall.Method{
+		Path:        "/shop.v1.Payments/WatchPayments",
+		Kind:        farcall.KindServerStream,
+		Idempotency: farcall.NoSideEffects,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("WatchPayments") },
+		NewRequest:  func() proto.Message { return new(WatchPaymentsRequest) },
+		NewResponse: func() proto.Message { return new(Payment) },
+	}
+	PaymentsSettleMethod = &farcall.Method{
+		Path:        "/shop.v1.Payments/Settle",
+		Kind:        farcall.KindClientStream,
+		Idempotency: farcall.NoSideEffects,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Settle") },
+		NewRequest:  func() proto.Message { return new(SettleRecord) },
+		NewResponse: func() proto.Message { return new(SettleSummary) },
+	}
+	PaymentsDisputeMethod = &farcall.Method{
+		Path:        "/shop.v1.Payments/Dispute",
+		Kind:        farcall.KindBidi,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Dispute") },
+		NewRequest:  func() proto.Message { return new(DisputeMessage) },
+		NewResponse: func() proto.Message { return new(DisputeMessage) },
 	}
 )
 

@@ -79,6 +79,67 @@ func (PaymentStatus) EnumDescriptor() ([]byte, []int) {
 	return file_payments_proto_rawDescGZIP(), []int{0}
 }
 
+// DisputeStatus says where a dispute stands.
+type DisputeStatus int32
+
+const (
+	// The customer's messages, but for the last one of a dispute that is withdrawn.
+	DisputeStatus_DISPUTE_STATUS_UNSPECIFIED DisputeStatus = 0
+	// The customer's answer is awaited.
+	DisputeStatus_DISPUTE_STATUS_OPEN DisputeStatus = 1
+	// Decided: the money was given back.
+	DisputeStatus_DISPUTE_STATUS_REFUNDED DisputeStatus = 2
+	// Decided: it was not.
+	DisputeStatus_DISPUTE_STATUS_REJECTED DisputeStatus = 3
+	// The customer wants nothing any more.
+	DisputeStatus_DISPUTE_STATUS_WITHDRAWN DisputeStatus = 4
+)
+
+// Enum value maps for DisputeStatus.
+var (
+	DisputeStatus_name = map[int32]string{
+		0: "DISPUTE_STATUS_UNSPECIFIED",
+		1: "DISPUTE_STATUS_OPEN",
+		2: "DISPUTE_STATUS_REFUNDED",
+		3: "DISPUTE_STATUS_REJECTED",
+		4: "DISPUTE_STATUS_WITHDRAWN",
+	}
+	DisputeStatus_value = map[string]int32{
+		"DISPUTE_STATUS_UNSPECIFIED": 0,
+		"DISPUTE_STATUS_OPEN":        1,
+		"DISPUTE_STATUS_REFUNDED":    2,
+		"DISPUTE_STATUS_REJECTED":    3,
+		"DISPUTE_STATUS_WITHDRAWN":   4,
+	}
+)
+
+func (x DisputeStatus) Enum() *DisputeStatus {
+	p := new(DisputeStatus)
+	*p = x
+	return p
+}
+
+func (x DisputeStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DisputeStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_proto_enumTypes[1].Descriptor()
+}
+
+func (DisputeStatus) Type() protoreflect.EnumType {
+	return &file_payments_proto_enumTypes[1]
+}
+
+func (x DisputeStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DisputeStatus.Descriptor instead.
+func (DisputeStatus) EnumDescriptor() ([]byte, []int) {
+	return file_payments_proto_rawDescGZIP(), []int{1}
+}
+
 // Money is an exact amount in one currency. No binary fraction comes near it: 19.90 EUR is 19 units and 900,000,000 nanos.
 type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -602,6 +663,350 @@ func (x *GetPaymentRequest) GetPaymentId() string {
 	return ""
 }
 
+type WatchPaymentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this order's payments, if it is set.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchPaymentsRequest) Reset() {
+	*x = WatchPaymentsRequest{}
+	mi := &file_payments_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchPaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchPaymentsRequest) ProtoMessage() {}
+
+func (x *WatchPaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchPaymentsRequest.ProtoReflect.Descriptor instead.
+func (*WatchPaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchPaymentsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+// SettleRecord is one line of a bank's statement: money that came, or that went back.
+type SettleRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The payment that it belongs to.
+	PaymentId string `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// Whether the money came (charged), or went back (refunded).
+	Status PaymentStatus `protobuf:"varint,2,opt,name=status,proto3,enum=shop.v1.PaymentStatus" json:"status,omitempty"`
+	// How much: more than nothing, either way.
+	Amount        *Money `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleRecord) Reset() {
+	*x = SettleRecord{}
+	mi := &file_payments_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleRecord) ProtoMessage() {}
+
+func (x *SettleRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleRecord.ProtoReflect.Descriptor instead.
+func (*SettleRecord) Descriptor() ([]byte, []int) {
+	return file_payments_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SettleRecord) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *SettleRecord) GetStatus() PaymentStatus {
+	if x != nil {
+		return x.Status
+	}
+	return PaymentStatus_PAYMENT_STATUS_UNSPECIFIED
+}
+
+func (x *SettleRecord) GetAmount() *Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+type SettleSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many records came.
+	Records int32 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
+	// How many of them agree with the payments.
+	Matched int32 `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
+	// What came by those that agree: one sum for each currency, in the order of their names.
+	Charged []*Money `protobuf:"bytes,3,rep,name=charged,proto3" json:"charged,omitempty"`
+	// What went back by those that agree.
+	Refunded []*Money `protobuf:"bytes,4,rep,name=refunded,proto3" json:"refunded,omitempty"`
+	// The records that do not agree, the first hundred of them.
+	Mismatches []*SettleMismatch `protobuf:"bytes,5,rep,name=mismatches,proto3" json:"mismatches,omitempty"`
+	// How many more do not agree.
+	MoreMismatches int32 `protobuf:"varint,6,opt,name=more_mismatches,json=moreMismatches,proto3" json:"more_mismatches,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SettleSummary) Reset() {
+	*x = SettleSummary{}
+	mi := &file_payments_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleSummary) ProtoMessage() {}
+
+func (x *SettleSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleSummary.ProtoReflect.Descriptor instead.
+func (*SettleSummary) Descriptor() ([]byte, []int) {
+	return file_payments_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SettleSummary) GetRecords() int32 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *SettleSummary) GetMatched() int32 {
+	if x != nil {
+		return x.Matched
+	}
+	return 0
+}
+
+func (x *SettleSummary) GetCharged() []*Money {
+	if x != nil {
+		return x.Charged
+	}
+	return nil
+}
+
+func (x *SettleSummary) GetRefunded() []*Money {
+	if x != nil {
+		return x.Refunded
+	}
+	return nil
+}
+
+func (x *SettleSummary) GetMismatches() []*SettleMismatch {
+	if x != nil {
+		return x.Mismatches
+	}
+	return nil
+}
+
+func (x *SettleSummary) GetMoreMismatches() int32 {
+	if x != nil {
+		return x.MoreMismatches
+	}
+	return 0
+}
+
+// SettleMismatch is a record that does not agree with the payments.
+type SettleMismatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record's place among those that came, from 1.
+	Record int32 `protobuf:"varint,1,opt,name=record,proto3" json:"record,omitempty"`
+	// The payment that the record names.
+	PaymentId string `protobuf:"bytes,2,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// What does not agree.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleMismatch) Reset() {
+	*x = SettleMismatch{}
+	mi := &file_payments_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleMismatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleMismatch) ProtoMessage() {}
+
+func (x *SettleMismatch) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleMismatch.ProtoReflect.Descriptor instead.
+func (*SettleMismatch) Descriptor() ([]byte, []int) {
+	return file_payments_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SettleMismatch) GetRecord() int32 {
+	if x != nil {
+		return x.Record
+	}
+	return 0
+}
+
+func (x *SettleMismatch) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *SettleMismatch) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// DisputeMessage is what one side says in a dispute.
+type DisputeMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The payment in dispute: in the customer's first message, and in all answers.
+	PaymentId string `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// What is said, for people to read.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// The customer's proof, such as the number of a parcel that went back.
+	Evidence string        `protobuf:"bytes,3,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Status   DisputeStatus `protobuf:"varint,4,opt,name=status,proto3,enum=shop.v1.DisputeStatus" json:"status,omitempty"`
+	// The payment as it is now: in the answer that decides.
+	Payment       *Payment `protobuf:"bytes,5,opt,name=payment,proto3" json:"payment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeMessage) Reset() {
+	*x = DisputeMessage{}
+	mi := &file_payments_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeMessage) ProtoMessage() {}
+
+func (x *DisputeMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeMessage.ProtoReflect.Descriptor instead.
+func (*DisputeMessage) Descriptor() ([]byte, []int) {
+	return file_payments_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DisputeMessage) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *DisputeMessage) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *DisputeMessage) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *DisputeMessage) GetStatus() DisputeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return DisputeStatus_DISPUTE_STATUS_UNSPECIFIED
+}
+
+func (x *DisputeMessage) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
 var File_payments_proto protoreflect.FileDescriptor
 
 const file_payments_proto_rawDesc = "" +
@@ -649,16 +1054,53 @@ const file_payments_proto_rawDesc = "" +
 	"\apayment\x18\x01 \x01(\v2\x10.shop.v1.PaymentR\apayment\"2\n" +
 	"\x11GetPaymentRequest\x12\x1d\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tR\tpaymentId*h\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\"1\n" +
+	"\x14WatchPaymentsRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"\x85\x01\n" +
+	"\fSettleRecord\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12.\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x16.shop.v1.PaymentStatusR\x06status\x12&\n" +
+	"\x06amount\x18\x03 \x01(\v2\x0e.shop.v1.MoneyR\x06amount\"\xfb\x01\n" +
+	"\rSettleSummary\x12\x18\n" +
+	"\arecords\x18\x01 \x01(\x05R\arecords\x12\x18\n" +
+	"\amatched\x18\x02 \x01(\x05R\amatched\x12(\n" +
+	"\acharged\x18\x03 \x03(\v2\x0e.shop.v1.MoneyR\acharged\x12*\n" +
+	"\brefunded\x18\x04 \x03(\v2\x0e.shop.v1.MoneyR\brefunded\x127\n" +
+	"\n" +
+	"mismatches\x18\x05 \x03(\v2\x17.shop.v1.SettleMismatchR\n" +
+	"mismatches\x12'\n" +
+	"\x0fmore_mismatches\x18\x06 \x01(\x05R\x0emoreMismatches\"_\n" +
+	"\x0eSettleMismatch\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\x05R\x06record\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x02 \x01(\tR\tpaymentId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xbb\x01\n" +
+	"\x0eDisputeMessage\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
+	"\bevidence\x18\x03 \x01(\tR\bevidence\x12.\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x16.shop.v1.DisputeStatusR\x06status\x12*\n" +
+	"\apayment\x18\x05 \x01(\v2\x10.shop.v1.PaymentR\apayment*h\n" +
 	"\rPaymentStatus\x12\x1e\n" +
 	"\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PAYMENT_STATUS_CHARGED\x10\x01\x12\x1b\n" +
-	"\x17PAYMENT_STATUS_REFUNDED\x10\x022\xcb\x01\n" +
+	"\x17PAYMENT_STATUS_REFUNDED\x10\x02*\xa0\x01\n" +
+	"\rDisputeStatus\x12\x1e\n" +
+	"\x1aDISPUTE_STATUS_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13DISPUTE_STATUS_OPEN\x10\x01\x12\x1b\n" +
+	"\x17DISPUTE_STATUS_REFUNDED\x10\x02\x12\x1b\n" +
+	"\x17DISPUTE_STATUS_REJECTED\x10\x03\x12\x1c\n" +
+	"\x18DISPUTE_STATUS_WITHDRAWN\x10\x042\x95\x03\n" +
 	"\bPayments\x12>\n" +
 	"\x06Charge\x12\x16.shop.v1.ChargeRequest\x1a\x17.shop.v1.ChargeResponse\"\x03\x90\x02\x02\x12>\n" +
 	"\x06Refund\x12\x16.shop.v1.RefundRequest\x1a\x17.shop.v1.RefundResponse\"\x03\x90\x02\x02\x12?\n" +
 	"\n" +
-	"GetPayment\x12\x1a.shop.v1.GetPaymentRequest\x1a\x10.shop.v1.Payment\"\x03\x90\x02\x01B1Z/github.com/farcall/farcall/examples/shop/shoppbb\x06proto3"
+	"GetPayment\x12\x1a.shop.v1.GetPaymentRequest\x1a\x10.shop.v1.Payment\"\x03\x90\x02\x01\x12G\n" +
+	"\rWatchPayments\x12\x1d.shop.v1.WatchPaymentsRequest\x1a\x10.shop.v1.Payment\"\x03\x90\x02\x010\x01\x12>\n" +
+	"\x06Settle\x12\x15.shop.v1.SettleRecord\x1a\x16.shop.v1.SettleSummary\"\x03\x90\x02\x01(\x01\x12?\n" +
+	"\aDispute\x12\x17.shop.v1.DisputeMessage\x1a\x17.shop.v1.DisputeMessage(\x010\x01B1Z/github.com/farcall/farcall/examples/shop/shoppbb\x06proto3"
 
 var (
 	file_payments_proto_rawDescOnce sync.Once
@@ -672,42 +1114,61 @@ func file_payments_proto_rawDescGZIP() []byte {
 	return file_payments_proto_rawDescData
 }
 
-var file_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_payments_proto_goTypes = []any{
 	(PaymentStatus)(0),            // 0: shop.v1.PaymentStatus
-	(*Money)(nil),                 // 1: shop.v1.Money
-	(*LineItem)(nil),              // 2: shop.v1.LineItem
-	(*Payment)(nil),               // 3: shop.v1.Payment
-	(*ChargeRequest)(nil),         // 4: shop.v1.ChargeRequest
-	(*ChargeResponse)(nil),        // 5: shop.v1.ChargeResponse
-	(*RefundRequest)(nil),         // 6: shop.v1.RefundRequest
-	(*RefundResponse)(nil),        // 7: shop.v1.RefundResponse
-	(*GetPaymentRequest)(nil),     // 8: shop.v1.GetPaymentRequest
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(DisputeStatus)(0),            // 1: shop.v1.DisputeStatus
+	(*Money)(nil),                 // 2: shop.v1.Money
+	(*LineItem)(nil),              // 3: shop.v1.LineItem
+	(*Payment)(nil),               // 4: shop.v1.Payment
+	(*ChargeRequest)(nil),         // 5: shop.v1.ChargeRequest
+	(*ChargeResponse)(nil),        // 6: shop.v1.ChargeResponse
+	(*RefundRequest)(nil),         // 7: shop.v1.RefundRequest
+	(*RefundResponse)(nil),        // 8: shop.v1.RefundResponse
+	(*GetPaymentRequest)(nil),     // 9: shop.v1.GetPaymentRequest
+	(*WatchPaymentsRequest)(nil),  // 10: shop.v1.WatchPaymentsRequest
+	(*SettleRecord)(nil),          // 11: shop.v1.SettleRecord
+	(*SettleSummary)(nil),         // 12: shop.v1.SettleSummary
+	(*SettleMismatch)(nil),        // 13: shop.v1.SettleMismatch
+	(*DisputeMessage)(nil),        // 14: shop.v1.DisputeMessage
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_payments_proto_depIdxs = []int32{
-	1,  // 0: shop.v1.LineItem.unit_price:type_name -> shop.v1.Money
-	1,  // 1: shop.v1.Payment.amount:type_name -> shop.v1.Money
+	2,  // 0: shop.v1.LineItem.unit_price:type_name -> shop.v1.Money
+	2,  // 1: shop.v1.Payment.amount:type_name -> shop.v1.Money
 	0,  // 2: shop.v1.Payment.status:type_name -> shop.v1.PaymentStatus
-	9,  // 3: shop.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 4: shop.v1.Payment.refund_time:type_name -> google.protobuf.Timestamp
-	1,  // 5: shop.v1.ChargeRequest.amount:type_name -> shop.v1.Money
-	2,  // 6: shop.v1.ChargeRequest.items:type_name -> shop.v1.LineItem
-	1,  // 7: shop.v1.ChargeResponse.amount:type_name -> shop.v1.Money
+	15, // 3: shop.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	15, // 4: shop.v1.Payment.refund_time:type_name -> google.protobuf.Timestamp
+	2,  // 5: shop.v1.ChargeRequest.amount:type_name -> shop.v1.Money
+	3,  // 6: shop.v1.ChargeRequest.items:type_name -> shop.v1.LineItem
+	2,  // 7: shop.v1.ChargeResponse.amount:type_name -> shop.v1.Money
 	0,  // 8: shop.v1.ChargeResponse.status:type_name -> shop.v1.PaymentStatus
-	3,  // 9: shop.v1.RefundResponse.payment:type_name -> shop.v1.Payment
-	4,  // 10: shop.v1.Payments.Charge:input_type -> shop.v1.ChargeRequest
-	6,  // 11: shop.v1.Payments.Refund:input_type -> shop.v1.RefundRequest
-	8,  // 12: shop.v1.Payments.GetPayment:input_type -> shop.v1.GetPaymentRequest
-	5,  // 13: shop.v1.Payments.Charge:output_type -> shop.v1.ChargeResponse
-	7,  // 14: shop.v1.Payments.Refund:output_type -> shop.v1.RefundResponse
-	3,  // 15: shop.v1.Payments.GetPayment:output_type -> shop.v1.Payment
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 9: shop.v1.RefundResponse.payment:type_name -> shop.v1.Payment
+	0,  // 10: shop.v1.SettleRecord.status:type_name -> shop.v1.PaymentStatus
+	2,  // 11: shop.v1.SettleRecord.amount:type_name -> shop.v1.Money
+	2,  // 12: shop.v1.SettleSummary.charged:type_name -> shop.v1.Money
+	2,  // 13: shop.v1.SettleSummary.refunded:type_name -> shop.v1.Money
+	13, // 14: shop.v1.SettleSummary.mismatches:type_name -> shop.v1.SettleMismatch
+	1,  // 15: shop.v1.DisputeMessage.status:type_name -> shop.v1.DisputeStatus
+	4,  // 16: shop.v1.DisputeMessage.payment:type_name -> shop.v1.Payment
+	5,  // 17: shop.v1.Payments.Charge:input_type -> shop.v1.ChargeRequest
+	7,  // 18: shop.v1.Payments.Refund:input_type -> shop.v1.RefundRequest
+	9,  // 19: shop.v1.Payments.GetPayment:input_type -> shop.v1.GetPaymentRequest
+	10, // 20: shop.v1.Payments.WatchPayments:input_type -> shop.v1.WatchPaymentsRequest
+	11, // 21: shop.v1.Payments.Settle:input_type -> shop.v1.SettleRecord
+	14, // 22: shop.v1.Payments.Dispute:input_type -> shop.v1.DisputeMessage
+	6,  // 23: shop.v1.Payments.Charge:output_type -> shop.v1.ChargeResponse
+	8,  // 24: shop.v1.Payments.Refund:output_type -> shop.v1.RefundResponse
+	4,  // 25: shop.v1.Payments.GetPayment:output_type -> shop.v1.Payment
+	4,  // 26: shop.v1.Payments.WatchPayments:output_type -> shop.v1.Payment
+	12, // 27: shop.v1.Payments.Settle:output_type -> shop.v1.SettleSummary
+	14, // 28: shop.v1.Payments.Dispute:output_type -> shop.v1.DisputeMessage
+	23, // [23:29] is the sub-list for method output_type
+	17, // [17:23] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_payments_proto_init() }
@@ -720,8 +1181,8 @@ func file_payments_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_proto_rawDesc), len(file_payments_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
