@@ -208,10 +208,10 @@ func TestASlowHandshakeEnds(t *testing.T) {
 // TestMistakenServers checks that a client which dialled something else says so.
 func TestMistakenServers(t *testing.T) {
 	for answer, want := range map[string]string{
-		"HTTP/1.1 400 Bad Request\r\n\r\n":     "speaks HTTP/1.1",
-		"\x15\x03\x01\x00\x02\x02\x46\x00\x00": "speaks TLS",
-		"":                                     "does the server speak HTTP/2",
-		"SSH-2.0-OpenSSH_9.2\r\n\r\n":          "16384",
+		"HTTP/1.1 400 Bad Request\r\n\r\n": "speaks HTTP/1.1",
+		"\x15\x03\x01\x00\x02\x02\x46":     "speaks TLS",
+		"":                                 "does the server speak HTTP/2",
+		"SSH-2.0-OpenSSH_9.2\r\n\r\n":      "does not speak HTTP/2",
 	} {
 		clientEnd, serverEnd := modes["tcp"](t)
 		io.WriteString(serverEnd, answer)

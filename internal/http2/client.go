@@ -63,7 +63,8 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 
 // readAsClient is the reader goroutine. It ends with the connection.
 func (c *Conn) readAsClient() {
-	for c.reader.end-c.reader.start < frame.HeaderBytes {
+	r := &c.reader
+	for r.end-r.start < frame.HeaderBytes && !speaksTLS(r.read()) {
 		if err := c.read(); err != nil {
 			if err == io.EOF {
 				err = errors.New("closed before its SETTINGS came: does the server speak HTTP/2 without TLS?")
@@ -72,12 +73,15 @@ func (c *Conn) readAsClient() {
 			return
 		}
 	}
-	if err := mistakenServer(c.reader.buffer.B[c.reader.start:c.reader.end], c.peerName()); err != nil {
+	if err := mistakenServer(r.read(), c.peerName()); err != nil {
 		c.fail(err, frame.NoError)
 		return
 	}
 	c.readLoop()
 }
+
+// speaksTLS recognises the alert record with which a server that expects TLS answers a plaintext preface.
+func speaksTLS(first []byte) bool { return len(first) >= 2 && first[0] == 0x15 && first[1] == 3 }
 
 // mistakenServer recognises servers that do not speak HTTP/2 by the first bytes they send.
 func mistakenServer(first []byte, name string) error {
@@ -85,8 +89,10 @@ func mistakenServer(first []byte, name string) error {
 	switch {
 	case bytes.HasPrefix(first, []byte("HTTP/1.")):
 		reason = "the server at " + name + " speaks HTTP/1.1: is this the REST port?"
-	case first[0] == 0x15 && first[1] == 3: // a TLS alert record
+	case speaksTLS(first):
 		reason = "the server at " + name + " speaks TLS: plaintext was used"
+	case frame.ParseHeader(first).Type != frame.Settings:
+		reason = "the server at " + name + " does not speak HTTP/2: is this the right port?"
 	default:
 		return nil
 	}

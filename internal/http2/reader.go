@@ -62,6 +62,14 @@ func (r *reader) free() []byte {
 	return r.buffer.B[r.end:]
 }
 
+// read returns what is read and not parsed.
+func (r *reader) read() []byte {
+	if r.buffer == nil {
+		return nil
+	}
+	return r.buffer.B[r.start:r.end]
+}
+
 // rest lets the buffer go before a wait, unless it is in use or the reader is hot.
 func (r *reader) rest() {
 	if r.buffer != nil && !r.hot && r.start == r.end {
@@ -109,8 +117,7 @@ func (c *Conn) heat() {
 	r := &c.reader
 	r.hot = true
 	if r.cooler == nil {
-		r.cooler = time.AfterFunc(coolTime, c.cool)
-		return
+		r.cooler = time.AfterFunc(time.Hour, c.cool) // cool uses the field, so it is set before the timer can run
 	}
 	r.cooler.Reset(coolTime)
 }
