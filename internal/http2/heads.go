@@ -50,6 +50,9 @@ func checkFields(stream, seen uint32, fields []exchange.Field) (uint32, error) {
 			if bit == 0 || seen&bit != 0 || seen&seenRegular != 0 {
 				return seen, streamError(stream, frame.ProtocolError, "pseudo-field "+strconv.Quote(name)+" is unknown, repeated or late")
 			}
+			if !visible(fields[i].Value) {
+				return seen, streamError(stream, frame.ProtocolError, "pseudo-field "+name+" has characters that are not allowed")
+			}
 			seen |= bit
 			continue
 		}
@@ -111,6 +114,17 @@ func validValue(value string) bool {
 		}
 	}
 	return value == "" || !space(value[0]) && !space(value[len(value)-1])
+}
+
+// visible reports whether value has neither spaces nor control characters: what pseudo-fields stand for in HTTP/1.1, a
+// request line, ends at them (RFC 9113 section 8.2.1 and 10.3).
+func visible(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if b := value[i]; b <= ' ' || b == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func space(b byte) bool { return b == ' ' || b == '\t' }
