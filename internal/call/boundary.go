@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -66,7 +67,7 @@ func Returned(ctx context.Context, method *farcall.Method, outcome error) error 
 	if remote.Code == farcall.Canceled || !Overdue(ctx) {
 		return outcome
 	}
-	passed := farcall.AsError(farcall.Errorf(remote.Code, "%s (%w)", remote.Message, context.DeadlineExceeded))
+	passed := farcall.AsError(farcall.Errorf(remote.Code, "%s%w", beforeCause(remote.Message), context.DeadlineExceeded))
 	passed.Details = remote.Details
 	return passed
 }
@@ -75,6 +76,14 @@ func Returned(ctx context.Context, method *farcall.Method, outcome error) error 
 func Overdue(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && !time.Now().Before(deadline)
+}
+
+// beforeCause returns a message for context.DeadlineExceeded to follow, which it may end in already.
+func beforeCause(message string) string {
+	if before, ends := strings.CutSuffix(message, context.DeadlineExceeded.Error()); ends {
+		return before
+	}
+	return message + ": "
 }
 
 // Crossed returns err as it is after crossing a wire: code, message and details in memory of its own, no cause.
