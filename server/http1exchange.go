@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -133,8 +134,10 @@ func (x *http1Exchange) read(ctx context.Context) error {
 		x.ended = io.EOF
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		x.ended = farcall.Errorf(farcall.DeadlineExceeded, "the client sent nothing of the request's body for %v", x.stall)
-	case err != nil:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(net.Error)):
 		x.ended = farcall.Errorf(farcall.Canceled, "the request's body could not be read: %w", err)
+	case err != nil: // broken chunks
+		x.ended = farcall.Errorf(farcall.InvalidArgument, "the request's body is malformed: %w", err)
 	}
 	if x.ended != nil {
 		// net/http goes on reading to notice when the client goes away, and must not take a deadline for that.

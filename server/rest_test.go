@@ -9,9 +9,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
@@ -27,22 +29,26 @@ import (
 
 // restCount is a method that returns a stream, at GET /v1/count.
 func restCount(t testing.TB) *farcall.Method {
+	return ruled(t, *count, &annotations.HttpRule{Pattern: &annotations.HttpRule_Get{Get: "/v1/count"}})
+}
+
+// ruled returns a method with an HTTP rule.
+func ruled(t testing.TB, method farcall.Method, rule *annotations.HttpRule) *farcall.Method {
 	options := &descriptorpb.MethodOptions{}
-	proto.SetExtension(options, annotations.E_Http, &annotations.HttpRule{Pattern: &annotations.HttpRule_Get{Get: "/v1/count"}})
+	proto.SetExtension(options, annotations.E_Http, rule)
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("server_rest_test.proto"), Package: proto.String("test.v1"), Syntax: proto.String("proto3"),
 		Dependency: []string{"google/protobuf/wrappers.proto"},
 		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("Echo"), Method: []*descriptorpb.MethodDescriptorProto{{
-			Name: proto.String("Count"), InputType: proto.String(".google.protobuf.StringValue"),
-			OutputType: proto.String(".google.protobuf.StringValue"), ServerStreaming: proto.Bool(true), Options: options,
+			Name: proto.String(method.Name()), InputType: proto.String(".google.protobuf.StringValue"),
+			OutputType: proto.String(".google.protobuf.StringValue"), ServerStreaming: proto.Bool(method.Kind.ReturnsStream()), Options: options,
 		}}}},
 	}, protoregistry.GlobalFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ruled := *count
-	ruled.Descriptor = func() protoreflect.MethodDescriptor { return file.Services().Get(0).Methods().Get(0) }
-	return &ruled
+	method.Descriptor = func() protoreflect.MethodDescriptor { return file.Services().Get(0).Methods().Get(0) }
+	return &method
 }
 
 // httpVersions are clients of the two versions of HTTP that a server speaks.
@@ -218,3 +224,24 @@ func (firstSide) Begin(ctx context.Context, call *farcall.CallInfo) context.Cont
 }
 
 func (firstSide) Event(farcall.Event) {}
+
+// TestBrokenChunksOverHTTP1 tells a body that breaks the rules of HTTP from a client that has gone.
+func TestBrokenChunksOverHTTP1(t *testing.T) {
+	posted := ruled(t, *say, &annotations.HttpRule{Pattern: &annotations.HttpRule_Post{Post: "/v1/say"}, Body: "*"})
+	nc, err := net.Dial("tcp", run(t, register(posted, farcall.HandleUnary(repeat), server.Options{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(nc, "POST /v1/say HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n{}\r\n0\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	if response.StatusCode != 400 || !strings.Contains(string(text), "malformed") {
+		t.Errorf("%s %s", response.Status, text)
+	}
+}
