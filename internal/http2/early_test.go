@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/farcall/farcall/internal/frame"
+)
+
+func TestAnEarlyAnswerIsNotLostToTheResetBehindIt(t *testing.T) {
+	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
+		client, _ := connect(t, clientEnd, serverEnd, serveFunc{serve: func(s *ServerStream) {
+			s.Answer(okHead, []byte("too much"), okTrailers) // without a look at the request
+		}}, Options{}, Options{})
+		body := pattern(4 << 20)
+		for range 20 {
+			got, err := call(withTimeout(t), client, postHead, body)
+			if err != nil || string(got) != "too much" {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+	})
+}
+
+// A client that goes on sending after its answer is told to stop, but not at once.
+func TestASendingClientIsStoppedAfterItsAnswer(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	peer := newScripted(t, clientEnd)
+	server := NewServer(serverEnd, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, nil, okTrailers) }}, Options{})
+	done := make(chan struct{})
+	go func() { server.Serve(); close(done) }()
+	t.Cleanup(func() { server.Close(nil); <-done })
+	peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil), headers(1, getBlock, false)))
+	var got []string
+	for len(got) < 2 {
+		h, _, err := peer.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Stream == 1 && (h.Flags.Has(frame.EndStream) || h.Type == frame.ResetStream) {
+			got = append(got, h.Type.String())
+		}
+	}
+	if got[0] != "HEADERS" || got[1] != "RST_STREAM" {
+		t.Errorf("the client saw %v", got)
+	}
+	for server.Active() != 0 { // bounded by the test's own timeout
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestNothingIsSentAfterACancel(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	ended := make(chan error, 1)
+	client, _ := connect(t, clientEnd, serverEnd, serveFunc{
+		serve: func(s *ServerStream) { ended <- s.Want(context.Background(), 1) },
+	}, Options{}, Options{})
+	ctx, cancel := context.WithCancel(withTimeout(t))
+	s, err := client.Open(ctx, postHead, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := s.Send(ctx, nil, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("Send: %v", err)
+	}
+	s.Close()
+	if err := <-ended; err == nil || err == io.EOF {
+		t.Errorf("the handler saw %v, as if the request were complete", err)
+	}
+}
