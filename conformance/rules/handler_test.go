@@ -32,8 +32,12 @@ func TestHandlersThatReturnNothing(t *testing.T) {
 		one(t, message, err).want(t, farcall.Internal)
 		for _, result := range []iter.Seq2[*rulespb.Item, error]{nil, nothing} {
 			list, talk = result, result
-			all(t, rules.List(t.Context(), item(1))).want(t, farcall.Internal)
-			all(t, rules.Talk(t.Context(), items(nil, 1))).want(t, farcall.Internal)
+			for _, got := range []outcome{all(t, rules.List(t.Context(), item(1))), all(t, rules.Talk(t.Context(), items(nil, 1)))} {
+				got.want(t, farcall.Internal)
+				if got.err != nil && strings.Contains(got.err.Error(), "panic") {
+					t.Errorf("the mistake is not named: %v", got.err)
+				}
+			}
 		}
 	})
 }
