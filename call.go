@@ -4,6 +4,7 @@ package farcall
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,10 @@ import (
 // Peer is the other end of a call.
 type Peer struct {
 	Address net.Addr // nil for a call made in this process
+	// TLS is the connection's, nil in plaintext. It is shared by the connection's calls, and not to be changed. The
+	// certificates that the peer has shown are PeerCertificates: to a handler its client's, verified if the server's
+	// tls.Config.ClientAuth says so (VerifiedChains is empty if not), to a caller the server's.
+	TLS *tls.ConnectionState
 }
 
 // Call is what a call carries besides its messages. A handler finds the call it serves with IncomingCall; a caller that

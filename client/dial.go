@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -98,8 +99,27 @@ func (c *Conn) likelyMistake(method *farcall.Method, cause error) string {
 		return ": is this a gRPC port?"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
 		return fmt.Sprintf(": nothing came back within %v, does a firewall in between drop packets?", c.options.ConnectTimeout)
+	case slices.Contains(certificateAlerts, alert(cause)):
+		return ": the server wants a client certificate that it can verify, see Certificates in client.Options.TLS"
+	case alert(cause) == "handshake failure": // in TLS 1.2 also for want of a client certificate
+		return ": the server wants a client certificate, or other ciphers, see client.Options.TLS"
 	case c.tls == nil && strings.Contains(cause.Error(), "TLS"): // the engine suspects it
 		return " (if the server speaks TLS: see client.Options.TLS)"
 	}
 	return ""
+}
+
+// certificateAlerts are those with which a server ends TLS because of the client's certificate (RFC 8446 section 6.2). With
+// TLS 1.3 they come after the client's handshake is done, so that reading fails.
+var certificateAlerts = []string{"certificate required", "bad certificate", "unsupported certificate", "revoked certificate",
+	"expired certificate", "unknown certificate", "unknown certificate authority"}
+
+// alert returns the alert with which the server has ended TLS, "" if that is not what happened. crypto/tls has no exported
+// type for it.
+func alert(cause error) string {
+	var remote *net.OpError
+	if !errors.As(cause, &remote) || remote.Op != "remote error" {
+		return ""
+	}
+	return strings.TrimPrefix(remote.Err.Error(), "tls: ")
 }

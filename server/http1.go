@@ -77,10 +77,12 @@ type tlsKey struct{}
 
 // connectionContext says who the peer of a connection's requests is, and what net/http cannot see of its TLS.
 func connectionContext(ctx context.Context, nc net.Conn) context.Context {
+	peer := exchange.PeerOf(nc)
 	if again, ok := nc.(*replayed); ok && again.tls != nil {
 		ctx = context.WithValue(ctx, tlsKey{}, again.tls)
+		peer.TLS = again.tls
 	}
-	return exchange.WithPeer(ctx, exchange.Peer{Address: nc.RemoteAddr()})
+	return exchange.WithPeer(ctx, peer)
 }
 
 // ServeHTTP takes a request from net/http: REST routes come first, then the user's handler.

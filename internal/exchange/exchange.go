@@ -8,6 +8,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 )
@@ -141,6 +142,18 @@ var ErrTooLong = errors.New("the body is longer than its limit")
 // Peer is the other end of the connection that an exchange came over.
 type Peer struct {
 	Address net.Addr
+	TLS     *tls.ConnectionState // nil in plaintext; never changed
+}
+
+// PeerOf returns the other end of nc, on which nothing is left to be done for TLS.
+func PeerOf(nc net.Conn) Peer {
+	peer := Peer{Address: nc.RemoteAddr()}
+	if secured, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		if state := secured.ConnectionState(); state.HandshakeComplete {
+			peer.TLS = &state
+		}
+	}
+	return peer
 }
 
 type peerKey struct{}

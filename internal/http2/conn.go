@@ -62,6 +62,9 @@ type Conn struct {
 	finished     recentStreams // streams that have ended well
 
 	deadlines deadlines
+	watch     watch
+
+	sentFrames uint64 // HEADERS and DATA
 }
 
 // peerSettings are the peer's, with the protocol's defaults (RFC 9113 section 6.5.2).
@@ -79,7 +82,7 @@ func newConn(nc net.Conn, options Options) *Conn {
 		nc:      nc,
 		socket:  newSocket(nc),
 		options: options,
-		peer:    exchange.Peer{Address: nc.RemoteAddr()},
+		peer:    exchange.PeerOf(nc),
 		done:    make(chan struct{}),
 		encoder: hpack.NewEncoder(headerTableBytes),
 		streams: make(map[uint32]*stream),
@@ -143,9 +146,10 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	c.streams = nil
 	c.wakeAllLocked()
 	c.deadlines.stop()
+	c.watch.stop()
 	debug := ""
 	if code != frame.NoError {
-		debug = err.Error()
+		debug = debugText(err)
 	}
 	c.fast = frame.AppendGoAway(c.fast, c.lastStream, code, debug)
 	close(c.done)
