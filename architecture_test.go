@@ -64,9 +64,9 @@ var importTable = map[string]packageRow{
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},
 }
 
-// netHTTPFiles are the only files that may import net/http: what serves HTTP/1.1. The build tag farcall_grpconly leaves
+// netHTTPFiles are the only files that may import net/http: what serves HTTP/1.1, and the user's http.Handler. The build tag farcall_grpconly leaves
 // them out, so that a program that speaks gRPC alone stays small.
-var netHTTPFiles = []string{"server/http1.go", "server/http1exchange.go"}
+var netHTTPFiles = []string{"server/handler.go", "server/handleranswer.go", "server/http1.go", "server/http1exchange.go"}
 
 // foreignModules belong to the modules that compare with them. A user of the library must not get them with it.
 var foreignModules = []string{"google.golang.org/grpc", "golang.org/x/net"}

@@ -17,8 +17,8 @@ import (
 	"github.com/farcall/farcall/rest"
 )
 
-// edge is what a server speaks besides gRPC: REST over HTTP/2 (here) and over HTTP/1.1 (http1.go). The build tag
-// farcall_grpconly leaves both out, and net/http with them.
+// edge is what a server speaks besides gRPC: REST over HTTP/2 (here) and over HTTP/1.1 (http1.go), and the user's own
+// handler over both (handler.go). The build tag farcall_grpconly leaves them out, and net/http with them.
 type edge struct {
 	server *Server
 	routes *rest.Router
@@ -48,6 +48,10 @@ func (e *edge) accept(transport *http2.ServerStream) {
 	go func() {
 		defer transport.Release()
 		defer request.cancel()
+		if e.isUsers(transport) {
+			e.serveUsers(request.ctx, transport)
+			return
+		}
 		e.serve(request.ctx, transport)
 	}()
 }

@@ -58,7 +58,7 @@ type Options struct {
 
 	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given. nil: plaintext.
 	TLS *tls.Config
-	// HTTPHandler answers HTTP/1.1 requests that are neither gRPC nor a REST route. nil: they get 404.
+	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither gRPC nor a REST route. nil: they get 404.
 	HTTPHandler HTTPHandler
 	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().
 	Logger *slog.Logger

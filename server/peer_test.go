@@ -86,10 +86,8 @@ func TestPeersCertificates(t *testing.T) {
 		if text != `"orders"` || !strings.HasPrefix(name, strings.TrimSuffix(response.Proto, ".0")) {
 			t.Errorf("REST over %s: the handler saw %s over %s", name, text, response.Proto)
 		}
-		if name != "HTTP/2" {
-			if _, text := send(t, browser, "GET", "https://"+secure+"/own", "", ""); text != "orders" {
-				t.Errorf("the user's handler over %s saw %s", name, text)
-			}
+		if _, text := send(t, browser, "GET", "https://"+secure+"/own", "", ""); text != "orders" {
+			t.Errorf("the user's handler over %s saw %s", name, text)
 		}
 	}
 }
