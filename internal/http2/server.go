@@ -32,6 +32,14 @@ var _ exchange.Served = (*ServerStream)(nil)
 func NewServer(nc net.Conn, handler Handler, options Options) *Conn {
 	c := newConn(nc, options)
 	c.handler = handler
+	c.fast = frame.AppendSettings(c.fast, // in front of whatever is sent before Serve
+		frame.Setting{ID: frame.MaxConcurrentStreams, Value: uint32(c.options.MaxConcurrentStreams)},
+		frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow},
+		frame.Setting{ID: frame.MaxHeaderListSize, Value: uint32(c.options.MaxHeaderListBytes)})
+	c.fast = frame.AppendWindowUpdate(c.fast, 0, connectionWindow-defaultWindow)
+	if c.options.Tap != nil {
+		c.tapSent(c.fast)
+	}
 	return c
 }
 
@@ -44,14 +52,6 @@ func (c *Conn) Serve() error {
 	copied := copy(c.reader.free(), c.options.Received)
 	c.reader.end += copied
 	c.mu.Lock()
-	c.fast = frame.AppendSettings(c.fast,
-		frame.Setting{ID: frame.MaxConcurrentStreams, Value: uint32(c.options.MaxConcurrentStreams)},
-		frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow},
-		frame.Setting{ID: frame.MaxHeaderListSize, Value: uint32(c.options.MaxHeaderListBytes)})
-	c.fast = frame.AppendWindowUpdate(c.fast, 0, connectionWindow-defaultWindow)
-	if c.options.Tap != nil {
-		c.tapSent(c.fast)
-	}
 	c.flush()
 	if err := c.readPreface(); err != nil {
 		c.failReading(err)
