@@ -5,6 +5,7 @@ package http2
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/farcall/farcall/internal/frame"
 )
@@ -21,4 +22,59 @@ func TestGoAwayBeforeServe(t *testing.T) {
 		}
 		server.Close(nil)
 	})
+}
+
+// TestTheLastAnswerArrivesWhole lets a client that reads slowly send something when the server has written everything and
+// goes away. Had the server closed its socket, what the kernel still holds for the client would be lost.
+func TestTheLastAnswerArrivesWhole(t *testing.T) {
+	for _, mode := range []string{"tcp", "tls"} {
+		t.Run(mode, func(t *testing.T) {
+			clientEnd, serverEnd := modes[mode](t)
+			peer := newScripted(t, clientEnd)
+			body := pattern(300_000)
+			server := NewServer(serverEnd, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, body, okTrailers) }}, Options{})
+			done := make(chan struct{})
+			go func() { server.Serve(); close(done) }()
+			t.Cleanup(func() { server.Close(nil); <-done })
+			if tcp, ok := clientEnd.(*net.TCPConn); ok {
+				tcp.SetReadBuffer(16 << 10)
+			}
+			peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil, frame.Setting{ID: frame.InitialWindowSize, Value: 1 << 20}),
+				frame.AppendWindowUpdate(nil, 0, 1<<20), headers(1, getBlock, true)))
+			for h, _, err := peer.next(); h.Type != frame.Data; h, _, err = peer.next() {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			server.GoAway()
+			written := func() bool {
+				server.mu.Lock()
+				defer server.mu.Unlock()
+				return server.err != nil || server.draining == drainClosed
+			}
+			peer.send(frame.AppendPing(nil, true, drainPing)) // the answer to the server's, which is still on its way
+			for deadline := time.Now().Add(10 * time.Second); !written(); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Skip("the kernel does not hold so much")
+				}
+			}
+			peer.nc.Write(frame.AppendWindowUpdate(nil, 0, 1000))
+			got, ended := frame.SmallestMaxFrame, false
+			for {
+				h, _, err := peer.next()
+				if err != nil {
+					break
+				}
+				if h.Type == frame.Data {
+					got += h.Length
+				}
+				ended = ended || h.Stream == 1 && h.Flags.Has(frame.EndStream)
+			}
+			if got != len(body) || !ended {
+				t.Errorf("%d bytes of %d came; with their end: %v", got, len(body), ended)
+			}
+			peer.nc.Close()
+			await(t, "the end of Serve", done)
+		})
+	}
 }

@@ -53,6 +53,7 @@ type Conn struct {
 	lastStream uint32 // the highest stream that the peer has opened
 	handling   int    // accepted streams whose handler has not ended
 	draining   drainState
+	drainTimer *time.Timer // ends the present step of draining
 
 	// The client's role:
 	nextStream   uint32
@@ -147,6 +148,9 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	c.wakeAllLocked()
 	c.deadlines.stop()
 	c.watch.stop()
+	if c.drainTimer != nil {
+		c.drainTimer.Stop()
+	}
 	debug := ""
 	if code != frame.NoError {
 		debug = debugText(err)

@@ -15,9 +15,10 @@ import (
 type drainState uint8
 
 const (
-	drainNone  drainState = iota
-	drainFirst            // GOAWAY with the highest identifier is out, and a PING behind it
-	drainFinal            // GOAWAY with the last stream is out
+	drainNone   drainState = iota
+	drainFirst             // GOAWAY with the highest identifier is out, and a PING behind it
+	drainFinal             // GOAWAY with the last stream is out
+	drainClosed            // everything is written: the client is to close
 )
 
 // drainPing is the payload of the PING whose answer ends the first step, and drainWait what ends it without one.
@@ -40,12 +41,8 @@ func (c *Conn) GoAway() {
 	if c.options.Tap != nil {
 		c.tapSent(c.fast[start:])
 	}
+	c.drainTimer = time.AfterFunc(drainWait, c.finishDraining)
 	c.flush()
-	timer := time.AfterFunc(drainWait, c.finishDraining)
-	go func() { // ends with the connection
-		<-c.done
-		timer.Stop()
-	}()
 }
 
 func (c *Conn) pingAnswered(data [8]byte) {
@@ -84,9 +81,33 @@ func (c *Conn) drainedLocked() {
 	}
 }
 
+// closeDrained ends a connection that is drained. A client closes at once. A server says that nothing more will come and
+// lets its client close: bytes that arrive behind a close make the kernel throw away what it still holds for the client,
+// the end of the last answer perhaps.
 func (c *Conn) closeDrained() {
-	c.Close(&Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByUs, Reason: "the connection was closed after GOAWAY"})
+	c.mu.Lock()
+	if c.err != nil || c.writing || !c.nothingToWrite() { // the writer comes here when it is done
+		c.mu.Unlock()
+		return
+	}
+	if c.handler == nil {
+		c.mu.Unlock()
+		c.Close(errDrained)
+		return
+	}
+	c.writing = true // nobody writes any more
+	c.draining = drainClosed
+	c.drainTimer.Stop()
+	c.drainTimer = time.AfterFunc(c.options.StallTimeout, func() { c.Close(errDrained) })
+	c.mu.Unlock()
+	if !c.socket.closeWrite() { // then only GOAWAY tells the client
+		c.mu.Lock()
+		c.drainTimer.Reset(lastWriteTime)
+		c.mu.Unlock()
+	}
 }
+
+var errDrained = &Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByUs, Reason: "the connection was closed after GOAWAY"}
 
 // receiveGoAway takes the server's announcement: no new streams, and those it never saw fail as Unprocessed.
 func (c *Conn) receiveGoAway(h frame.Header, payload []byte) error {

@@ -169,6 +169,13 @@ func (c *Conn) failReading(err error) {
 		c.fail(&Error{Code: breach.Code, Scope: ConnectionScope, Culprit: ByPeer, Reason: breach.Reason}, breach.Code)
 		return
 	}
+	c.mu.Lock()
+	drained := c.draining == drainClosed
+	c.mu.Unlock()
+	if drained {
+		c.fail(errDrained, frame.NoError)
+		return
+	}
 	reason := "reading from " + c.peerName() + " failed"
 	if err == io.EOF {
 		reason, err = "the connection was closed by "+c.peerName(), io.ErrUnexpectedEOF

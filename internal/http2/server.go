@@ -140,7 +140,7 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 }
 
 func (c *Conn) refusalLocked() *Error {
-	if c.draining == drainFinal {
+	if c.draining >= drainFinal {
 		return &Error{Code: frame.RefusedStream, Reason: "the server is going away"}
 	}
 	// Streams with an early answer are nobody's work any more, but not for nothing.

@@ -14,9 +14,15 @@ func newSocket(nc net.Conn) *socket { return &socket{under: nc} }
 func (s *socket) wrapped() bool                { return true }
 func (s *socket) owes() bool                   { return false }
 func (s *socket) tryWrite([]byte) (int, error) { return 0, nil }
-func (s *socket) tryWriteAll([]byte)           {}
+func (s *socket) sayGoodbye()                  {}
 func (s *socket) read(*reader) (int, error)    { return 0, nil }
 
 func (s *socket) readSealed([]byte) (int, error) { return 0, nil }
 
 func (s *socket) seal(fast, bulk []byte) (first, second []byte, err error) { return fast, bulk, nil }
+
+// closeWrite tells the peer that nothing more will be written, and reports false where there is no way to.
+func (s *socket) closeWrite() bool {
+	half, ok := s.under.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
+}

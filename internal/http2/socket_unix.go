@@ -119,12 +119,22 @@ func writeDescriptor(descriptor uintptr, b []byte) (written int, err error) {
 	return written, nil
 }
 
-// tryWriteAll is for whoever closes the connection, when there may be a writer as well: it uses none of the fields.
-func (s *socket) tryWriteAll(b []byte) {
-	_ = s.raw.Write(func(descriptor uintptr) bool {
-		_, _ = writeDescriptor(descriptor, b)
-		return true
-	})
+// sayGoodbye sends the alert that ends TLS, if the socket takes it at once. The writer calls it, and writes nothing more.
+func (s *socket) sayGoodbye() {
+	if s.tls == nil || s.tls.CloseWrite() != nil {
+		return
+	}
+	if last := s.tls.shim.fetch(nil); len(last) > 0 {
+		_, _ = s.tryWrite(last)
+	}
+}
+
+// closeWrite tells the peer that nothing more will be written, and reports false where there is no way to. The writer
+// calls it.
+func (s *socket) closeWrite() bool {
+	s.sayGoodbye()
+	half, ok := s.under.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
 }
 
 // read waits for bytes and puts them behind those that r holds. It tries first and waits then, since readiness is

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"time"
 )
 
 // TLSConn is a TLS connection that the engine reads and writes as it does plaintext: the writer seals what it has taken
@@ -54,14 +55,13 @@ func (s *tlsShim) Read(b []byte) (int, error) {
 	return s.socket.readSealed(b)
 }
 
-// Close sends what is pending if the socket takes it at once: that is the alert which ends TLS.
-func (s *tlsShim) Close() error {
-	if s.socket != nil {
-		if last := s.fetch(nil); len(last) > 0 {
-			s.socket.tryWriteAll(last)
-		}
+// SetWriteDeadline does nothing once the engine has taken over, which has deadlines of its own: crypto/tls would leave one
+// that has passed behind its last alert, and the alert would not leave.
+func (s *tlsShim) SetWriteDeadline(t time.Time) error {
+	if s.socket == nil {
+		return s.Conn.SetWriteDeadline(t)
 	}
-	return s.Conn.Close()
+	return nil
 }
 
 // fetch returns the pending ciphertext and leaves an empty buffer in its place.

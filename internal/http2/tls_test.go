@@ -12,8 +12,11 @@ import (
 	"math/big"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/farcall/farcall/internal/frame"
 )
 
 // testCertificate is for "test", signed by itself.
@@ -98,11 +101,38 @@ func TestWhatTLSWritesByItselfLeaves(t *testing.T) {
 	shim := serverEnd.shim
 	shim.Write([]byte("not a record")) // what the reader has caused
 	server.endBatch()
-	if shim.owes() {
-		t.Error("the ciphertext is still here")
-	}
-	<-client.Done() // the client cannot read that
+	await(t, "the end of a client that cannot read that", client.Done())
 	if _, err := client.Open(context.Background(), postHead, nil, true); err == nil {
 		t.Error("the client goes on with a broken TLS connection")
 	}
+}
+
+// TestCloseEndsTLS checks that the alert which ends TLS leaves, without which the end could be an attacker's.
+func TestCloseEndsTLS(t *testing.T) {
+	clientEnd, serverEnd := tlsPair(t)
+	recorded := &recorder{Conn: serverEnd.shim.Conn}
+	serverEnd.shim.Conn = recorded
+	client, server := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})
+	if _, err := call(withTimeout(t), client, postHead, pattern(100)); err != nil {
+		t.Fatal(err)
+	}
+	before := recorded.bytes.Load()
+	client.Close(nil)
+	await(t, "the end of the server's connection", server.Done())
+	const goAway, alert = 5 + frame.HeaderBytes + 8 + 1 + 16, 5 + 2 + 1 + 16 // records of TLS 1.3
+	if got := recorded.bytes.Load() - before; got != goAway+alert {
+		t.Errorf("%d bytes came behind the call, want %d of GOAWAY and %d of the alert", got, goAway, alert)
+	}
+}
+
+// recorder counts what is read.
+type recorder struct {
+	net.Conn
+	bytes atomic.Int64
+}
+
+func (r *recorder) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	r.bytes.Add(int64(n))
+	return n, err
 }

@@ -164,7 +164,9 @@ func (c *Conn) restLocked() bool {
 func (c *Conn) lastWriteLocked() {
 	if !c.socket.wrapped() {
 		fast, bulk := c.takeLocked()
-		c.tryWrite(append(fast, bulk...), nil)
+		if blocked, err := c.tryWrite(append(fast, bulk...), nil); err == nil && !blocked {
+			c.socket.sayGoodbye()
+		}
 	}
 	c.fast, c.bulk = nil, nil
 }
