@@ -3,7 +3,11 @@
 package http2
 
 import (
+	"context"
+	"io"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,4 +81,73 @@ func TestTheLastAnswerArrivesWhole(t *testing.T) {
 			await(t, "the end of Serve", done)
 		})
 	}
+}
+
+// TestAMistakeIsToldOverAnyConnection checks that a GOAWAY says what the client did wrong.
+func TestAMistakeIsToldOverAnyConnection(t *testing.T) {
+	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
+		server := NewServer(serverEnd, acceptFunc(nil), Options{})
+		done := make(chan struct{})
+		go func() { server.Serve(); close(done) }()
+		peer := newScripted(t, clientEnd)
+		go clientEnd.Write(join([]byte(frame.Preface), frame.AppendSettings(nil), frame.AppendWindowUpdate(nil, 0, 0)))
+		if got := peer.verdict(); got != "GOAWAY PROTOCOL_ERROR" {
+			t.Errorf("an increment of 0 is answered with %s", got)
+		}
+		await(t, "the end of Serve", done)
+	})
+}
+
+// brokenPipe is a connection whose writes fail once it is broken, while what the peer has written can still be read.
+type brokenPipe struct {
+	net.Conn
+	broken atomic.Bool
+}
+
+func (b *brokenPipe) Write(p []byte) (int, error) {
+	if b.broken.Load() {
+		return 0, syscall.EPIPE
+	}
+	return b.Conn.Write(p)
+}
+
+// TestAnswersAreReadBehindABrokenWrite lets a server close behind its answer, and the client write before it has read that.
+func TestAnswersAreReadBehindABrokenWrite(t *testing.T) {
+	near, far := net.Pipe()
+	clientEnd := &brokenPipe{Conn: near}
+	peer := newScripted(t, far)
+	go io.Copy(io.Discard, peer.reader)
+	go peer.send(frame.AppendSettings(nil))
+	client, err := NewClient(context.Background(), clientEnd, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close(nil)
+	ctx := withTimeout(t)
+	s, err := client.Open(ctx, postHead, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	clientEnd.broken.Store(true)
+	other, err := client.Open(ctx, postHead, nil, true)
+	if err == nil {
+		defer other.Close()
+	}
+	for client.Available() { // bounded by the test's own timeout
+		time.Sleep(time.Millisecond)
+	}
+	go func() {
+		peer.nc.Write(join(headers(1, block(":status", "200"), false), frame.AppendData(nil, 1, []byte("late"), true)))
+		peer.nc.Close()
+	}()
+	if err := s.WantEnd(ctx, plenty); err != nil || string(s.Next(s.Buffered())) != "late" {
+		t.Errorf("the answer that had come: %v", err)
+	}
+	if other != nil {
+		if err := other.WantEnd(ctx, plenty); err == nil {
+			t.Error("an answer to a request that never left")
+		}
+	}
+	await(t, "the end of the connection", client.Done())
 }

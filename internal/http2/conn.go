@@ -157,14 +157,19 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	}
 	c.fast = frame.AppendGoAway(c.fast, c.lastStream, code, debug)
 	close(c.done)
-	if c.writing && code != frame.NoError {
+	wrapped := c.socket.wrapped()
+	if code != frame.NoError && (c.writing || wrapped) {
 		time.AfterFunc(lastWriteTime, func() { c.nc.Close() }) // the writer sends the GOAWAY and closes; at the latest, this does
-		c.mu.Unlock()
-	} else {
 		if !c.writing {
 			c.writing = true
+			go c.drain() // ends within lastWriteTime
+		}
+		c.mu.Unlock()
+	} else {
+		if !c.writing && !wrapped {
 			c.lastWriteLocked()
 		}
+		c.writing = true
 		c.mu.Unlock()
 		c.nc.Close()
 	}

@@ -4,6 +4,8 @@ package http2
 
 import (
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"github.com/farcall/farcall/internal/frame"
@@ -160,15 +162,22 @@ func (c *Conn) restLocked() bool {
 }
 
 // lastWriteLocked tries to send what was queued before the connection failed, the GOAWAY last. The socket is closed next,
-// so nothing is waited for.
+// so nothing is waited for, but by the writer of a wrapped connection, who cannot try: it releases mu and has lastWriteTime.
 func (c *Conn) lastWriteLocked() {
-	if !c.socket.wrapped() {
-		fast, bulk := c.takeLocked()
-		if blocked, err := c.tryWrite(append(fast, bulk...), nil); err == nil && !blocked {
-			c.socket.sayGoodbye()
-		}
-	}
+	fast, bulk := c.takeLocked()
 	c.fast, c.bulk = nil, nil
+	last := append(fast, bulk...)
+	if c.socket.wrapped() {
+		c.mu.Unlock()
+		if c.nc.SetWriteDeadline(time.Now().Add(lastWriteTime)) == nil {
+			_, _ = c.nc.Write(last)
+		}
+		c.mu.Lock()
+		return
+	}
+	if blocked, err := c.tryWrite(last, nil); err == nil && !blocked {
+		c.socket.sayGoodbye()
+	}
 }
 
 // takeLocked hands what is queued to the writer, and wakes who waited for that.
@@ -265,11 +274,21 @@ func (c *Conn) blockingWrite(part []byte) error {
 	return under.SetWriteDeadline(time.Time{})
 }
 
+// writeFailed ends the connection after a failed write. Where a server has gone, its last answers may still be there to be
+// read: the reader ends a client's connection when it comes to their end, or lastWriteTime does.
 func (c *Conn) writeFailed(err error) {
+	failure := &Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByNetwork, Reason: "writing to " + c.peerName() + " failed", Cause: err}
 	c.mu.Lock()
 	c.fast, c.bulk = nil, nil // writing stays set: nobody writes any more
+	lingers := c.handler == nil && c.err == nil && !errors.Is(err, os.ErrDeadlineExceeded)
+	if lingers {
+		c.goingAway = true
+		time.AfterFunc(lastWriteTime, func() { c.fail(failure, frame.NoError) })
+	}
 	c.mu.Unlock()
-	c.fail(&Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByNetwork, Reason: "writing to " + c.peerName() + " failed", Cause: err}, frame.NoError)
+	if !lingers {
+		c.fail(failure, frame.NoError)
+	}
 }
 
 // stampLocked notes, for streams that ask, that their frames are being handed to the socket: before the write, since the
