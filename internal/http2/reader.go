@@ -513,10 +513,15 @@ func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	before := c.settings.initialWindow
 	err := frame.ParseSettings(h, payload, c.applySetting)
 	if err != nil || h.Flags.Has(frame.Ack) {
 		return err
 	}
+	if err := c.resizeWindows(c.settings.initialWindow - before); err != nil {
+		return err
+	}
+	c.mergeBulkLocked() // what was made under the old settings leaves before the acknowledgement
 	if !c.settings.came {
 		c.settings.came = true
 		close(c.settingsCame)
@@ -536,17 +541,24 @@ func (c *Conn) applySetting(setting frame.Setting) error {
 	case frame.MaxConcurrentStreams:
 		c.settings.maxStreams = setting.Value
 	case frame.InitialWindowSize:
-		delta := int64(setting.Value) - c.settings.initialWindow
 		c.settings.initialWindow = int64(setting.Value)
-		for _, s := range c.streams {
-			if !s.credit.add(delta) {
-				return connectionError(frame.FlowControlError, "INITIAL_WINDOW_SIZE makes a window larger than 2^31-1")
-			}
-		}
 	case frame.MaxFrameSize:
 		c.settings.maxFrame = min(int(setting.Value), bulkShare)
 	case frame.MaxHeaderListSize:
 		c.settings.maxHeaderList = setting.Value
+	}
+	return nil
+}
+
+// resizeWindows changes the windows of all streams, under mu: once for each SETTINGS, which may have thousands.
+func (c *Conn) resizeWindows(delta int64) error {
+	if delta == 0 {
+		return nil
+	}
+	for _, s := range c.streams {
+		if !s.credit.add(delta) {
+			return connectionError(frame.FlowControlError, "INITIAL_WINDOW_SIZE makes a window larger than 2^31-1")
+		}
 	}
 	return nil
 }

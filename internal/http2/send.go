@@ -74,12 +74,16 @@ func (c *Conn) appendTrailers(s *stream, fields []exchange.Field) {
 // mergeBulkLocked puts what waits in bulk behind what waits in fast.
 func (c *Conn) mergeBulkLocked() {
 	c.fast = append(c.fast, c.bulk...)
+	c.merged += len(c.bulk)
 	c.bulk = c.bulk[:0]
 	for _, s := range c.bulkStreams {
 		s.queued = 0
 	}
 	c.bulkStreams = c.bulkStreams[:0]
 }
+
+// bulkRoom returns how many bytes there is room for in bulk. What was merged counts until the writer has taken it.
+func (c *Conn) bulkRoom() int { return bulkBound - len(c.bulk) - c.merged }
 
 // appendData appends as much of data as credit and room allow, with mu held, and returns the rest. The end is appended
 // with the last byte.
@@ -91,7 +95,7 @@ func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
 	if n == len(data) && n <= smallMessage && s.queued == 0 {
 		c.fast = c.appendFrames(c.fast, s, data, end)
 	} else {
-		n = max(0, min(n, bulkShare-s.queued, bulkBound-len(c.bulk)))
+		n = max(0, min(n, bulkShare-s.queued, c.bulkRoom()))
 		if n == 0 && len(data) > 0 {
 			return data
 		}
@@ -186,7 +190,7 @@ func (c *Conn) wakeBlockedLocked() {
 	if len(c.blocked) == 0 {
 		return
 	}
-	available := min(c.credit.credit, int64(bulkBound-len(c.bulk)))
+	available := min(c.credit.credit, int64(c.bulkRoom()))
 	kept := c.blocked[:0]
 	for _, s := range c.blocked {
 		share := min(s.credit.credit, int64(bulkShare-s.queued), available)

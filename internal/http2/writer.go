@@ -40,6 +40,7 @@ type writer struct {
 	spareFast, spareBulk []byte    // what was written last, to be used again
 	bulkStreams          []*stream // the streams that have bytes in bulk
 	control              int       // bytes of control frames in fast
+	merged               int       // bytes that were in bulk and are now in fast
 	writing              bool      // somebody is the writer
 	closing              bool      // the connection closes once everything is written
 	unwritten            [2][]byte // the writer's: taken, and not yet written
@@ -191,7 +192,7 @@ func (c *Conn) takeLocked() (fast, bulk []byte) {
 	if cap(bulk) > bulkBound+keptBuffer {
 		c.spareBulk = nil
 	}
-	c.control = 0
+	c.control, c.merged = 0, 0
 	c.stampLocked()
 	for _, s := range c.bulkStreams {
 		s.queued = 0

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"context"
+	"testing"
+
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// busy returns a lone stream of a connection whose writer is at work, so that what is appended stays in the buffers. The
+// stream has credit in plenty.
+func busy(t *testing.T) *ClientStream {
+	s := loneStream(t, Options{})
+	c := s.conn
+	c.mu.Lock()
+	c.writing = true
+	c.credit.credit, s.credit.credit = 1<<30, 1<<30
+	c.mu.Unlock()
+	return s
+}
+
+// settle lets c take the peer's SETTINGS, and returns what is sent behind their acknowledgement.
+func settle(t *testing.T, c *Conn, settings ...frame.Setting) (behind []byte) {
+	t.Helper()
+	b := frame.AppendSettings(nil, settings...)
+	if err := c.receiveSettings(frame.ParseHeader(b), b[frame.HeaderBytes:]); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for rest := join(c.fast, c.bulk); len(rest) > 0; {
+		h := frame.ParseHeader(rest)
+		rest = rest[frame.HeaderBytes+h.Length:]
+		if h.Type == frame.Settings && h.Flags.Has(frame.Ack) {
+			return rest
+		}
+	}
+	t.Fatal("no acknowledgement")
+	return nil
+}
+
+// TestNothingOldBehindAnAcknowledgement takes SETTINGS while frames made under the old ones wait: they must leave first.
+func TestNothingOldBehindAnAcknowledgement(t *testing.T) {
+	s := busy(t)
+	c := s.conn
+	settle(t, c, frame.Setting{ID: frame.MaxFrameSize, Value: 32 << 10})
+	c.mu.Lock()
+	c.fast = nil
+	c.appendData(&s.stream, pattern(40_000), false)
+	c.appendTrailers(&s.stream, okTrailers)
+	c.mu.Unlock()
+	behind := settle(t, c, frame.Setting{ID: frame.MaxFrameSize, Value: frame.SmallestMaxFrame}, frame.Setting{ID: frame.HeaderTableSize, Value: 0})
+	for len(behind) > 0 {
+		h := frame.ParseHeader(behind)
+		switch {
+		case h.Length > frame.SmallestMaxFrame:
+			t.Errorf("%v of %d bytes behind the acknowledgement of a smaller MAX_FRAME_SIZE", h.Type, h.Length)
+		case h.Type == frame.Headers && behind[frame.HeaderBytes] != 0x20:
+			t.Error("a header block without the table's new size behind the acknowledgement of HEADER_TABLE_SIZE")
+		}
+		behind = behind[frame.HeaderBytes+h.Length:]
+	}
+}
+
+// TestSettingsDoNotFillTheBuffers takes SETTINGS again and again while a peer that reads nothing is sent a large body.
+func TestSettingsDoNotFillTheBuffers(t *testing.T) {
+	s := busy(t)
+	c := s.conn
+	sending := make(chan error, 1)
+	go func() { sending <- s.Send(context.Background(), pattern(32<<20), true) }()
+	for range 100 {
+		awaitBlocked(t, c, 1)
+		settle(t, c, frame.Setting{ID: frame.MaxFrameSize, Value: frame.SmallestMaxFrame})
+		c.mu.Lock()
+		size := len(c.fast) + len(c.bulk)
+		c.mu.Unlock()
+		if size > fastBound+bulkBound {
+			t.Fatalf("%d bytes wait to be written", size)
+		}
+	}
+	s.Reset(frame.Cancel)
+	<-sending
+}
