@@ -4,8 +4,10 @@ package http2
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -150,4 +152,43 @@ func TestAnswersAreReadBehindABrokenWrite(t *testing.T) {
 		}
 	}
 	await(t, "the end of the connection", client.Done())
+}
+
+// TestADribblingHandshakeEnds sends so much of the preface, byte by byte, that the reader would be hot, and then nothing: the
+// cooler, which takes a hot reader out of its wait, must not take the handshake's deadline away.
+func TestADribblingHandshakeEnds(t *testing.T) {
+	t.Parallel()
+	clientEnd, serverEnd := modes["tcp"](t)
+	defer clientEnd.Close()
+	server := NewServer(serverEnd, acceptFunc(nil), Options{HandshakeTimeout: 5 * coolTime / 2})
+	done := make(chan struct{})
+	go func() { server.Serve(); close(done) }()
+	for i := range uint32(2 * hotReads) {
+		io.WriteString(clientEnd, frame.Preface[i:i+1])
+		for server.reader.reads.Load() <= i { // bounded by the test's own timeout
+			time.Sleep(time.Millisecond)
+		}
+	}
+	await(t, "the end of the handshake", done)
+	if err := server.Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+// TestTheReaderHeatsUpWithTheCooler checks under the race detector that the cooler sees what heats the reader.
+func TestTheReaderHeatsUpWithTheCooler(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	defer clientEnd.Close()
+	c := NewServer(serverEnd, acceptFunc(nil), Options{})
+	defer c.Close(nil)
+	c.reader.reads.Store(hotReads)
+	c.heat()
+	pokes := make(chan struct{})
+	go func() {
+		for !c.reader.poked.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		close(pokes)
+	}()
+	await(t, "the cooling of an idle reader", pokes)
 }

@@ -92,7 +92,7 @@ func (c *Conn) read() error {
 		}
 		if n > 0 {
 			r.end += n
-			if reads := r.reads.Add(1); !r.hot && !c.socket.wrapped() && reads%hotReads == 0 {
+			if reads := r.reads.Add(1); !r.hot && !c.socket.wrapped() && reads%hotReads == 0 && c.settings.came {
 				c.heat()
 			}
 			return nil
@@ -112,7 +112,7 @@ func (c *Conn) read() error {
 	}
 }
 
-// heat makes the reader hot and starts the cooler.
+// heat makes the reader hot and starts the cooler. Not during the handshake, whose deadline the cooler would take away.
 func (c *Conn) heat() {
 	r := &c.reader
 	r.hot = true
