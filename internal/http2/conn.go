@@ -208,16 +208,26 @@ func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) {
 		return
 	}
 	c.removeLocked(s, err)
-	c.resets.add(s.id, mostResets)
-	reset := frame.AppendResetStream(nil, s.id, code)
-	c.tapFrame(true, frame.Header{Length: 4, Type: frame.ResetStream, Stream: s.id}, reset[frame.HeaderBytes:])
-	if s.queued > 0 {
-		c.bulk = append(c.bulk, reset...)
-	} else {
-		c.fast = append(c.fast, reset...)
-	}
+	c.appendReset(s, code)
 	c.flush()
 	c.endStream(s, err)
+}
+
+// appendReset appends the RST_STREAM of a stream behind its DATA, with mu held. It counts as a control frame, since a
+// peer can make us send as many as it likes.
+func (c *Conn) appendReset(s *stream, code frame.ErrorCode) {
+	c.resets.add(s.id, mostResets)
+	if s.queued == 0 {
+		start := len(c.fast)
+		c.fast = frame.AppendResetStream(c.fast, s.id, code)
+		c.appendedControl(start)
+		return
+	}
+	start := len(c.bulk)
+	c.bulk = frame.AppendResetStream(c.bulk, s.id, code)
+	if c.options.Tap != nil {
+		c.tapSent(c.bulk[start:])
+	}
 }
 
 // removeLocked takes a stream out of the table; its sending half has ended.

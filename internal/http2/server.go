@@ -361,14 +361,7 @@ var errAnsweredEarly = &Error{Code: frame.NoError, Scope: StreamScope, Culprit: 
 // stopRequestLocked tells the peer that the rest of its request is not wanted.
 func (c *Conn) stopRequestLocked(s *stream) {
 	delete(c.streams, s.id)
-	c.resets.add(s.id, mostResets)
-	reset := frame.AppendResetStream(nil, s.id, frame.NoError)
-	c.tapFrame(true, frame.Header{Length: 4, Type: frame.ResetStream, Stream: s.id}, reset[frame.HeaderBytes:])
-	if s.queued > 0 {
-		c.bulk = append(c.bulk, reset...)
-	} else {
-		c.fast = append(c.fast, reset...)
-	}
+	c.appendReset(s, frame.NoError)
 	c.drainedLocked()
 }
 

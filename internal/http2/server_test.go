@@ -4,6 +4,8 @@ package http2
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -84,4 +86,36 @@ func TestReadyForMoreThanTheWindow(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestResetsThatNobodyTakesEndTheConnection lets a client break the protocol in one stream after another, and take none of
+// the resets that answer that.
+func TestResetsThatNobodyTakesEndTheConnection(t *testing.T) {
+	near, far := net.Pipe() // nobody reads
+	defer far.Close()
+	c := NewServer(near, acceptFunc(func(s *ServerStream) { s.Release() }), Options{})
+	defer c.Close(nil)
+	c.mu.Lock()
+	c.settings.came = true
+	c.flush()
+	breach := join(headers(1, getBlock, false), frame.AppendWindowUpdate(nil, 1, 1<<31-1))
+	for id := uint32(1); c.Err() == nil; id += 2 {
+		if id > 100_000 {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			t.Fatalf("%d bytes wait to be written", len(c.fast))
+		}
+		binary.BigEndian.PutUint32(breach[5:], id)
+		binary.BigEndian.PutUint32(breach[len(breach)-8:], id)
+		c.reader.end = copy(c.reader.free(), breach)
+		c.reader.start = 0
+		if err := c.parse(); err != nil {
+			t.Fatal(err)
+		}
+		c.endBatch()
+	}
+	var failure *Error
+	if err := c.Err(); !errors.As(err, &failure) || failure.Code != frame.EnhanceYourCalm {
+		t.Error(err)
+	}
 }
