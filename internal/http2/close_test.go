@@ -192,3 +192,30 @@ func TestTheReaderHeatsUpWithTheCooler(t *testing.T) {
 	}()
 	await(t, "the cooling of an idle reader", pokes)
 }
+
+// slowConn takes one byte with each write, and then reports that its deadline has passed.
+type slowConn struct {
+	net.Conn
+	taken int
+}
+
+func (s *slowConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (s *slowConn) Write(b []byte) (int, error) {
+	if s.taken++; s.taken > 1000 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return 1, os.ErrDeadlineExceeded
+}
+
+// TestASlowPeerIsNotAStalledOne writes to a peer that takes little, and at last nothing.
+func TestASlowPeerIsNotAStalledOne(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	slow := &slowConn{Conn: near}
+	c := newConn(slow, Options{})
+	defer c.Close(nil)
+	if err := c.blockingWrite(pattern(2000)); !errors.Is(err, os.ErrDeadlineExceeded) || slow.taken != 1001 {
+		t.Errorf("%v after %d writes", err, slow.taken)
+	}
+}

@@ -258,7 +258,7 @@ func (c *Conn) drain() {
 	}
 }
 
-// blockingWrite writes all of part; every piece has the stall timeout.
+// blockingWrite writes all of part. It fails when the peer has taken nothing for the stall timeout.
 func (c *Conn) blockingWrite(part []byte) error {
 	const piece = 64 << 10
 	under := c.socket.under
@@ -267,7 +267,7 @@ func (c *Conn) blockingWrite(part []byte) error {
 			return err
 		}
 		n, err := under.Write(part[:min(len(part), piece)])
-		if err != nil {
+		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) { // slow is not stalled
 			return err
 		}
 		part = part[n:]
