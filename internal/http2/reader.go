@@ -434,8 +434,11 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	over, failed := s.over(), s.failure != nil
 	s.mu.Unlock()
 	switch {
-	case failed:
-		return nil // what we reset, or the peer did: late frames are dropped
+	case failed: // what we reset, or the peer did: late frames are dropped
+		if end {
+			c.peerEnded(s)
+		}
+		return nil
 	case over:
 		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
 	case !end:
@@ -448,6 +451,7 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	s.mu.Lock()
 	if s.failure != nil { // meanwhile
 		s.mu.Unlock()
+		c.peerEnded(s)
 		return nil
 	}
 	if s.declared >= 0 && s.total != s.declared {

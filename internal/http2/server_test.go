@@ -119,3 +119,24 @@ func TestResetsThatNobodyTakesEndTheConnection(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTrailersEndARequestThatWasAnswered ends a request with trailers after its answer: that closes the stream, and there is
+// nothing to reset.
+func TestTrailersEndARequestThatWasAnswered(t *testing.T) {
+	server, peer := scriptedClient(t, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, nil, okTrailers) }}, Options{})
+	peer.send(headers(1, getBlock, false))
+	for {
+		if h, _, err := peer.next(); err != nil {
+			t.Fatal(err)
+		} else if h.Flags.Has(frame.EndStream) {
+			break
+		}
+	}
+	peer.send(join(headers(1, block("a", "b"), true), frame.AppendPing(nil, false, [8]byte{1})))
+	if got := peer.verdict(); got != "ignored" {
+		t.Errorf("the trailers are answered with %s", got)
+	}
+	if n := server.Active(); n != 0 {
+		t.Errorf("%d streams are open", n)
+	}
+}
