@@ -112,6 +112,8 @@ func TestBreaches(t *testing.T) {
 		{"DATA on stream 0", raw(1, frame.Data, 0, 0, 'x'), "GOAWAY PROTOCOL_ERROR"},
 		{"DATA on an idle stream", frame.AppendData(nil, 5, []byte("x"), true), "GOAWAY PROTOCOL_ERROR"},
 		{"WINDOW_UPDATE on an idle stream", frame.AppendWindowUpdate(nil, 5, 1), "GOAWAY PROTOCOL_ERROR"},
+		{"WINDOW_UPDATE of 0 on an idle stream", frame.AppendWindowUpdate(nil, 5, 0), "GOAWAY PROTOCOL_ERROR"},
+		{"PRIORITY of an idle stream on itself", raw(5, frame.Priority, 0, 5, 0, 0, 0, 5, 16), "GOAWAY PROTOCOL_ERROR"},
 		{"RST_STREAM on an idle stream", frame.AppendResetStream(nil, 5, frame.Cancel), "GOAWAY PROTOCOL_ERROR"},
 		{"an even stream", headers(2, getBlock, true), "GOAWAY PROTOCOL_ERROR"},
 		{"a stream opened downwards", join(headers(5, getBlock, false), headers(3, getBlock, true)), "GOAWAY PROTOCOL_ERROR"},

@@ -222,6 +222,9 @@ func (c *Conn) parse() error {
 			if !errors.As(err, &breach) || breach.Stream == 0 {
 				return err
 			}
+			if c.idle(breach.Stream) { // which must not be reset (RFC 9113 section 6.4)
+				return connectionError(breach.Code, breach.Reason)
+			}
 			c.refuse(breach)
 		}
 	}
@@ -388,10 +391,14 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 	if c.options.Tap != nil {
 		c.options.Tap.Head(c, false, id, head, block)
 	}
+	c.mu.Lock()
 	if invalid != nil {
+		if c.handler != nil && id%2 == 1 {
+			c.lastStream = max(c.lastStream, id) // it has opened the stream
+		}
+		c.mu.Unlock()
 		return invalid
 	}
-	c.mu.Lock()
 	s := c.streams[id]
 	ours := s != nil || c.resets.has(id)
 	if s != nil && end {
