@@ -29,7 +29,7 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 	c := newConn(nc, options)
 	c.nextStream = 1
 	if len(c.options.Received) > 0 {
-		c.reader.end += copy(c.reader.free(), c.options.Received)
+		c.reader.begin(c.options.Received)
 	}
 	c.mu.Lock()
 	c.fast = append(c.fast, frame.Preface...)
@@ -137,8 +137,8 @@ func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bo
 // openable waits for room, with mu held, and returns why no stream can be opened.
 func (c *Conn) openable(ctx context.Context) error {
 	if err := c.awaitRoom(ctx); err != nil {
-		if err == c.err {
-			return c.unsent(err)
+		if c.err != nil {
+			return c.unsent(c.err)
 		}
 		return err
 	}

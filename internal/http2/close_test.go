@@ -219,3 +219,17 @@ func TestASlowPeerIsNotAStalledOne(t *testing.T) {
 		t.Errorf("%v after %d writes", err, slow.taken)
 	}
 }
+
+// manyReasons is an error that cannot be compared.
+type manyReasons []string
+
+func (m manyReasons) Error() string { return "many reasons" }
+
+func TestCloseForAnyReason(t *testing.T) {
+	s := loneStream(t, Options{})
+	s.conn.Close(manyReasons{"one", "two"})
+	var failure *Error
+	if _, err := s.conn.Open(context.Background(), postHead, nil, true); !errors.As(err, &failure) || !failure.Unprocessed {
+		t.Errorf("Open on a closed connection: %v", err)
+	}
+}

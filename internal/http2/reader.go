@@ -70,6 +70,16 @@ func (r *reader) read() []byte {
 	return r.buffer.B[r.start:r.end]
 }
 
+// begin takes over what was already read from the connection.
+func (r *reader) begin(received []byte) {
+	if len(received) > readBuffer {
+		r.buffer = buffer.Get(len(received))
+		r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
+		r.holds.Store(true)
+	}
+	r.end = copy(r.free(), received)
+}
+
 // rest lets the buffer go before a wait, unless it is in use or the reader is hot.
 func (r *reader) rest() {
 	if r.buffer != nil && !r.hot && r.start == r.end {

@@ -49,8 +49,7 @@ func (c *Conn) Serve() error {
 		c.failReading(err)
 		return c.Err()
 	}
-	copied := copy(c.reader.free(), c.options.Received)
-	c.reader.end += copied
+	c.reader.begin(c.options.Received)
 	c.mu.Lock()
 	c.flush()
 	if err := c.readPreface(); err != nil {

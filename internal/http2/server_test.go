@@ -140,3 +140,20 @@ func TestTrailersEndARequestThatWasAnswered(t *testing.T) {
 		t.Errorf("%d streams are open", n)
 	}
 }
+
+// TestAllThatWasReceivedIsTaken hands more over than a read takes.
+func TestAllThatWasReceivedIsTaken(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	received := join([]byte(frame.Preface), frame.AppendSettings(nil))
+	for len(received) < 2*readBuffer {
+		received = append(received, raw(1000, 0x42, 0, 0, pattern(1000)...)...) // unknown frames are ignored
+	}
+	received = append(received, frame.AppendPing(nil, false, [8]byte{1})...)
+	server := NewServer(serverEnd, acceptFunc(nil), Options{Received: received})
+	done := make(chan struct{})
+	go func() { server.Serve(); close(done) }()
+	t.Cleanup(func() { server.Close(nil); <-done })
+	if got := newScripted(t, clientEnd).verdict(); got != "ignored" {
+		t.Errorf("the ping at its end is answered with %s", got)
+	}
+}
