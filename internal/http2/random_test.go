@@ -371,9 +371,7 @@ func watchdog(t *testing.T, done <-chan struct{}, seed uint64, ends ...*Conn) {
 		return
 	case <-time.After(30 * time.Second):
 	}
-	if os.Getenv("DUMP") != "" {
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-	}
+	pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
 	for _, c := range ends {
 		describe(c)
 	}
