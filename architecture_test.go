@@ -35,6 +35,7 @@ type packageRow struct {
 var importTable = map[string]packageRow{
 	".":                             {1, nil},
 	"internal/buffer":               {1, nil},
+	"internal/certificate":          {1, nil},
 	"internal/exchange":             {1, nil},
 	"internal/frame":                {1, nil},
 	"codec":                         {2, []string{".", "internal/buffer"}},
@@ -53,12 +54,12 @@ var importTable = map[string]packageRow{
 		".", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
 	"client": {5, []string{
-		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/frame",
-		"internal/http2", "internal/wire",
+		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
+		"internal/frame", "internal/http2", "internal/wire",
 	}},
 	"server": {5, []string{
-		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/frame",
-		"internal/http2", "internal/wire", "rest",
+		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
+		"internal/frame", "internal/http2", "internal/wire", "rest",
 	}},
 	"health":     {6, []string{".", "internal/pb/healthv1"}},
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},

@@ -56,7 +56,8 @@ type Options struct {
 	// Codecs are known besides protobuf and JSON, by content subtype.
 	Codecs []codec.Codec
 
-	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given. nil: plaintext.
+	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given. nil: plaintext. CertificateFiles
+	// serves certificates that are replaced while the server runs.
 	TLS *tls.Config
 	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither gRPC nor a REST route. nil: they get 404.
 	HTTPHandler HTTPHandler
