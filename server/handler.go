@@ -108,7 +108,10 @@ func newHTTPRequest(ctx context.Context, served exchange.Served, body *httpBody)
 		return nil, errors.New("the path of the request is malformed")
 	}
 	if peer, ok := exchange.PeerFrom(ctx); ok {
-		r.RemoteAddr, r.TLS = peer.Address.String(), peer.TLS
+		r.TLS = peer.TLS
+		if peer.Address != nil {
+			r.RemoteAddr = peer.Address.String()
+		}
 	}
 	r.ContentLength, r.Body = -1, body
 	if length, err := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64); err == nil {

@@ -19,12 +19,14 @@ import (
 	"net/textproto"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/server"
 )
 
@@ -546,6 +548,28 @@ func TestHandlersRequestOverTLS(t *testing.T) {
 	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
 	if response, text := send(t, client, "GET", "https://"+address, "", ""); text != "HTTP/2.0 orders h2" || response.TLS == nil {
 		t.Errorf("got %s", text)
+	}
+}
+
+func TestHandlerOverAUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := register(say, farcall.HandleUnary(repeat), server.Options{HTTPHandler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		write(w, r.Proto+" "+r.Host)
+	})})
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	defer func() { srv.Close(); <-served }()
+	for version, client := range httpVersions(t) {
+		client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+		if _, text := send(t, client, "GET", "http://example.test/", "", ""); !strings.HasPrefix(text, version) || !strings.HasSuffix(text, " example.test") {
+			t.Errorf("%s: %s", version, text)
+		}
 	}
 }
 

@@ -24,9 +24,10 @@ const (
 	protocolHTTP1 = "http/1.1"
 )
 
-// ListenAndServe listens on a TCP address, such as "127.0.0.1:9090" or ":0", and serves until Shutdown or Close.
+// ListenAndServe listens on a TCP address, such as "127.0.0.1:9090" or ":0", or on a unix socket, "unix:///path/of/socket",
+// and serves until Shutdown or Close. A socket that a server has left behind is replaced, one that is in use is not.
 func (s *Server) ListenAndServe(address string) error {
-	listener, err := net.Listen("tcp", address)
+	listener, err := listen(address)
 	if err != nil {
 		return farcall.Errorf(farcall.Unavailable, "cannot listen on %s: %w", address, err)
 	}
