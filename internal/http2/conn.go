@@ -200,17 +200,18 @@ func (c *Conn) wakeAllLocked() {
 	c.wakeRoomLocked()
 }
 
-// resetStream ends a stream with RST_STREAM, unless it has ended.
-func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) {
+// resetStream ends a stream with RST_STREAM, and reports false if it has ended before.
+func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) bool {
 	c.mu.Lock()
 	if c.streams[s.id] != s {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	c.removeLocked(s, err)
 	c.appendReset(s, code)
 	c.flush()
 	c.endStream(s, err)
+	return true
 }
 
 // appendReset appends the RST_STREAM of a stream behind its DATA, with mu held. It counts as a control frame, since a

@@ -5,6 +5,7 @@ package http2
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -73,5 +74,51 @@ func TestNothingIsSentAfterACancel(t *testing.T) {
 	s.Close()
 	if err := <-ended; err == nil || err == io.EOF {
 		t.Errorf("the handler saw %v, as if the request were complete", err)
+	}
+}
+
+// A request that had its answer before its end must still be right until it is told to stop.
+func TestWrongRequestsAreResetAfterTheirAnswer(t *testing.T) {
+	sized := block(":method", "POST", ":scheme", "http", ":authority", "test", ":path", "/", "content-length", "5")
+	for name, c := range map[string]struct {
+		head, then []byte
+		want       string
+	}{
+		"a second HEADERS":       {getBlock, headers(1, block("late", "1"), false), "RST_STREAM 1 PROTOCOL_ERROR"},
+		"pseudo-field behind":    {getBlock, headers(1, block(":method", "GET"), true), "RST_STREAM 1 PROTOCOL_ERROR"},
+		"more than announced":    {sized, frame.AppendData(nil, 1, make([]byte, 6), false), "RST_STREAM 1 PROTOCOL_ERROR"},
+		"less than announced":    {sized, frame.AppendData(nil, 1, make([]byte, 4), true), "RST_STREAM 1 PROTOCOL_ERROR"},
+		"trailers end too early": {sized, headers(1, block("late", "1"), true), "RST_STREAM 1 PROTOCOL_ERROR"},
+		"as announced":           {sized, frame.AppendData(nil, 1, make([]byte, 5), true), "ignored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, peer := scriptedClient(t, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, nil, okTrailers) }}, Options{})
+			peer.send(headers(1, c.head, false))
+			for answered := false; !answered; {
+				h, _, err := peer.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				answered = h.Stream == 1 && h.Flags.Has(frame.EndStream)
+			}
+			peer.send(join(c.then, frame.AppendPing(nil, false, [8]byte{1})))
+			if got := peer.verdict(); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// An error in a stream is answered also when the answer ends the stream in the same moment.
+func TestErrorsInStreamsThatEndAreAnswered(t *testing.T) {
+	_, peer := scriptedClient(t, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, nil, okTrailers) }}, Options{})
+	for id := uint32(1); id < 4000; id += 2 {
+		peer.send(join(headers(id, getBlock, true), raw(4, frame.Priority, 0, id, 0, 0, 0, 0), frame.AppendPing(nil, false, [8]byte{1})))
+		if got, want := peer.verdict(), fmt.Sprint("RST_STREAM ", id, " FRAME_SIZE_ERROR"); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+		if got := peer.verdict(); got != "ignored" {
+			t.Fatalf("%s, and it was answered already", got)
+		}
 	}
 }

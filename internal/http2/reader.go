@@ -246,16 +246,16 @@ func (c *Conn) refuse(breach *frame.Error) {
 	err := &Error{Code: breach.Code, Scope: StreamScope, Culprit: ByPeer, Reason: breach.Reason}
 	c.mu.Lock()
 	s := c.streams[breach.Stream]
-	if s == nil {
-		start := len(c.fast)
-		c.fast = frame.AppendResetStream(c.fast, breach.Stream, breach.Code)
-		c.appendedControl(start)
-		c.resets.add(breach.Stream, mostResets)
-		c.mu.Unlock()
+	c.mu.Unlock()
+	if s != nil && c.resetStream(s, breach.Code, err) {
 		return
 	}
+	c.mu.Lock() // there is no such stream, or it has just ended
+	start := len(c.fast)
+	c.fast = frame.AppendResetStream(c.fast, breach.Stream, breach.Code)
+	c.appendedControl(start)
+	c.resets.add(breach.Stream, mostResets)
 	c.mu.Unlock()
-	c.resetStream(s, breach.Code, err)
 }
 
 // receive handles one frame.
@@ -448,15 +448,15 @@ func (c *Conn) lateHead(id uint32) error {
 // receiveTrailers ends the receiving half of a stream.
 func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	s.mu.Lock()
-	over, failed := s.over(), s.failure != nil
+	ended, deaf := s.ended, s.deaf()
 	s.mu.Unlock()
 	switch {
-	case failed: // what we reset, or the peer did: late frames are dropped
+	case deaf:
 		if end {
 			c.peerEnded(s)
 		}
 		return nil
-	case over:
+	case ended:
 		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
 	case !end:
 		return streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
@@ -466,16 +466,13 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 		return err
 	}
 	s.mu.Lock()
-	if s.failure != nil { // meanwhile
-		s.mu.Unlock()
-		c.peerEnded(s)
-		return nil
-	}
-	if s.declared >= 0 && s.total != s.declared {
+	if s.declared >= 0 && s.total != s.declared && !s.deaf() {
 		s.mu.Unlock()
 		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
 	}
-	s.trailers, s.ended = fields, true
+	if s.failure == nil {
+		s.trailers, s.ended = fields, true
+	}
 	s.unlockAndWake()
 	c.peerEnded(s)
 	return nil

@@ -267,11 +267,14 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 	return nil
 }
 
-// takes checks, under mu, a DATA frame that has come, and takes it off the credit. Late frames for what we reset, or the
-// peer did, are dropped without a complaint (RFC 9113 section 5.1).
+// deaf reports, under mu, whether late frames are dropped without a complaint: those for what we reset, or the peer did
+// (RFC 9113 section 5.1). A request with an early answer is another matter: until it is told to stop it must be right.
+func (s *stream) deaf() bool { return s.failure != nil && s.failure != errAnsweredEarly }
+
+// takes checks, under mu, a DATA frame that has come, and takes it off the credit.
 func (s *stream) takes(data, padding int, end bool) error {
 	switch {
-	case s.failure != nil:
+	case s.deaf():
 		return nil
 	case s.ended:
 		return streamError(s.id, frame.StreamClosed, "DATA after END_STREAM")
