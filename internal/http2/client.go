@@ -47,6 +47,7 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 	defer timeout.Stop()
 	select {
 	case <-c.settingsCame:
+		c.startWatch()
 		return c, nil
 	case <-c.done:
 		return nil, c.Err()

@@ -107,7 +107,7 @@ func (c *Conn) closeDrained() {
 	}
 }
 
-var errDrained = &Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByUs, Reason: "the connection was closed after GOAWAY"}
+var errDrained = &Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByUs, Reason: "the connection was idle, or went away and has finished"}
 
 // receiveGoAway takes the server's announcement: no new streams, and those it never saw fail as Unprocessed.
 func (c *Conn) receiveGoAway(h frame.Header, payload []byte) error {
@@ -121,6 +121,9 @@ func (c *Conn) receiveGoAway(h frame.Header, payload []byte) error {
 	reason := "the server went away before it saw the call"
 	if len(debug) > 0 {
 		reason += ": " + string(debug[:min(len(debug), 256)])
+	}
+	if code == frame.EnhanceYourCalm && string(debug) == tooManyPings && c.options.TooManyPings != nil {
+		c.options.TooManyPings()
 	}
 	failure := &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Unprocessed: true, Reason: reason}
 	var unseen []*stream

@@ -25,6 +25,20 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// StallTimeout closes the connection when the socket has taken nothing for so long. 0: 20 s.
 	StallTimeout time.Duration
+	// Keepalive asks a silent peer whether it is still there. Zero: never.
+	Keepalive Keepalive
+	// LeastPingInterval is the shortest interval at which a client's pings are welcome while nothing else passes; more
+	// than a few that come sooner end the connection. 0: 5 min; negative: any.
+	LeastPingInterval time.Duration
+	// TooManyPings is called on the reader goroutine if the server ends the connection because of our pings. nil: nobody
+	// is told.
+	TooManyPings func()
+	// IdleTimeout ends a connection on which no stream was open for so long. 0: never.
+	IdleTimeout time.Duration
+	// MaxAge ends a server's connection gracefully when it is so old, a tenth more or less at random. 0: never.
+	MaxAge time.Duration
+	// MaxAgeGrace is how long the streams of an aged connection have to end before they are cut off. 0: as they need.
+	MaxAgeGrace time.Duration
 	// Budget bounds received bytes that nobody has consumed, over the connections that share it. nil: one of 512 MiB for
 	// this connection alone.
 	Budget *Budget
@@ -48,6 +62,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.StallTimeout == 0 {
 		o.StallTimeout = 20 * time.Second
+	}
+	if o.Keepalive.Timeout == 0 {
+		o.Keepalive.Timeout = defaultKeepaliveTimeout
+	}
+	if o.LeastPingInterval == 0 {
+		o.LeastPingInterval = 5 * time.Minute
 	}
 	if o.Budget == nil {
 		o.Budget = NewBudget(512 << 20)

@@ -30,6 +30,8 @@ type reader struct {
 	blockFlags   frame.Flags
 	blockInvalid error // HEADERS was wrong for its stream; the block must be decoded all the same
 
+	pings pings
+
 	// A reader is hot after hotReads reads within one coolTime, and then keeps its buffer while it waits; the cooler
 	// takes it out of the wait when a coolTime brought no read.
 	hot    bool
@@ -297,6 +299,9 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 		return err
 	}
 	held := c.options.Budget.exceeded()
+	if len(data) > 0 {
+		c.reader.pings.data()
+	}
 	c.mu.Lock()
 	if !c.window.received(len(payload)) {
 		c.mu.Unlock()
@@ -398,6 +403,7 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 	if err != nil && err != hpack.ErrListTooLarge {
 		return &frame.Error{Code: frame.CompressionError, Reason: err.Error()}
 	}
+	c.reader.pings.data()
 	if c.options.Tap != nil {
 		c.options.Tap.Head(c, false, id, head, block)
 	}
@@ -591,6 +597,10 @@ func (c *Conn) receivePing(h frame.Header, payload []byte) error {
 		return nil
 	}
 	c.mu.Lock()
+	if c.handler != nil && !c.reader.pings.count(time.Now(), c.sentFrames, c.options.LeastPingInterval) {
+		c.mu.Unlock()
+		return connectionError(frame.EnhanceYourCalm, tooManyPings)
+	}
 	start := len(c.fast)
 	c.fast = frame.AppendPing(c.fast, true, data)
 	c.appendedControl(start)

@@ -14,6 +14,7 @@ import (
 // appendHead appends a header block with mu held. The block is encoded in place: HEADERS that need no CONTINUATION cost no
 // copy.
 func (c *Conn) appendHead(s *stream, head exchange.Head, end bool) {
+	c.sentFrames++
 	start := len(c.fast)
 	c.fast = append(c.fast, make([]byte, frame.HeaderBytes)...)
 	c.fast = c.encoder.AppendHead(c.fast, head)
@@ -56,6 +57,7 @@ func (c *Conn) appendTrailers(s *stream, fields []exchange.Field) {
 	case len(fields) == 0:
 		c.appendData(s, nil, true)
 	case s.queued > 0:
+		c.sentFrames++
 		start := len(c.bulk)
 		block := c.encoder.AppendStateless(nil, fields)
 		if c.options.Tap != nil {
@@ -105,6 +107,7 @@ func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
 		s.queued += n
 		c.bulk = c.appendFrames(c.bulk, s, data[:n], end && n == len(data))
 	}
+	c.sentFrames++
 	s.credit.credit -= int64(n)
 	c.credit.credit -= int64(n)
 	if n == len(data) && end {

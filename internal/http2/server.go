@@ -56,6 +56,7 @@ func (c *Conn) Serve() error {
 		c.failReading(err)
 		return c.Err()
 	}
+	c.startWatch()
 	return c.readLoop()
 }
 
