@@ -317,9 +317,13 @@ func TestNextStaysValidWhileMoreArrives(t *testing.T) {
 func TestCancelReachesTheHandler(t *testing.T) {
 	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
 		started, ended := make(chan struct{}), make(chan error, 1)
-		waited := make(chan error, 1)
+		waited, told := make(chan error, 1), make(chan struct{})
 		client, server := connect(t, clientEnd, serverEnd, serveFunc{
-			serve: func(s *ServerStream) { close(started); waited <- s.Want(context.Background(), 1) },
+			serve: func(s *ServerStream) {
+				close(started)
+				waited <- s.Want(context.Background(), 1)
+				<-told // a handler that has ended is told nothing
+			},
 			ended: func(s *ServerStream, err error) { ended <- err },
 		}, Options{}, Options{})
 		ctx, cancel := context.WithCancel(withTimeout(t))
@@ -337,6 +341,7 @@ func TestCancelReachesTheHandler(t *testing.T) {
 		if err := <-ended; !errors.As(err, &failure) || failure.Code != frame.Cancel || failure.Culprit != ByPeer {
 			t.Errorf("the handler was told %v", err)
 		}
+		close(told)
 		if err := <-waited; !errors.As(err, &failure) {
 			t.Errorf("Want in the handler: %v", err)
 		}
