@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/farcall/farcall/internal/frame"
+)
+
+// Peers that keep to the protocol and are a burden all the same.
+
+// TestTinyFrames takes a body in frames of one byte, with empty ones between them.
+func TestTinyFrames(t *testing.T) {
+	const size = 300_000 // more than the stream's window
+	taken := make(chan []byte, 1)
+	_, peer := scriptedClient(t, serveFunc{serve: func(s *ServerStream) {
+		if s.WantEnd(context.Background(), size) == nil {
+			taken <- bytes.Clone(s.Next(s.Buffered()))
+		}
+		s.Answer(okHead, nil, okTrailers)
+	}}, Options{})
+	body := pattern(size)
+	peer.send(headers(1, getBlock, false))
+	var frames []byte
+	for at, credit := 0, streamWindow; at < size; {
+		frames = frames[:0]
+		for ; at < size && credit > 0 && len(frames) < readBuffer; at++ {
+			frames = frame.AppendData(frames, 1, body[at:at+1], at == size-1)
+			credit--
+			if at%3 == 0 && at < size-1 {
+				frames = frame.AppendData(frames, 1, nil, false)
+			}
+		}
+		peer.send(frames)
+		for credit == 0 && at < size {
+			h, payload, err := peer.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Type == frame.WindowUpdate && h.Stream == 1 {
+				increment, _ := frame.ParseWindowUpdate(h, payload)
+				credit += int(increment)
+			}
+		}
+	}
+	select {
+	case got := <-taken:
+		if !bytes.Equal(got, body) {
+			t.Errorf("%d bytes came, want %d", len(got), len(body))
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the body never came")
+	}
+}
+
+// TestTinyWindows takes an answer for which the client gives credit byte by byte.
+func TestTinyWindows(t *testing.T) {
+	body := pattern(3000)
+	server, peer := scriptedClient(t, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, body, okTrailers) }}, Options{})
+	peer.send(join(frame.AppendSettings(nil, frame.Setting{ID: frame.InitialWindowSize, Value: 0}), headers(1, getBlock, true)))
+	var got []byte
+	for ended := false; !ended; {
+		h, payload, err := peer.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case h.Type == frame.Data:
+			got = append(got, payload...)
+			if len(payload) != 1 {
+				t.Fatalf("%d bytes of DATA for a credit of one", len(payload))
+			}
+			fallthrough
+		case h.Type == frame.Headers:
+			if ended = h.Flags.Has(frame.EndStream); !ended && len(got) < len(body) {
+				peer.send(frame.AppendWindowUpdate(nil, 1, 1))
+			}
+		}
+	}
+	if !bytes.Equal(got, body) {
+		t.Errorf("%d bytes came, want %d", len(got), len(body))
+	}
+	if err := server.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestResetFlood opens streams and resets them at once: no more handlers run than may, and all of them end.
+func TestResetFlood(t *testing.T) {
+	const most = 50
+	server, peer := scriptedClient(t, serveFunc{serve: echo}, Options{MaxConcurrentStreams: most})
+	thrown := make(chan string, 1)
+	go func() { thrown <- peer.verdictOfPing(9) }()
+	var frames []byte
+	for id := uint32(1); id < 40_000; id += 2 {
+		frames = append(append(frames, headers(id, getBlock, id%4 == 1)...), frame.AppendResetStream(nil, id, frame.Cancel)...)
+		if len(frames) > readBuffer {
+			peer.send(frames)
+			frames = frames[:0]
+			server.mu.Lock()
+			handling := server.handling
+			server.mu.Unlock()
+			if handling > most {
+				t.Fatalf("%d handlers run, %d may", handling, most)
+			}
+		}
+	}
+	peer.send(append(frames, frame.AppendPing(nil, false, [8]byte{9})...))
+	if got := <-thrown; got != "" {
+		t.Errorf("the flood is answered with %s", got)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		server.mu.Lock()
+		streams, handling := len(server.streams), server.handling
+		server.mu.Unlock()
+		if streams == 0 && handling == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d streams and %d handlers are left", streams, handling)
+		}
+	}
+}
+
+// verdictOfPing reads until a ping comes back, and returns the name of what ended the connection before that.
+func (p *scripted) verdictOfPing(number byte) string {
+	for {
+		h, payload, err := p.next()
+		switch {
+		case err != nil:
+			return err.Error()
+		case h.Type == frame.GoAway:
+			return h.Type.String()
+		case h.Type == frame.Ping && h.Flags.Has(frame.Ack) && payload[0] == number:
+			return ""
+		}
+	}
+}
