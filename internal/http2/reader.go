@@ -253,11 +253,14 @@ func (c *Conn) refuse(breach *frame.Error) {
 		return
 	}
 	c.mu.Lock() // there is no such stream, or it has just ended
+	defer c.mu.Unlock()
+	if c.resets.has(breach.Stream) {
+		return // by a reset, which is not followed by another
+	}
 	start := len(c.fast)
 	c.fast = frame.AppendResetStream(c.fast, breach.Stream, breach.Code)
 	c.appendedControl(start)
 	c.resets.add(breach.Stream, mostResets)
-	c.mu.Unlock()
 }
 
 // receive handles one frame.

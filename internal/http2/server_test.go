@@ -157,3 +157,18 @@ func TestAllThatWasReceivedIsTaken(t *testing.T) {
 		t.Errorf("the ping at its end is answered with %s", got)
 	}
 }
+
+// TestAStreamIsResetOnce finds a breach in a stream that the handler resets in the same moment.
+func TestAStreamIsResetOnce(t *testing.T) {
+	resets := 0
+	s := loneStream(t, Options{Tap: sentTap(func(h frame.Header, _ []byte) {
+		if h.Type == frame.ResetStream {
+			resets++
+		}
+	})})
+	s.Reset(frame.Cancel)
+	s.conn.refuse(&frame.Error{Stream: 1, Code: frame.ProtocolError, Reason: "a test's"})
+	if resets != 1 {
+		t.Errorf("%d resets", resets)
+	}
+}
