@@ -45,6 +45,7 @@ type Options struct {
 
 	// TLS is used as given, except that it always asks for HTTP/2, and for the target's host as ServerName if that is
 	// empty. nil: the system's roots, or plaintext for targets on this machine (loopback addresses, "localhost", unix).
+	// CertificateFiles shows client certificates that are replaced while the program runs.
 	TLS *tls.Config
 	// Plaintext speaks to any target without TLS.
 	Plaintext bool
