@@ -26,6 +26,8 @@ type openStream struct {
 	err    error         // the outcome; set before done is closed
 	cancel context.CancelFunc
 
+	panicked any // what an interceptor panicked with; set before done is closed
+
 	receiving sync.Mutex // held while the caller receives; guards over
 	over      bool       // the stream is being taken back: err says how the call ended once done is closed
 }
@@ -38,6 +40,11 @@ func open(ctx context.Context, via Invoker, method *Method) (*openStream, error)
 	go func() {
 		defer close(s.done)
 		defer cancel()
+		defer func() {
+			if s.panicked = recover(); s.panicked != nil {
+				s.err = Errorf(Internal, "an interceptor of %s panicked", method)
+			}
+		}()
 		s.err = via.Stream(ctx, method, func(ctx context.Context, stream Stream) error {
 			opened <- stream
 			return s.lend(ctx, method)
@@ -47,6 +54,7 @@ func open(ctx context.Context, via Invoker, method *Method) (*openStream, error)
 	case s.stream = <-opened:
 		return s, nil
 	case <-s.done:
+		s.raise()
 		if s.err == nil {
 			s.err = Errorf(Internal, "an interceptor ended %s without calling next", method)
 		}
@@ -79,7 +87,15 @@ func (s *openStream) decide(err error) { s.once.Do(func() { s.end <- err }) }
 func (s *openStream) finish(err error) error {
 	s.decide(err)
 	<-s.done
+	s.raise()
 	return s.err
+}
+
+// raise panics again, on the caller's goroutine, with what an interceptor panicked with on the library's.
+func (s *openStream) raise() {
+	if s.panicked != nil {
+		panic(s.panicked)
+	}
 }
 
 // failed ends a call that failed with err. There is no response, whatever interceptors make of the error.
@@ -117,6 +133,7 @@ func (s *openStream) receive(message any, last bool) error {
 // outcome waits until the call is over and returns its error, or io.EOF if it has succeeded.
 func (s *openStream) outcome() error {
 	<-s.done
+	s.raise()
 	if s.err == nil {
 		return io.EOF
 	}
