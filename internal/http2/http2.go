@@ -2,7 +2,7 @@
 
 // Package http2 is one HTTP/2 connection, either role: streams, flow control, settings, ping, goaway. It knows no gRPC.
 //
-// A caller writes its own frames (writer.go), one goroutine reads (reader.go), and what a consumer waits for is said in
+// A caller writes its own frames (writer.go), one goroutine reads (reader.go, frames.go), and what a consumer waits for is said in
 // bytes (receive.go). The server's role is in server.go, the client's in client.go; both share conn.go and stream.go.
 package http2
 

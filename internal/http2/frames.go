@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import (
+	"errors"
+	"time"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/hpack"
+)
+
+// What the reader does with each kind of frame.
+
+// receive handles one frame.
+func (c *Conn) receive(h frame.Header, payload []byte) error {
+	if c.reader.blockStream != 0 && (h.Type != frame.Continuation || h.Stream != c.reader.blockStream) {
+		return connectionError(frame.ProtocolError, h.Type.String()+" in the middle of a header block")
+	}
+	if !c.settings.came && h.Type != frame.Settings {
+		return connectionError(frame.ProtocolError, "the first frame is "+h.Type.String()+" and not SETTINGS")
+	}
+	switch h.Type {
+	case frame.Data:
+		return c.receiveData(h, payload)
+	case frame.Headers:
+		return c.receiveHeaders(h, payload)
+	case frame.Continuation:
+		return c.receiveContinuation(h, payload)
+	case frame.ResetStream:
+		return c.receiveReset(h, payload)
+	case frame.Settings:
+		return c.receiveSettings(h, payload)
+	case frame.Ping:
+		return c.receivePing(h, payload)
+	case frame.GoAway:
+		return c.receiveGoAway(h, payload)
+	case frame.WindowUpdate:
+		return c.receiveWindowUpdate(h, payload)
+	case frame.Priority:
+		return frame.ParsePriority(h, payload)
+	case frame.PushPromise:
+		return connectionError(frame.ProtocolError, "PUSH_PROMISE, which we do not take")
+	}
+	return nil // unknown types are ignored (RFC 9113 section 5.5)
+}
+
+func (c *Conn) receiveData(h frame.Header, payload []byte) error {
+	data, err := frame.ParseData(h, payload)
+	if err != nil {
+		return err
+	}
+	held := c.options.Budget.exceeded()
+	if len(data) > 0 {
+		c.reader.pings.data()
+	}
+	c.mu.Lock()
+	if !c.window.received(len(payload)) {
+		c.mu.Unlock()
+		return connectionError(frame.FlowControlError, "more DATA than the connection's window allows")
+	}
+	if !held {
+		c.returnLocked(len(payload))
+	}
+	low := c.window.open < ourMaxFrame
+	if low && c.window.open+len(payload) >= ourMaxFrame { // not before: who begins to wait later looks for itself
+		defer c.relieveAll()
+	}
+	s := c.streams[h.Stream]
+	ours := s != nil || c.resets.has(h.Stream)
+	end := h.Flags.Has(frame.EndStream)
+	if s != nil && end {
+		s.peerDone = true
+	}
+	c.mu.Unlock()
+	if s == nil {
+		c.discard(len(payload), held)
+		if ours {
+			return nil
+		}
+		return c.unknownStream(h, frame.StreamClosed)
+	}
+	if err := s.deliver(data, len(payload)-len(data), end, held); err != nil {
+		return err
+	}
+	if end {
+		c.peerEnded(s)
+	}
+	if low {
+		s.relieve()
+	}
+	return nil
+}
+
+// unknownStream is the error for a frame on a stream that is not in the table: idle, or closed (RFC 9113 section 5.1).
+func (c *Conn) unknownStream(h frame.Header, closed frame.ErrorCode) error {
+	if c.idle(h.Stream) {
+		return connectionError(frame.ProtocolError, h.Type.String()+" on a stream that was never opened")
+	}
+	return streamError(h.Stream, closed, h.Type.String()+" on a closed stream")
+}
+
+// peerEnded is called when the peer's END_STREAM was delivered.
+func (c *Conn) peerEnded(s *stream) {
+	c.mu.Lock()
+	if s.sent != nil && s.sender != nil { // the server did not wait for all of the request
+		s.sender.wake()
+		s.sender = nil
+	}
+	c.closeIfDoneLocked(s)
+	c.mu.Unlock()
+}
+
+func (c *Conn) receiveHeaders(h frame.Header, payload []byte) error {
+	block, err := frame.ParseHeaders(h, payload)
+	if err != nil {
+		if breach := (*frame.Error)(nil); !errors.As(err, &breach) || breach.Stream == 0 {
+			return err
+		}
+	}
+	if !h.Flags.Has(frame.EndHeaders) {
+		r := &c.reader
+		r.block = append(r.block[:0], block...)
+		r.blockStream, r.blockFlags, r.blockInvalid = h.Stream, h.Flags, err
+		return nil
+	}
+	return c.receiveBlock(h.Stream, h.Flags.Has(frame.EndStream), block, err)
+}
+
+func (c *Conn) receiveContinuation(h frame.Header, payload []byte) error {
+	r := &c.reader
+	if r.blockStream == 0 {
+		return connectionError(frame.ProtocolError, "CONTINUATION without HEADERS")
+	}
+	fragment, err := frame.ParseContinuation(h, payload)
+	if err != nil {
+		return err
+	}
+	// An encoded list is hardly ever longer than the list, and fragments that bring nothing are an attack.
+	if len(r.block)+len(fragment) > c.options.MaxHeaderListBytes || len(fragment) == 0 && !h.Flags.Has(frame.EndHeaders) {
+		return connectionError(frame.EnhanceYourCalm, "a header block above the limit, or empty CONTINUATION")
+	}
+	r.block = append(r.block, fragment...)
+	if !h.Flags.Has(frame.EndHeaders) {
+		return nil
+	}
+	stream := r.blockStream
+	r.blockStream = 0
+	return c.receiveBlock(stream, r.blockFlags.Has(frame.EndStream), r.block, r.blockInvalid)
+}
+
+// receiveBlock decodes a header block, which keeps the table in step whatever becomes of it, and hands the head on.
+func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) error {
+	head, err := c.reader.decoder.Decode(block)
+	if err != nil && err != hpack.ErrListTooLarge {
+		return &frame.Error{Code: frame.CompressionError, Reason: err.Error()}
+	}
+	c.reader.pings.data()
+	if c.options.Tap != nil {
+		c.options.Tap.Head(c, false, id, head, block)
+	}
+	c.mu.Lock()
+	if invalid != nil {
+		if c.handler != nil && id%2 == 1 {
+			c.lastStream = max(c.lastStream, id) // it has opened the stream
+		}
+		c.mu.Unlock()
+		return invalid
+	}
+	s := c.streams[id]
+	ours := s != nil || c.resets.has(id)
+	if s != nil && end {
+		s.peerDone = true
+	}
+	c.mu.Unlock()
+	if s != nil && err == nil {
+		return c.receiveNextHead(s, head, end)
+	}
+	if s == nil && c.handler != nil && c.idle(id) {
+		return c.acceptStream(id, head, end, err)
+	}
+	if s != nil {
+		return streamError(id, frame.EnhanceYourCalm, "a header list above the limit")
+	}
+	if ours {
+		return nil
+	}
+	return c.lateHead(id)
+}
+
+// lateHead is the error for HEADERS on a stream that is not in the table and that we did not reset. A server's whole
+// connection fails by it: the stream has ended, or was passed over by a higher one (RFC 9113 section 5.1 and 5.1.1).
+func (c *Conn) lateHead(id uint32) error {
+	if c.handler == nil {
+		return c.unknownStream(frame.Header{Type: frame.Headers, Stream: id}, frame.StreamClosed)
+	}
+	c.mu.Lock()
+	finished := c.finished.has(id)
+	c.mu.Unlock()
+	if finished {
+		return connectionError(frame.StreamClosed, "HEADERS on a stream that has ended")
+	}
+	return connectionError(frame.ProtocolError, "a stream was opened with a lower identifier than one before it")
+}
+
+// receiveTrailers ends the receiving half of a stream.
+func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
+	s.mu.Lock()
+	ended, deaf := s.ended, s.deaf()
+	s.mu.Unlock()
+	switch {
+	case deaf:
+		if end {
+			c.peerEnded(s)
+		}
+		return nil
+	case ended:
+		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
+	case !end:
+		return streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
+	}
+	fields, err := checkTrailers(s.id, head)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.declared >= 0 && s.total != s.declared && !s.deaf() {
+		s.mu.Unlock()
+		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
+	}
+	if s.failure == nil {
+		s.trailers, s.ended = fields, true
+	}
+	s.unlockAndWake()
+	c.peerEnded(s)
+	return nil
+}
+
+func (c *Conn) receiveReset(h frame.Header, payload []byte) error {
+	code, err := frame.ParseResetStream(h, payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	s := c.streams[h.Stream]
+	if s == nil {
+		c.mu.Unlock()
+		if c.idle(h.Stream) {
+			return c.unknownStream(h, frame.ProtocolError)
+		}
+		return nil
+	}
+	failure := &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Unprocessed: code == frame.RefusedStream,
+		Reason: "the stream was reset by the peer"}
+	c.removeLocked(s, failure)
+	c.mu.Unlock()
+	c.endStream(s, failure)
+	return nil
+}
+
+func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
+	increment, err := frame.ParseWindowUpdate(h, payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.Stream == 0 {
+		if !c.credit.add(int64(increment)) {
+			return connectionError(frame.FlowControlError, "the connection's window above 2^31-1")
+		}
+		c.wakeBlockedLocked()
+		return nil
+	}
+	s := c.streams[h.Stream]
+	if s == nil {
+		if c.idleLocked(h.Stream) {
+			return connectionError(frame.ProtocolError, "WINDOW_UPDATE on a stream that was never opened")
+		}
+		return nil // a closed stream: it crossed with the end (RFC 9113 section 6.9)
+	}
+	if !s.credit.add(int64(increment)) {
+		return streamError(h.Stream, frame.FlowControlError, "the stream's window above 2^31-1")
+	}
+	c.wakeBlockedLocked()
+	return nil
+}
+
+func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.settings.initialWindow
+	err := frame.ParseSettings(h, payload, c.applySetting)
+	if err != nil || h.Flags.Has(frame.Ack) {
+		return err
+	}
+	if err := c.resizeWindows(c.settings.initialWindow - before); err != nil {
+		return err
+	}
+	c.mergeBulkLocked() // what was made under the old settings leaves before the acknowledgement
+	if !c.settings.came {
+		c.settings.came = true
+		close(c.settingsCame)
+	}
+	c.wakeBlockedLocked()
+	start := len(c.fast)
+	c.fast = frame.AppendSettingsAck(c.fast)
+	c.appendedControl(start)
+	return nil
+}
+
+// applySetting takes one of the peer's settings, under mu.
+func (c *Conn) applySetting(setting frame.Setting) error {
+	switch setting.ID {
+	case frame.HeaderTableSize:
+		c.encoder.SetPeerLimit(setting.Value)
+	case frame.MaxConcurrentStreams:
+		c.settings.maxStreams = setting.Value
+	case frame.InitialWindowSize:
+		c.settings.initialWindow = int64(setting.Value)
+	case frame.MaxFrameSize:
+		c.settings.maxFrame = min(int(setting.Value), bulkShare)
+	case frame.MaxHeaderListSize:
+		c.settings.maxHeaderList = setting.Value
+	}
+	return nil
+}
+
+// resizeWindows changes the windows of all streams, under mu: once for each SETTINGS, which may have thousands.
+func (c *Conn) resizeWindows(delta int64) error {
+	if delta == 0 {
+		return nil
+	}
+	for _, s := range c.streams {
+		if !s.credit.add(delta) {
+			return connectionError(frame.FlowControlError, "INITIAL_WINDOW_SIZE makes a window larger than 2^31-1")
+		}
+	}
+	return nil
+}
+
+func (c *Conn) receivePing(h frame.Header, payload []byte) error {
+	data, err := frame.ParsePing(h, payload)
+	if err != nil {
+		return err
+	}
+	if h.Flags.Has(frame.Ack) {
+		c.pingAnswered(data)
+		return nil
+	}
+	c.mu.Lock()
+	if c.handler != nil && !c.reader.pings.count(time.Now(), c.sentFrames, c.options.LeastPingInterval) {
+		c.mu.Unlock()
+		return connectionError(frame.EnhanceYourCalm, tooManyPings)
+	}
+	start := len(c.fast)
+	c.fast = frame.AppendPing(c.fast, true, data)
+	c.appendedControl(start)
+	c.mu.Unlock()
+	return nil
+}
