@@ -268,8 +268,11 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 }
 
 // deaf reports, under mu, whether late frames are dropped without a complaint: those for what we reset, or the peer did
-// (RFC 9113 section 5.1). A request with an early answer is another matter: until it is told to stop it must be right.
-func (s *stream) deaf() bool { return s.failure != nil && s.failure != errAnsweredEarly }
+// (RFC 9113 section 5.1). A request with an early answer is another matter: it must be right until it is told to stop, and
+// to its last frame, which may be looked at when its consumer has gone.
+func (s *stream) deaf() bool {
+	return s.failure != nil && s.failure != errAnsweredEarly && s.failure != errClosed
+}
 
 // takes checks, under mu, a DATA frame that has come, and takes it off the credit.
 func (s *stream) takes(data, padding int, end bool) error {
