@@ -119,7 +119,7 @@ func TestAnswersAreReadBehindABrokenWrite(t *testing.T) {
 	clientEnd := &brokenPipe{Conn: near}
 	peer := newScripted(t, far)
 	go io.Copy(io.Discard, peer.reader)
-	go peer.send(frame.AppendSettings(nil))
+	go far.Write(frame.AppendSettings(nil))
 	client, err := NewClient(context.Background(), clientEnd, Options{})
 	if err != nil {
 		t.Fatal(err)
