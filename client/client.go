@@ -9,6 +9,7 @@ package client
 import (
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/compress"
@@ -25,6 +26,8 @@ type Conn struct {
 	tap     http2.Tap   // nil without Options.Frames
 	heads   *wire.Heads
 	pool    *pool
+
+	longerPings atomic.Int64 // the keepalive's interval in nanoseconds since a server had too many; 0 for none had
 
 	compressors *compress.Table
 	compressor  compress.Compressor // of requests; nil for none

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/http2"
@@ -48,13 +49,32 @@ func (c *Conn) connect(ctx context.Context) (*http2.Conn, error) {
 			return nil, err
 		}
 	}
+	interval := c.pingInterval()
 	return http2.NewClient(ctx, nc, http2.Options{
 		MaxHeaderListBytes: c.options.MaxHeaderListBytes,
 		HandshakeTimeout:   c.options.ConnectTimeout,
 		StallTimeout:       c.options.StallTimeout,
+		IdleTimeout:        c.options.IdleTimeout,
+		Keepalive:          http2.Keepalive{Interval: interval, Timeout: c.options.Keepalive.Timeout, WithoutStreams: c.options.Keepalive.WithoutCalls},
+		TooManyPings:       func() { c.pingLess(interval) },
 		Tap:                c.tap,
 		Timed:              c.options.Observer != nil,
 	})
+}
+
+// pingInterval returns the keepalive's interval for a new connection.
+func (c *Conn) pingInterval() time.Duration {
+	return max(c.options.Keepalive.Interval, time.Duration(c.longerPings.Load()))
+}
+
+// pingLess makes new connections ping half as often as the one that the server has ended because of its pings.
+func (c *Conn) pingLess(interval time.Duration) {
+	for {
+		known := c.longerPings.Load()
+		if int64(interval) > int64(forever/2) || known >= 2*int64(interval) || c.longerPings.CompareAndSwap(known, 2*int64(interval)) {
+			return
+		}
+	}
 }
 
 func handshake(ctx context.Context, nc net.Conn, config *tls.Config) (net.Conn, error) {

@@ -63,6 +63,21 @@ type Options struct {
 	Backoff Backoff
 	// StallTimeout closes a connection whose server has taken nothing of what waits for it for so long. 0: 20 s.
 	StallTimeout time.Duration
+	// IdleTimeout closes a connection on which there was no call for so long; the next call opens another. 0: 30 min.
+	IdleTimeout time.Duration
+	// Keepalive finds out whether a server that sends nothing is still there. Zero: nothing is done.
+	Keepalive Keepalive
+}
+
+// Keepalive is how a client asks a silent server whether it is still there (grpc/proposal A8).
+type Keepalive struct {
+	// Interval without a byte from the server makes the client send a PING. Less than 10 s counts as 10 s, and servers may
+	// end connections with pings more often than every 5 min: the interval is doubled then. 0: never.
+	Interval time.Duration
+	// Timeout without a byte after the PING closes the connection. 0: 20 s.
+	Timeout time.Duration
+	// WithoutCalls sends pings even if no call is under way.
+	WithoutCalls bool
 }
 
 // Backoff is how the pause after failed attempts to connect grows: 1.6 times each time, 20 % more or less at random
@@ -78,6 +93,9 @@ const (
 	defaultMaxConnections  = 4
 	defaultConnectTimeout  = 20 * time.Second
 	defaultStall           = 20 * time.Second
+	defaultIdle            = 30 * time.Minute
+	defaultPingTimeout     = 20 * time.Second
+	leastPingInterval      = 10 * time.Second
 	defaultFirstBackoff    = time.Second
 	defaultLongestBackoff  = 2 * time.Minute
 )
@@ -89,6 +107,11 @@ func (o Options) withDefaults() Options {
 	o.MaxConnections = limit(o.MaxConnections, defaultMaxConnections, math.MaxInt32)
 	o.ConnectTimeout = limit(o.ConnectTimeout, defaultConnectTimeout, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
+	o.IdleTimeout = limit(o.IdleTimeout, defaultIdle, forever)
+	if o.Keepalive.Interval > 0 {
+		o.Keepalive.Interval = max(o.Keepalive.Interval, leastPingInterval)
+	}
+	o.Keepalive.Timeout = limit(o.Keepalive.Timeout, defaultPingTimeout, forever)
 	o.Backoff.First = limit(o.Backoff.First, defaultFirstBackoff, 0)
 	o.Backoff.Longest = limit(o.Backoff.Longest, defaultLongestBackoff, forever)
 	if o.Dialer == nil {

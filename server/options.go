@@ -47,6 +47,16 @@ type Options struct {
 	// StallTimeout closes a connection whose peer has taken nothing of what waits for it, and over HTTP/1.1 sent nothing
 	// of a request's body, for so long. 0: 20 s.
 	StallTimeout time.Duration
+	// Keepalive finds out whether HTTP/2 clients that send nothing are still there.
+	Keepalive Keepalive
+	// MaxConnectionIdle ends HTTP/2 connections, gracefully, on which there was no call for so long. 0: never.
+	MaxConnectionIdle time.Duration
+	// MaxConnectionAge ends HTTP/2 connections gracefully when they are so old, a tenth more or less at random, so that
+	// clients spread over the servers that there are by then. 0: never.
+	MaxConnectionAge time.Duration
+	// MaxConnectionAgeGrace is how long the calls on such a connection have to end before they are cut off. 0: as they
+	// need.
+	MaxConnectionAgeGrace time.Duration
 
 	// Compression says how responses are compressed, for clients that accept it: "" as the request was, "identity" not at
 	// all, or the name of a compressor such as "gzip". Small messages are never.
@@ -65,10 +75,24 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Keepalive is how a server asks a silent client whether it is still there, and how often it lets itself be asked
+// (grpc/proposal A8 and A9).
+type Keepalive struct {
+	// Interval without a byte from the client makes the server send a PING. 0: 2 h; negative: never.
+	Interval time.Duration
+	// Timeout without a byte after the PING closes the connection. 0: 20 s.
+	Timeout time.Duration
+	// LeastInterval is how far apart a client's pings must be while no call brings data either way: more than two that
+	// come sooner end the connection with "too_many_pings". 0: 5 min; negative: they may come at any rate.
+	LeastInterval time.Duration
+}
+
 const (
 	defaultMaxReceiveBytes = 4 << 20
 	defaultHandshake       = 10 * time.Second
 	defaultStall           = 20 * time.Second
+	defaultPingInterval    = 2 * time.Hour
+	defaultPingTimeout     = 20 * time.Second
 	defaultReceiveBudget   = 512 << 20
 )
 
@@ -78,6 +102,8 @@ func (o Options) withDefaults() Options {
 	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, math.MaxInt32)
 	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
+	o.Keepalive.Interval = limit(o.Keepalive.Interval, defaultPingInterval, forever)
+	o.Keepalive.Timeout = limit(o.Keepalive.Timeout, defaultPingTimeout, forever)
 	if o.ReceiveBudgetBytes == 0 {
 		o.ReceiveBudgetBytes = defaultReceiveBudget
 		if memory := debug.SetMemoryLimit(-1); memory != math.MaxInt64 {

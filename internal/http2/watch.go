@@ -8,8 +8,7 @@ import (
 	"github.com/farcall/farcall/internal/frame"
 )
 
-// watch is what time alone does to a connection: keepalive (keepalive.go), idle and maximum age (age.go), and answers that
-// the peer does not take (stall.go). There is one timer, set to the earliest moment at which something may be due, and no
+// watch is what time alone does to a connection: keepalive (keepalive.go), idle and maximum age (age.go). There is one timer, set to the earliest moment at which something may be due, and no
 // clock is read where calls pass: activity is told by counters that a look finds changed. So what is said to happen
 // after a time happens up to a quarter of that later.
 //
@@ -40,11 +39,10 @@ func (s *still) look(value uint64, now time.Time) {
 
 // due is what a look at the clock finds to do.
 type due struct {
-	now     time.Time
-	next    time.Time // when to look again; zero for not at all
-	goAway  bool
-	end     error // ends the connection
-	stalled []*stream
+	now    time.Time
+	next   time.Time // when to look again; zero for not at all
+	goAway bool
+	end    error // ends the connection
 }
 
 // again asks for a look at t.
