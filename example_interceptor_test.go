@@ -58,7 +58,13 @@ func say(ctx context.Context, via farcall.Invoker, text string) {
 			if err := stream.Send(wrapperspb.String(text)); err != nil && err != io.EOF {
 				return err
 			}
-			return errors.Join(stream.CloseSend(), stream.Receive(response))
+			if err := errors.Join(stream.CloseSend(), stream.Receive(response)); err != nil {
+				return err
+			}
+			if end := stream.Receive(nil); end != io.EOF { // so that the other end has ended too
+				return end
+			}
+			return nil
 		})
 		fmt.Println(method.Name(), response.Value, farcall.CodeOf(err))
 	}

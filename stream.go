@@ -36,6 +36,9 @@ type Stream interface {
 	// ResponseTrailer is the metadata that follows the last response. The server may change it until the handler returns;
 	// on the client it is there after Receive has returned an error or io.EOF, or the one response.
 	ResponseTrailer() *Metadata
+	// Bytes returns how many bytes of messages were sent and received so far: in their encoded form, compressed where they
+	// are, without the prefixes that separate them.
+	Bytes() (sent, received int64)
 	// SendHeader sends the response header now instead of with the first message. On the client it is an error.
 	SendHeader() error
 }

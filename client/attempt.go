@@ -132,6 +132,7 @@ func (s *stream) read(tooLong bool) error {
 		return err
 	}
 	s.message, s.compressed = message, compressed
+	s.CountReceived(len(message))
 	return s.checkCompressed()
 }
 

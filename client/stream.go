@@ -17,6 +17,7 @@ import (
 // stream is the client's end of one call. Nothing is sent before the first Send, so that interceptors can still change
 // the context and the metadata that the call is opened with. It belongs to the caller's goroutine.
 type stream struct {
+	call.Traffic
 	conn     *Conn
 	method   *farcall.Method
 	ctx      context.Context // the call's; what reaches the innermost handler, once it runs
@@ -102,6 +103,7 @@ func (s *stream) encode(n int, message any) (*buffer.Buffer, error) {
 		s.step(farcall.StepEncodeRequest, n, 0, err)
 		return nil, call.Outcome(err)
 	}
+	s.CountSent(len(encoded.B) - wire.PrefixBytes)
 	s.step(farcall.StepEncodeRequest, n, len(encoded.B)-wire.PrefixBytes, nil)
 	return encoded, nil
 }

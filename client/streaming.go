@@ -272,6 +272,7 @@ func (s *streaming) next() ([]byte, error) {
 		return nil, s.fail(s.transportError(err))
 	}
 	s.messages++
+	s.CountReceived(length)
 	if s.tap.On() {
 		_, received := s.transport.Times()
 		s.tap.StepAt(received, farcall.StepReceiveResponse, s.messages, wire.PrefixBytes+length, nil)

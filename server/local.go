@@ -61,6 +61,7 @@ func release(request any) {
 // localStream is one call in this process: the farcall.Stream of its handler and, with call, the handler's context. The
 // caller may leave before the handler returns; from then on the messages are the caller's again.
 type localStream struct {
+	call.Traffic
 	call   farcall.Call
 	server *Server
 	method *registered
@@ -255,6 +256,7 @@ func (s *localStream) Receive(message any) error {
 	}
 	s.received = true
 	err := s.takeRequest(message)
+	s.CountReceived(s.size)
 	s.step(farcall.StepDecodeRequest, 1, s.size, err)
 	if err == nil {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil)
@@ -288,6 +290,7 @@ func (s *localStream) Send(message any) error {
 	if err != nil {
 		return s.failSend(err)
 	}
+	s.CountSent(size)
 	return nil
 }
 

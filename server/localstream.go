@@ -71,6 +71,7 @@ func (h *localHandler) begin() {
 
 // localCaller is the caller's end: what a client's stream is to a call over a wire.
 type localCaller struct {
+	call.Traffic
 	via      local
 	ctx      context.Context
 	method   *farcall.Method
@@ -158,6 +159,7 @@ func (c *localCaller) Send(message any) error {
 	if err != nil {
 		return call.Outcome(err)
 	}
+	c.CountSent(len(encoded.B) - wire.PrefixBytes)
 	if c.ctx.Err() != nil {
 		encoded.Free()
 		return io.EOF
@@ -209,6 +211,7 @@ func (c *localCaller) Receive(message any) error {
 			return c.ended(err)
 		}
 		c.received++
+		c.CountReceived(len(encoded.B) - wire.PrefixBytes)
 		if message == nil {
 			encoded.Free()
 			continue
@@ -290,6 +293,7 @@ func (c *localCaller) end() {
 
 // localHandler is the handler's end: what a server's stream is to a call over a wire.
 type localHandler struct {
+	call.Traffic
 	conversation
 	call   farcall.Call
 	server *Server
@@ -372,6 +376,7 @@ func (h *localHandler) Receive(message any) error {
 	if err == nil {
 		h.received++
 		size := len(encoded.B) - wire.PrefixBytes
+		h.CountReceived(size)
 		if limit := h.server.options.MaxReceiveBytes; size > limit {
 			err = farcall.Errorf(farcall.ResourceExhausted,
 				"received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time", size, limit)
@@ -423,6 +428,7 @@ func (h *localHandler) Send(message any) error {
 		return call.Outcome(err)
 	}
 	h.sent++
+	h.CountSent(len(encoded.B) - wire.PrefixBytes)
 	h.step(farcall.StepEncodeResponse, h.sent, len(encoded.B)-wire.PrefixBytes, nil)
 	if !h.method.method.Kind.ReturnsStream() {
 		h.pending = encoded

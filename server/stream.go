@@ -17,6 +17,7 @@ import (
 // stream is one gRPC call that came over HTTP/2: the farcall.Stream of its handler and, with call, the handler's context.
 // It is one allocation and never recycled, because a handler may keep its context.
 type stream struct {
+	call.Traffic
 	call      farcall.Call
 	server    *Server
 	transport *http2.ServerStream
@@ -79,6 +80,7 @@ func (s *stream) Receive(message any) error {
 		return err
 	}
 	s.received++
+	s.CountReceived(len(data))
 	err = s.format.Decode(data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
 	if err != nil {
@@ -150,6 +152,7 @@ func (s *stream) Send(message any) error {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
 		return s.failSend(err)
 	}
+	s.CountSent(len(encoded.B) - wire.PrefixBytes)
 	s.step(farcall.StepEncodeResponse, s.sent+1, len(encoded.B)-wire.PrefixBytes, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
