@@ -50,7 +50,12 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 		c.startWatch()
 		return c, nil
 	case <-c.done:
-		return nil, c.Err()
+		select {
+		case <-c.settingsCame: // it was a good connection, and ended since
+			return c, nil
+		default:
+			return nil, c.Err()
+		}
 	case <-ctx.Done():
 		c.Close(ctx.Err())
 		return nil, ctx.Err()
