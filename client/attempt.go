@@ -84,7 +84,9 @@ func (s *stream) await() {
 			s.fail(s.again())
 			continue
 		}
-		s.transportTimes()
+		if sent, _ := s.transport.Times(); s.tap.On() && !sent.IsZero() { // no answer has come
+			s.tap.StepAt(sent, farcall.StepRequestFrames, 1, len(s.request.B), nil)
+		}
 		s.fail(s.transportError(err))
 	}
 	s.answered = true

@@ -111,6 +111,10 @@ func TestObserverSeesFailuresAndAttempts(t *testing.T) {
 	if len(r.begun) != 3 || r.begun[2].Attempt != 2 {
 		t.Errorf("begun %+v", r.begun)
 	}
+	want := []farcall.Step{farcall.StepEncodeRequest, farcall.StepSendRequest, farcall.StepSendRequest, farcall.StepRequestFrames, farcall.StepDecodeResponse}
+	if !slices.Equal(r.steps(false), want) {
+		t.Errorf("steps %v, want %v: no answer was received", r.steps(false), want)
+	}
 	last := r.events[len(r.events)-1]
 	if last.Step != farcall.StepDecodeResponse || last.Err != err || err == nil || last.Attempt != 2 {
 		t.Errorf("the last event is %+v, the call's error %v", last, err)
