@@ -19,16 +19,12 @@ func runBoth(ctx context.Context, arguments []string, out io.Writer) (err error)
 	if err := parseFlags(flags, arguments, 0); err != nil {
 		return err
 	}
-	more := []string{"-next", "-with-parent"}
-	if *verbose {
-		more = append(more, "-v")
-	}
-	payments, err := startService(out, append([]string{"payment", "-listen", *grpc}, more...)...)
+	payments, err := startService(out, "payment", "-next", "-with-parent", "-listen", *grpc)
 	if err != nil {
 		return fmt.Errorf("the payment service: %w", err)
 	}
 	defer func() { err = errors.Join(err, payments.stop()) }()
-	orders, err := startService(out, append([]string{"order", "-listen", *rest, "-payments", payments.address}, more...)...)
+	orders, err := startService(out, "order", "-next", "-with-parent", "-listen", *rest, "-payments", payments.address, fmt.Sprintf("-v=%t", *verbose))
 	if err != nil {
 		return fmt.Errorf("the order service: %w", err)
 	}

@@ -16,14 +16,14 @@ import (
 
 const usage = `The shop: an order service with a REST API, which has its orders paid by a payment service.
 
-  shop [-rest ADDR] [-grpc ADDR] [-v]         run both, as processes of their own
-  shop order -listen ADDR -payments TARGET    run the order service: REST and gRPC on one port
-  shop payment -listen ADDR                   run the payment service: gRPC
-  shop journey [-stable] [-svg FILE]          show everything that happens to one order
-  shop compare [-rounds N]                    compare with JSON over HTTP/1.1
-  shop docs README.md DIR                     write the journey into the README, and DIR/journey.svg
+  shop [-rest ADDR] [-grpc ADDR] [-v]            run both, as processes of their own
+  shop order -listen ADDR -payments TARGET [-v]  run the order service: REST and gRPC on one port
+  shop payment -listen ADDR                      run the payment service: gRPC
+  shop journey [-stable] [-svg FILE]             show everything that happens to one order
+  shop compare [-rounds N]                       compare with JSON over HTTP/1.1
+  shop docs README.md DIR                        write the journey into the README, and DIR/journey.svg
 
-With -v a service prints the fourteen steps of each order. "shop COMMAND -h" lists a command's flags.
+With -v the order service prints the fourteen steps of each order. "shop COMMAND -h" lists a command's flags.
 `
 
 // commands are what shop can do besides running both services.

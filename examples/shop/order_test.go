@@ -180,7 +180,21 @@ func TestTheRESTPortSpeaksGRPC(t *testing.T) {
 }
 
 func TestVerbosePrintsFourteenSteps(t *testing.T) {
-	s, orders, _ := startBoth(t, "-v")
+	t.Run("together", func(t *testing.T) {
+		s, orders, _ := startBoth(t, "-v")
+		expectSteps(t, s, orders)
+	})
+	t.Run("apart", func(t *testing.T) {
+		const address = `(?m)^listening on (\S+)$`
+		payments := startShop(t, "payment", "-listen", "127.0.0.1:0").await(address)[1]
+		s := startShop(t, "order", "-listen", "127.0.0.1:0", "-payments", payments, "-v")
+		expectSteps(t, s, s.await(address)[1])
+	})
+}
+
+// expectSteps orders something, and expects that s prints all that happens to the order.
+func expectSteps(t *testing.T, s *shop, orders string) {
+	t.Helper()
 	status, _, answer := ask(t, http.DefaultClient, "POST", "http://"+orders+"/v1/orders", jsonType, exampleOrder)
 	http.DefaultClient.CloseIdleConnections()
 	if status != http.StatusOK {

@@ -33,14 +33,12 @@ type serviceFlags struct {
 	listen     string
 	next       bool
 	withParent bool
-	verbose    bool
 }
 
 func (f *serviceFlags) register(flags *flag.FlagSet, address string) {
 	flags.StringVar(&f.listen, "listen", address, "listen on this `address`")
 	flags.BoolVar(&f.next, "next", false, "if the port is taken, listen on the next one that is free")
 	flags.BoolVar(&f.withParent, "with-parent", false, "end when the standard input ends, and not by Ctrl-C")
-	flags.BoolVar(&f.verbose, "v", false, "print the fourteen steps of each order")
 }
 
 // runPayment is "shop payment".
@@ -51,7 +49,7 @@ func runPayment(ctx context.Context, arguments []string, out io.Writer) error {
 	if err := parseFlags(flags, arguments, 0); err != nil {
 		return err
 	}
-	srv := server.New(server.Options{StepTimes: common.verbose})
+	srv := server.New(server.Options{StepTimes: true}) // "shop order -v" asks for them
 	payments := payment.New(payment.NewMemory(), payment.Options{})
 	shoppb.RegisterPayments(srv, payments)
 	srv.OnShutdown(payments.EndWatches)
@@ -64,16 +62,17 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 	flags := newFlags("shop order", "The order service takes orders, by REST and by gRPC, and has them paid.")
 	common.register(flags, "127.0.0.1:8080")
 	target := flags.String("payments", "127.0.0.1:9090", "the payment service is at this `target`")
+	verbose := flags.Bool("v", false, "print the fourteen steps of each order")
 	timeout := flags.Duration("payment-timeout", 2*time.Second, "how long one call of the payment service may take")
 	if err := parseFlags(flags, arguments, 0); err != nil {
 		return err
 	}
 	var observer farcall.Observer
-	if common.verbose {
+	if *verbose {
 		observer = steps.NewPrinter(out)
 	}
 	conn, err := client.New(*target, client.Options{
-		Observer: observer, StepTimes: common.verbose,
+		Observer: observer, StepTimes: *verbose,
 		// It is next door: look again soon after it was away.
 		Backoff: client.Backoff{First: 100 * time.Millisecond, Longest: 2 * time.Second},
 	})
