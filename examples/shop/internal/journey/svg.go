@@ -24,8 +24,13 @@ const (
 	serviceWidth  = 404
 	serviceGap    = 54 // the network, between the services
 	badge         = 13 // radius of a step's number
-	laneLeft      = 34 // of a lane's badges, from the service's left edge
-	laneRight     = 218
+)
+
+// lanes are the offsets of the lanes' badges from each service's left edge: the request runs on the outer lanes and the
+// response on the inner ones, so that no line crosses another.
+var (
+	requestLane  = [2]int{34, 222}
+	responseLane = [2]int{206, 34}
 )
 
 var layers = [5]struct{ name, packages string }{
@@ -36,35 +41,42 @@ var layers = [5]struct{ name, packages string }{
 	{"HTTP/2", "internal/http2"},
 }
 
-// place is where a step stands: the service (0 orders, 1 payments), the lane's offset, and the row.
+// place is where a step stands: the service (0 orders, 1 payments) and the row. Up to step 8 it is the request's.
 type place struct {
 	number       int
-	service      int
-	lane, row    int
+	service, row int
 	title, below string
 }
 
 func places(size sizes) []place {
 	bytes := func(count int) string { return fmt.Sprintf("%d bytes", count) }
 	return []place{
-		{1, 0, laneLeft, 0, "REST call arrives", "JSON, " + bytes(size.jsonIn)},
-		{2, 0, laneLeft, 1, "stub is called", "payments.Charge(…)"},
-		{3, 0, laneLeft, 2, "encoded", "binary, " + bytes(size.request)},
-		{4, 0, laneLeft, 3, "to the transport", "headers, message"},
-		{5, 0, laneLeft, 4, "frames sent", bytes(size.requestFrames)},
-		{6, 1, laneLeft, 4, "frames received", bytes(size.requestFrames)},
-		{7, 1, laneLeft, 2, "decoded", "binary, " + bytes(size.request)},
-		{8, 1, laneLeft, 1, "handler invoked", "service.Charge(…)"},
-		{9, 1, laneRight, 1, "handler returns", "a message or an error"},
-		{10, 1, laneRight, 2, "encoded", "binary, " + bytes(size.response)},
-		{11, 1, laneRight, 3, "to the transport", "message, trailers"},
-		{12, 0, laneRight, 4, "frames received", bytes(size.responseFrames)},
-		{13, 0, laneRight, 2, "stub returns", "binary, " + bytes(size.response)},
-		{14, 0, laneRight, 0, "REST answer", "JSON, " + bytes(size.jsonOut)},
+		{1, 0, 0, "REST call arrives", "JSON, " + bytes(size.jsonIn)},
+		{2, 0, 1, "stub is called", "payments.Charge(…)"},
+		{3, 0, 2, "encoded", "binary, " + bytes(size.request)},
+		{4, 0, 3, "to the transport", "headers, message"},
+		{5, 0, 4, "frames sent", bytes(size.requestFrames)},
+		{6, 1, 4, "frames received", bytes(size.requestFrames)},
+		{7, 1, 2, "decoded", "binary, " + bytes(size.request)},
+		{8, 1, 1, "handler invoked", "service.Charge(…)"},
+		{9, 1, 1, "handler returns", "a message or an error"},
+		{10, 1, 2, "encoded", "binary, " + bytes(size.response)},
+		{11, 1, 3, "to the transport", "message, trailers"},
+		{12, 0, 4, "frames received", bytes(size.responseFrames)},
+		{13, 0, 2, "decoded, stub returns", "binary, " + bytes(size.response)},
+		{14, 0, 0, "REST answer", "JSON, " + bytes(size.jsonOut)},
 	}
 }
 
-func (p place) x() int { return serviceLeft(p.service) + p.lane }
+func (p place) back() bool { return p.number > 8 }
+
+func (p place) x() int {
+	if p.back() {
+		return serviceLeft(p.service) + responseLane[p.service]
+	}
+	return serviceLeft(p.service) + requestLane[p.service]
+}
+
 func (p place) y() int { return rowTop(p.row) + rowHeight/2 }
 
 func serviceLeft(service int) int { return labelWidth + service*(serviceWidth+serviceGap) }
@@ -168,10 +180,13 @@ func drawPaths(svg *strings.Builder, steps []place) {
 	vertical("back", at(10), at(11))
 	vertical("back", at(12), at(13))
 	vertical("back", at(13), at(14))
+	// A REST client is above the order service.
+	line(svg, "go", at(1).x(), headHeight+2, at(1).x(), at(1).y()-badge-3)
+	line(svg, "back", at(14).x(), at(14).y()-badge, at(14).x(), headHeight+5)
 	// From step 8 to step 9 is the user's method: over the words.
 	fmt.Fprintf(svg, `<path class="go" d="M%d %d V%d H%d V%d" marker-end="url(#tip-go)"/>`+"\n",
 		at(8).x(), at(8).y()-badge, at(8).y()-30, at(9).x(), at(9).y()-badge-3)
-	// The network: requests below the last row's words, answers above them.
+	// The network, below the last row's words: the response inside, the request around it.
 	low, lower := rowTop(4)+rowHeight-14, rowTop(4)+rowHeight-5
 	fmt.Fprintf(svg, `<path class="go" d="M%d %d V%d H%d V%d" marker-end="url(#tip-go)"/>`+"\n",
 		at(5).x(), at(5).y()+badge, lower, at(6).x(), at(6).y()+badge+3)
@@ -188,7 +203,7 @@ func sign(n int) int {
 
 func drawStep(svg *strings.Builder, step place) {
 	class := "tip-go"
-	if step.number > 8 {
+	if step.back() {
 		class = "tip-back"
 	}
 	fmt.Fprintf(svg, `<circle class="%s" cx="%d" cy="%d" r="%d"/>`, class, step.x(), step.y(), badge)
