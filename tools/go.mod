@@ -8,6 +8,7 @@ tool (
 	connectrpc.com/conformance/cmd/connectconformance
 	github.com/fullstorydev/grpcurl/cmd/grpcurl
 	github.com/summerwind/h2spec/cmd/h2spec
+	github.com/summerwind/h2spec/cmd/h2specd
 	google.golang.org/grpc/interop/client
 	google.golang.org/grpc/interop/server
 	honnef.co/go/tools/cmd/staticcheck

@@ -233,3 +233,22 @@ func TestCloseForAnyReason(t *testing.T) {
 		t.Errorf("Open on a closed connection: %v", err)
 	}
 }
+
+// Whoever watches a connection's frames sees the last as well.
+func TestTheTapSeesTheGoAwayOfAFailure(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	var seen []frame.ErrorCode
+	server := NewServer(serverEnd, serveFunc{}, Options{Tap: sentTap(func(h frame.Header, payload []byte) {
+		if h.Type == frame.GoAway {
+			_, code, _, _ := frame.ParseGoAway(h, payload)
+			seen = append(seen, code)
+		}
+	})})
+	newScripted(t, clientEnd).send(join([]byte(frame.Preface), frame.AppendSettings(nil), frame.AppendWindowUpdate(nil, 0, 0)))
+	if err := server.Serve(); err == nil {
+		t.Error("Serve returned no error")
+	}
+	if len(seen) != 1 || seen[0] != frame.ProtocolError {
+		t.Errorf("the tap saw the errors %v", seen)
+	}
+}

@@ -155,7 +155,11 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	if code != frame.NoError {
 		debug = debugText(err)
 	}
+	start := len(c.fast)
 	c.fast = frame.AppendGoAway(c.fast, c.lastStream, code, debug)
+	if c.options.Tap != nil {
+		c.tapSent(c.fast[start:])
+	}
 	close(c.done)
 	wrapped := c.socket.wrapped()
 	if code != frame.NoError && (c.writing || wrapped) {
