@@ -3,7 +3,6 @@
 package farcall_test
 
 import (
-	"errors"
 	"go/ast"
 	"go/build/constraint"
 	"go/parser"
@@ -22,6 +21,7 @@ import (
 const (
 	module       = "github.com/farcall/farcall"
 	architecture = "ARCHITECTURE.md"
+	contributing = "CONTRIBUTING.md"
 )
 
 // packageRow says where a package stands and what it may import of ours.
@@ -173,7 +173,7 @@ func TestImportsHoldToTheTable(t *testing.T) {
 		known, ok := importTable[file.dir]
 		if !ok && !found[file.dir] {
 			t.Errorf("package directory %s has no row: decide where it stands and what it may import, and add a row to "+
-				"importTable in architecture_test.go and to %s", file.dir, architecture)
+				"importTable in architecture_test.go, to %s and to %s", file.dir, architecture, contributing)
 		}
 		found[file.dir] = true
 		if !ok {
@@ -277,13 +277,10 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// readArchitecture returns the text of ARCHITECTURE.md.
-func readArchitecture(t *testing.T) string {
+// readPage returns the text of a page for people, which this test keeps true.
+func readPage(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(architecture)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("%s is missing: it is the map of the code, and this test keeps it true", architecture)
-	}
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +293,7 @@ var (
 	fileName = regexp.MustCompile(`^[\w./-]+\.(go|md|mod|work|proto|sh|svg|json|ya?ml)$`)
 	pathName = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)*/?$`)
 	// tableRow is a row whose second cell is names alone.
-	tableRow = regexp.MustCompile("(?m)^\\| (\\d+) \\| ((?:`[^`|]+`[, ]*(?:\\(root\\) )?)+)\\|")
+	tableRow = regexp.MustCompile("(?m)^\\| (\\d+) \\| ((?:`[^`|]+`(?: \\(root\\))?[, ]*)+)\\|")
 )
 
 // namedPaths returns the files and directories that text names in backticks: what looks like a file, and what begins
@@ -322,7 +319,7 @@ func TestNamedPaths(t *testing.T) {
 }
 
 func TestArchitectureNamesWhatExists(t *testing.T) {
-	names := namedPaths(readArchitecture(t), func(name string) bool {
+	names := namedPaths(readPage(t, architecture), func(name string) bool {
 		info, err := os.Stat(name)
 		return err == nil && info.IsDir()
 	})
@@ -336,34 +333,36 @@ func TestArchitectureNamesWhatExists(t *testing.T) {
 	}
 }
 
-// The table of packages for people and the one for this test say the same.
-func TestArchitectureHasTheTable(t *testing.T) {
-	written := make(map[string]int)
-	for _, line := range tableRow.FindAllStringSubmatch(readArchitecture(t), -1) {
-		row, err := strconv.Atoi(line[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range backticked.FindAllStringSubmatch(line[2], -1) {
-			dir := name[1]
-			if dir == "farcall" {
-				dir = "."
+// The tables of packages for people and the one for this test say the same.
+func TestPagesHaveTheTable(t *testing.T) {
+	for _, page := range []string{architecture, contributing} {
+		written := make(map[string]int)
+		for _, line := range tableRow.FindAllStringSubmatch(readPage(t, page), -1) {
+			row, err := strconv.Atoi(line[1])
+			if err != nil {
+				t.Fatal(err)
 			}
-			written[dir] = row
+			for _, name := range backticked.FindAllStringSubmatch(line[2], -1) {
+				dir := name[1]
+				if dir == "farcall" {
+					dir = "."
+				}
+				written[dir] = row
+			}
 		}
-	}
-	for dir, line := range importTable {
-		row, ok := written[dir]
-		if parent := path.Dir(dir); !ok && parent != "." {
-			row, ok = written[parent] // a package below one that is written down
+		for dir, line := range importTable {
+			row, ok := written[dir]
+			if parent := path.Dir(dir); !ok && parent != "." {
+				row, ok = written[parent] // a package below one that is written down
+			}
+			if !ok || row != line.row {
+				t.Errorf("%s has %s in row %d, importTable in row %d (0 is none)", page, dir, row, line.row)
+			}
 		}
-		if !ok || row != line.row {
-			t.Errorf("%s has %s in row %d, importTable in row %d (0 is none)", architecture, dir, row, line.row)
-		}
-	}
-	for dir, row := range written {
-		if _, ok := importTable[dir]; !ok {
-			t.Errorf("%s has %s in row %d, importTable does not have it", architecture, dir, row)
+		for dir, row := range written {
+			if _, ok := importTable[dir]; !ok {
+				t.Errorf("%s has %s in row %d, importTable does not have it", page, dir, row)
+			}
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package client is a channel to a name: resolves, balances, connects, calls, retries.
+// Package client is a channel to a name: connects, calls, retries.
 //
 // A call comes in by invoke.go, is a stream (stream.go), and makes one or two attempts (attempt.go) on a connection of
 // the pool (pool.go), which dial.go opens.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package transcode converts JSON text to messages and back, straight from descriptors.
+// Package transcode converts JSON text to messages and back.
 //
 // The mapping is proto3's JSON mapping, as google.golang.org/protobuf/encoding/protojson has it, which does the work for
 // now: JSON is converted by way of the typed message. What is accepted and what is written stays the same when the
