@@ -10,6 +10,7 @@ tool (
 	github.com/summerwind/h2spec/cmd/h2spec
 	github.com/summerwind/h2spec/cmd/h2specd
 	google.golang.org/grpc/interop/client
+	google.golang.org/grpc/interop/http2
 	google.golang.org/grpc/interop/server
 	honnef.co/go/tools/cmd/staticcheck
 )
