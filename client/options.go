@@ -13,6 +13,8 @@ import (
 	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 )
 
 // Options are a channel's settings. The zero value is ready; for limits and times zero is the documented default and
@@ -27,7 +29,7 @@ type Options struct {
 	// StepTimes asks servers when they did their steps of a call, for the Observer: its events with Remote set.
 	StepTimes bool
 
-	// MaxReceiveBytes bounds one received message. 0: 4 MiB.
+	// MaxReceiveBytes bounds one received message. 0: 4 MiB; unlimited is 1.75 GiB.
 	MaxReceiveBytes int
 	// MaxHeaderListBytes bounds an answer's headers, and its trailers, 32 bytes a field included. 0: 64 KiB.
 	MaxHeaderListBytes int
@@ -67,6 +69,8 @@ type Options struct {
 	IdleTimeout time.Duration
 	// Keepalive finds out whether a server that sends nothing is still there. Zero: nothing is done.
 	Keepalive Keepalive
+	// HTTP2 are settings of the connections.
+	HTTP2 HTTP2
 }
 
 // Keepalive is how a client asks a silent server whether it is still there (grpc/proposal A8).
@@ -78,6 +82,22 @@ type Keepalive struct {
 	Timeout time.Duration
 	// WithoutCalls sends pings even if no call is under way.
 	WithoutCalls bool
+}
+
+// HTTP2 are the settings of connections (RFC 9113 section 6.5.2). The zero value is right for nearly everybody: windows grow by
+// themselves where a path is long and wide.
+type HTTP2 struct {
+	// StreamWindowBytes and ConnectionWindowBytes are what a server may send ahead of what is taken here, in one call and on
+	// one connection, to begin with. 0: 256 KiB and 2 MiB; at most 256 MiB.
+	StreamWindowBytes, ConnectionWindowBytes int
+	// MaxWindowBytes is how far both grow with what a connection carries in a round trip. 0: 16 MiB; negative: not at all.
+	MaxWindowBytes int
+	// MaxFrameBytes is the largest frame that is taken, up to 1 MiB. 0: 16 KiB, the protocol's least, and rarely worth
+	// changing: while a large frame is read, others wait.
+	MaxFrameBytes int
+	// HeaderTableBytes is the memory that a connection has for each direction to compress headers, as far as the server agrees.
+	// 0: 4 KiB; negative: none; at most 1 MiB.
+	HeaderTableBytes int
 }
 
 // Backoff is how the pause after failed attempts to connect grows: 1.6 times each time, 20 % more or less at random
@@ -103,7 +123,7 @@ const (
 // withDefaults returns the options that the channel works with: no zero stands for a default any more.
 func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
-	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, math.MaxInt32-16)
+	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, http2.LargestWant-wire.PrefixBytes)
 	o.MaxConnections = limit(o.MaxConnections, defaultMaxConnections, math.MaxInt32)
 	o.ConnectTimeout = limit(o.ConnectTimeout, defaultConnectTimeout, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)

@@ -13,6 +13,8 @@ import (
 	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 )
 
 // Options are a server's settings. The zero value is ready; for limits and times zero is the documented default and
@@ -31,7 +33,7 @@ type Options struct {
 	// because it tells strangers how long handlers work.
 	StepTimes bool
 
-	// MaxReceiveBytes bounds one received message. 0: 4 MiB.
+	// MaxReceiveBytes bounds one received message. 0: 4 MiB; unlimited is 1.75 GiB.
 	MaxReceiveBytes int
 	// MaxHeaderListBytes bounds a request's headers, 32 bytes a field included. 0: 64 KiB.
 	MaxHeaderListBytes int
@@ -49,6 +51,8 @@ type Options struct {
 	StallTimeout time.Duration
 	// Keepalive finds out whether HTTP/2 clients that send nothing are still there.
 	Keepalive Keepalive
+	// HTTP2 are settings of HTTP/2 connections.
+	HTTP2 HTTP2
 	// MaxConnectionIdle ends HTTP/2 connections, gracefully, on which there was no call for so long. 0: never.
 	MaxConnectionIdle time.Duration
 	// MaxConnectionAge ends HTTP/2 connections gracefully when they are so old, a tenth more or less at random, so that
@@ -87,6 +91,22 @@ type Keepalive struct {
 	LeastInterval time.Duration
 }
 
+// HTTP2 are the settings of connections (RFC 9113 section 6.5.2). The zero value is right for nearly everybody: windows grow by
+// themselves where a path is long and wide.
+type HTTP2 struct {
+	// StreamWindowBytes and ConnectionWindowBytes are what a client may send ahead of what is taken here, in one call and on
+	// one connection, to begin with. 0: 256 KiB and 2 MiB; at most 256 MiB.
+	StreamWindowBytes, ConnectionWindowBytes int
+	// MaxWindowBytes is how far both grow with what a connection carries in a round trip. 0: 16 MiB; negative: not at all.
+	MaxWindowBytes int
+	// MaxFrameBytes is the largest frame that is taken, up to 1 MiB. 0: 16 KiB, the protocol's least, and rarely worth
+	// changing: while a large frame is read, others wait.
+	MaxFrameBytes int
+	// HeaderTableBytes is the memory that a connection has for each direction to compress headers, as far as the client agrees.
+	// 0: 4 KiB; negative: none; at most 1 MiB.
+	HeaderTableBytes int
+}
+
 const (
 	defaultMaxReceiveBytes = 4 << 20
 	defaultHandshake       = 10 * time.Second
@@ -99,7 +119,7 @@ const (
 // withDefaults returns the options that the server works with: no zero stands for a default any more.
 func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
-	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, math.MaxInt32)
+	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, http2.LargestWant-wire.PrefixBytes)
 	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
 	o.Keepalive.Interval = limit(o.Keepalive.Interval, defaultPingInterval, forever)

@@ -33,11 +33,7 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 	}
 	c.mu.Lock()
 	c.fast = append(c.fast, frame.Preface...)
-	c.fast = frame.AppendSettings(c.fast,
-		frame.Setting{ID: frame.EnablePush, Value: 0},
-		frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow},
-		frame.Setting{ID: frame.MaxHeaderListSize, Value: uint32(c.options.MaxHeaderListBytes)})
-	c.fast = frame.AppendWindowUpdate(c.fast, 0, connectionWindow-defaultWindow)
+	c.fast = c.options.appendSettings(c.fast, frame.Setting{ID: frame.EnablePush, Value: 0})
 	if c.options.Tap != nil {
 		c.tapSent(c.fast[len(frame.Preface):])
 	}

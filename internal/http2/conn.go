@@ -16,12 +16,6 @@ import (
 	"github.com/farcall/farcall/internal/hpack"
 )
 
-// ourMaxFrame is the largest frame that we take: the protocol's own default (RFC 9113 section 4.2).
-const ourMaxFrame = 16384
-
-// headerTableBytes is the compression table that we keep on either side: the protocol's own default.
-const headerTableBytes = 4096
-
 // Conn is one HTTP/2 connection. All methods are safe for concurrent use.
 type Conn struct {
 	// Set once:
@@ -44,10 +38,11 @@ type Conn struct {
 	streams map[uint32]*stream
 	err     error // why the connection ended; set once, before done is closed
 
-	credit   sendWindow    // what the peer lets us send on the connection
-	window   receiveWindow // what we let the peer send
-	blocked  []*stream     // streams whose Send waits for credit or room, first come first
-	settings peerSettings
+	credit    sendWindow    // what the peer lets us send on the connection
+	window    receiveWindow // what we let the peer send
+	bandwidth bandwidth     // and how far that may grow
+	blocked   []*stream     // streams whose Send waits for credit or room, first come first
+	settings  peerSettings
 
 	// The server's role:
 	lastStream uint32 // the highest stream that the peer has opened
@@ -80,21 +75,22 @@ type peerSettings struct {
 func newConn(nc net.Conn, options Options) *Conn {
 	options = options.withDefaults()
 	c := &Conn{
-		nc:      nc,
-		socket:  newSocket(nc),
-		options: options,
-		peer:    exchange.PeerOf(nc),
-		done:    make(chan struct{}),
-		encoder: hpack.NewEncoder(headerTableBytes),
-		streams: make(map[uint32]*stream),
-		credit:  sendWindow{credit: defaultWindow},
-		window:  receiveWindow{target: connectionWindow, open: connectionWindow},
+		nc:        nc,
+		socket:    newSocket(nc),
+		options:   options,
+		peer:      exchange.PeerOf(nc),
+		done:      make(chan struct{}),
+		encoder:   hpack.NewEncoder(options.HeaderTableBytes),
+		streams:   make(map[uint32]*stream),
+		credit:    sendWindow{credit: defaultWindow},
+		window:    receiveWindow{target: options.ConnectionWindow, open: options.ConnectionWindow},
+		bandwidth: bandwidth{window: options.StreamWindow, largest: options.MaxWindow},
 		settings: peerSettings{
 			maxStreams: 1<<32 - 1, initialWindow: defaultWindow, maxFrame: frame.SmallestMaxFrame, maxHeaderList: 1<<32 - 1,
 		},
 		settingsCame: make(chan struct{}),
 	}
-	c.reader.decoder = hpack.NewDecoder(headerTableBytes, options.MaxHeaderListBytes)
+	c.reader.decoder = hpack.NewDecoder(uint32(options.HeaderTableBytes), options.MaxHeaderListBytes)
 	return c
 }
 
@@ -121,10 +117,10 @@ func (c *Conn) Active() int {
 	return len(c.streams)
 }
 
-// initStream makes the zero stream an open one. The caller sets its credit and enters it into the table.
+// initStream makes the zero stream an open one, on the reader goroutine or with mu held. The caller sets its credit and enters it into the table.
 func (c *Conn) initStream(s *stream, id uint32) {
 	s.conn, s.id, s.declared = c, id, -1
-	s.window = receiveWindow{target: streamWindow, open: streamWindow}
+	s.window = receiveWindow{target: c.bandwidth.window, open: c.bandwidth.window}
 }
 
 // Close ends the connection at once: every stream fails with reason.
@@ -293,7 +289,7 @@ func (c *Conn) discard(n int, held bool) {
 func (c *Conn) nearlyOutOfCredit() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.window.open < ourMaxFrame
+	return c.window.open < c.options.MaxFrameBytes
 }
 
 // relieveAll relieves every stream that needs it.
@@ -316,6 +312,7 @@ func (c *Conn) appendWindowUpdate(stream uint32, increment int) {
 	start := len(c.fast)
 	c.fast = frame.AppendWindowUpdate(c.fast, stream, uint32(increment))
 	c.appendedControl(start)
+	c.measure()
 }
 
 // appendedControl accounts for a control frame at c.fast[start:].

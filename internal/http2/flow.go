@@ -8,9 +8,15 @@ const (
 	defaultWindow = 65535     // what each end starts with (section 6.9.2)
 	largestWindow = 1<<31 - 1 // section 6.9.1
 
-	// streamWindow and connectionWindow are the credit that we grant.
+	// streamWindow and connectionWindow are the credit that we grant, unless Options say otherwise; both may grow.
 	streamWindow     = 256 << 10
 	connectionWindow = 2 << 20
+	grownWindow      = 16 << 20
+
+	// LargestWindow is the largest that Options may ask for, and LargestWant what a consumer may wait for: together they
+	// stay below what the protocol allows.
+	LargestWindow = 256 << 20
+	LargestWant   = largestWindow - LargestWindow
 )
 
 // sendWindow is what the peer lets us send. SETTINGS may make it negative (section 6.9.2).
@@ -57,18 +63,28 @@ func (w *receiveWindow) advance(n int) int {
 	return w.grant()
 }
 
-// require makes sure that the peer can send n more bytes, whatever the target, and returns the increment to send now.
+// require makes sure that the peer can send n more bytes, LargestWant at most, whatever the target, and returns the
+// increment to send now.
 func (w *receiveWindow) require(n int) int {
 	if n <= w.open {
 		return 0
 	}
-	missing := n - w.open
+	missing := min(n, LargestWant) - w.open
+	if missing <= 0 {
+		return 0
+	}
 	repaid := min(missing, w.owed)
 	w.owed -= repaid
-	extra := min(missing-repaid, largestWindow-w.open-repaid)
+	extra := missing - repaid
 	w.ahead += extra
 	w.open += repaid + extra
 	return repaid + extra
+}
+
+// grow raises the target by what SETTINGS have just added to the peer's credit.
+func (w *receiveWindow) grow(n int) {
+	w.target += n
+	w.open += n
 }
 
 // grant returns what is owed once that is half of the target, so that a WINDOW_UPDATE is rare.
@@ -76,7 +92,7 @@ func (w *receiveWindow) grant() int {
 	if w.owed < w.target/2 {
 		return 0
 	}
-	increment := min(w.owed, largestWindow-w.open)
+	increment := max(0, min(w.owed, LargestWant-w.open))
 	w.owed -= increment
 	w.open += increment
 	return increment

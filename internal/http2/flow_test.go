@@ -90,8 +90,14 @@ func TestSendWindowOverflow(t *testing.T) {
 
 func TestRequireNeverOverflows(t *testing.T) {
 	w := receiveWindow{target: streamWindow, open: streamWindow}
-	if got := w.require(largestWindow + 5); w.open > largestWindow || got != largestWindow-streamWindow {
+	if got := w.require(largestWindow + 5); w.open != LargestWant || got != LargestWant-streamWindow {
 		t.Errorf("require granted %d, open is %d", got, w.open)
+	}
+	if w.grow(LargestWindow); w.open > largestWindow {
+		t.Errorf("after growth open is %d", w.open)
+	}
+	if got := w.dropped(w.target); got != 0 {
+		t.Errorf("a window that is as large as it may be was granted %d more", got)
 	}
 	if got := w.require(10); got != 0 {
 		t.Errorf("credit that is there was granted again: %d", got)

@@ -63,8 +63,9 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	if !held {
 		c.returnLocked(len(payload))
 	}
-	low := c.window.open < ourMaxFrame
-	if low && c.window.open+len(payload) >= ourMaxFrame { // not before: who begins to wait later looks for itself
+	c.bandwidth.received(len(payload))
+	low := c.window.open < c.options.MaxFrameBytes
+	if low && c.window.open+len(payload) >= c.options.MaxFrameBytes { // not before: who begins to wait later looks for itself
 		defer c.relieveAll()
 	}
 	s := c.streams[h.Stream]

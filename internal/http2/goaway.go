@@ -46,8 +46,11 @@ func (c *Conn) GoAway() {
 }
 
 func (c *Conn) pingAnswered(data [8]byte) {
-	if data == drainPing {
+	switch data {
+	case drainPing:
 		c.finishDraining()
+	case bandwidthPing:
+		c.bandwidthMeasured()
 	}
 }
 

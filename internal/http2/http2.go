@@ -21,6 +21,17 @@ type Options struct {
 	MaxConcurrentStreams int
 	// MaxHeaderListBytes bounds a received header list, 32 bytes a field included (RFC 9113 section 6.5.2). 0: 64 KiB.
 	MaxHeaderListBytes int
+	// HeaderTableBytes is the table for header compression that we keep for each direction, as far as the peer keeps one
+	// as large. 0: 4,096; negative: none.
+	HeaderTableBytes int
+	// MaxFrameBytes is the largest frame that we take, from 16 KiB to 1 MiB. 0: 16 KiB.
+	MaxFrameBytes int
+	// StreamWindow and ConnectionWindow are what the peer may send ahead of consumption, on a stream and on the
+	// connection, to begin with. 0: 256 KiB and 2 MiB.
+	StreamWindow, ConnectionWindow int
+	// MaxWindow is what both may grow to where the path carries more in a round trip (bandwidth.go). 0: 16 MiB; negative:
+	// they do not grow.
+	MaxWindow int
 	// HandshakeTimeout bounds the wait for the peer's preface and SETTINGS. 0: 10 s.
 	HandshakeTimeout time.Duration
 	// StallTimeout closes the connection when the socket has taken nothing for so long. 0: 20 s.
@@ -57,6 +68,17 @@ func (o Options) withDefaults() Options {
 	if o.MaxHeaderListBytes == 0 {
 		o.MaxHeaderListBytes = 64 << 10
 	}
+	switch {
+	case o.HeaderTableBytes == 0:
+		o.HeaderTableBytes = defaultHeaderTable
+	case o.HeaderTableBytes < 0:
+		o.HeaderTableBytes = 0
+	}
+	o.HeaderTableBytes = min(o.HeaderTableBytes, largestHeaderTable)
+	o.MaxFrameBytes = min(max(o.MaxFrameBytes, frame.SmallestMaxFrame), largestMaxFrame)
+	o.StreamWindow = window(o.StreamWindow, streamWindow)
+	o.ConnectionWindow = max(window(o.ConnectionWindow, connectionWindow), defaultWindow) // which SETTINGS cannot change (section 6.9.2)
+	o.MaxWindow = window(o.MaxWindow, grownWindow)
 	if o.HandshakeTimeout == 0 {
 		o.HandshakeTimeout = 10 * time.Second
 	}
@@ -73,6 +95,42 @@ func (o Options) withDefaults() Options {
 		o.Budget = NewBudget(512 << 20)
 	}
 	return o
+}
+
+// The most that Options may ask for: a frame is buffered as a whole.
+const (
+	defaultHeaderTable = 4096 // the protocol's own default (RFC 9113 section 6.5.2)
+	largestHeaderTable = 1 << 20
+	largestMaxFrame    = 1 << 20
+)
+
+// window returns what an option means.
+func window(given, byDefault int) int {
+	switch {
+	case given == 0:
+		return byDefault
+	case given < 0:
+		return 0
+	}
+	return min(given, LargestWindow)
+}
+
+// appendSettings appends the settings that we announce, the role's own first, and opens the connection's window.
+func (o *Options) appendSettings(dst []byte, first frame.Setting) []byte {
+	settings := []frame.Setting{first,
+		{ID: frame.InitialWindowSize, Value: uint32(o.StreamWindow)},
+		{ID: frame.MaxHeaderListSize, Value: uint32(o.MaxHeaderListBytes)}}
+	if o.HeaderTableBytes != defaultHeaderTable {
+		settings = append(settings, frame.Setting{ID: frame.HeaderTableSize, Value: uint32(o.HeaderTableBytes)})
+	}
+	if o.MaxFrameBytes != frame.SmallestMaxFrame {
+		settings = append(settings, frame.Setting{ID: frame.MaxFrameSize, Value: uint32(o.MaxFrameBytes)})
+	}
+	dst = frame.AppendSettings(dst, settings...)
+	if o.ConnectionWindow > defaultWindow {
+		dst = frame.AppendWindowUpdate(dst, 0, uint32(o.ConnectionWindow-defaultWindow))
+	}
+	return dst
 }
 
 // Tap sees what passes. Its methods are called in the order of the wire, with locks of the connection held: they must be

@@ -42,7 +42,7 @@ func leftover(name string, c *Conn, credit int64) (left string) {
 		return left
 	}
 	note("unwritten", len(c.fast)+len(c.bulk))
-	note("missing connection credit", connectionWindow-c.window.open-c.window.owed)
+	note("missing connection credit", c.window.target-c.window.open-c.window.owed)
 	note("credit that the other end does not have", c.window.open-int(credit))
 	return left
 }

@@ -350,16 +350,23 @@ func unsettle(stop <-chan struct{}, random *rand.Rand, ends ...*Conn) {
 		select {
 		case <-stop:
 			for _, c := range ends {
-				announce(c, frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow})
+				if c.options.MaxWindow == 0 {
+					announce(c, frame.Setting{ID: frame.InitialWindowSize, Value: uint32(c.options.StreamWindow)})
+				}
 			}
 			return
 		case <-time.After(time.Duration(random.IntN(2000)) * time.Microsecond):
 		}
 		c := ends[random.IntN(len(ends))]
-		windows, tables := []uint32{0, 1, 1000, 30_000, streamWindow, streamWindow}, []uint32{0, 64, 200, 4096}
+		window := uint32(c.options.StreamWindow)
+		windows, tables := []uint32{0, 1, 1000, window / 9, window, window}, []uint32{0, 64, 200, 4096}
 		for range 1 + random.IntN(3) {
-			announce(c, frame.Setting{ID: frame.InitialWindowSize, Value: windows[random.IntN(len(windows))]},
-				frame.Setting{ID: frame.HeaderTableSize, Value: tables[random.IntN(len(tables))]})
+			table := min(tables[random.IntN(len(tables))], uint32(c.options.HeaderTableBytes))
+			settings := []frame.Setting{{ID: frame.HeaderTableSize, Value: table}}
+			if c.options.MaxWindow == 0 { // one that grows is the engine's to announce
+				settings = append(settings, frame.Setting{ID: frame.InitialWindowSize, Value: windows[random.IntN(len(windows))]})
+			}
+			announce(c, settings...)
 		}
 	}
 }
@@ -402,6 +409,13 @@ func randomPair(t *testing.T, pair func(*testing.T) (net.Conn, net.Conn), random
 
 func randomOptions(t *testing.T, random *rand.Rand) Options {
 	options := Options{Timed: random.IntN(2) == 0, Tap: &order{t, make(map[uint32]bool), make(map[uint32]bool)}}
+	options.MaxWindow = -1
+	if random.IntN(2) == 0 {
+		options.StreamWindow, options.ConnectionWindow, options.MaxWindow = 64<<10, 128<<10, 1<<20 // 60,000 bytes must fit, see makePlan
+	}
+	if random.IntN(2) == 0 {
+		options.MaxFrameBytes, options.HeaderTableBytes = 16<<10+random.IntN(1<<20), random.IntN(20_000)
+	}
 	if random.IntN(3) == 0 {
 		options.Budget = NewBudget(int64(random.IntN(1 << 20)))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,10 @@ const (
 
 // free returns the room to read into.
 func (r *reader) free() []byte {
+	if r.buffer != nil && r.start == r.end && len(r.buffer.B) > readBuffer { // it was for a large frame
+		r.buffer.Free()
+		r.buffer = nil
+	}
 	if r.buffer == nil {
 		r.buffer = buffer.Get(readBuffer)
 		r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
@@ -56,9 +61,14 @@ func (r *reader) free() []byte {
 	}
 	if r.start == r.end {
 		r.start, r.end = 0, 0
-	} else if len(r.buffer.B)-r.end < ourMaxFrame+frame.HeaderBytes {
+	} else if len(r.buffer.B)-r.end < frame.SmallestMaxFrame+frame.HeaderBytes {
 		r.end = copy(r.buffer.B, r.buffer.B[r.start:r.end])
 		r.start = 0
+	}
+	if r.end == len(r.buffer.B) { // the beginning of a frame that is larger than the buffer
+		r.buffer.B = r.buffer.B[:r.end]
+		r.buffer.Grow(r.end)
+		r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
 	}
 	return r.buffer.B[r.end:]
 }
@@ -73,12 +83,10 @@ func (r *reader) read() []byte {
 
 // begin takes over what was already read from the connection.
 func (r *reader) begin(received []byte) {
-	if len(received) > readBuffer {
-		r.buffer = buffer.Get(len(received))
-		r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
-		r.holds.Store(true)
-	}
-	r.end = copy(r.free(), received)
+	r.buffer = buffer.Get(max(len(received), readBuffer))
+	r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
+	r.holds.Store(true)
+	r.end = copy(r.buffer.B, received)
 }
 
 // rest lets the buffer go before a wait, unless it is in use or the reader is hot.
@@ -219,8 +227,8 @@ func (c *Conn) parse() error {
 	for r.end-r.start >= frame.HeaderBytes {
 		b := r.buffer.B[r.start:r.end]
 		h := frame.ParseHeader(b)
-		if h.Length > ourMaxFrame {
-			return connectionError(frame.FrameSizeError, "a frame larger than 16384 bytes")
+		if h.Length > c.options.MaxFrameBytes {
+			return connectionError(frame.FrameSizeError, "a frame larger than "+strconv.Itoa(c.options.MaxFrameBytes)+" bytes")
 		}
 		if len(b) < frame.HeaderBytes+h.Length {
 			return nil

@@ -32,11 +32,8 @@ var _ exchange.Served = (*ServerStream)(nil)
 func NewServer(nc net.Conn, handler Handler, options Options) *Conn {
 	c := newConn(nc, options)
 	c.handler = handler
-	c.fast = frame.AppendSettings(c.fast, // in front of whatever is sent before Serve
-		frame.Setting{ID: frame.MaxConcurrentStreams, Value: uint32(c.options.MaxConcurrentStreams)},
-		frame.Setting{ID: frame.InitialWindowSize, Value: streamWindow},
-		frame.Setting{ID: frame.MaxHeaderListSize, Value: uint32(c.options.MaxHeaderListBytes)})
-	c.fast = frame.AppendWindowUpdate(c.fast, 0, connectionWindow-defaultWindow)
+	maxStreams := frame.Setting{ID: frame.MaxConcurrentStreams, Value: uint32(c.options.MaxConcurrentStreams)}
+	c.fast = c.options.appendSettings(c.fast, maxStreams) // in front of whatever is sent before Serve
 	if c.options.Tap != nil {
 		c.tapSent(c.fast)
 	}
