@@ -34,6 +34,7 @@ type Call struct {
 
 	// An outgoing Call is claimed by the first call made with its context.
 	claimed atomic.Bool
+	plain   atomic.Bool // its messages are not compressed for the time being
 
 	// What follows makes an incoming Call a context.
 	parent   context.Context // values only
@@ -62,7 +63,7 @@ func IncomingCall(ctx context.Context) *Call {
 // returned. A second call made with the context fails with FAILED_PRECONDITION.
 func NewCall(ctx context.Context) (context.Context, *Call) {
 	call := &Call{}
-	return &outgoing{Context: ctx, metadata: OutgoingMetadata(ctx), call: call}, call
+	return &outgoing{Context: ctx, metadata: OutgoingMetadata(ctx), call: call, compression: OutgoingCompression(ctx)}, call
 }
 
 // Method returns the method called.
@@ -94,6 +95,8 @@ type outgoing struct {
 	context.Context
 	metadata Metadata
 	call     *Call
+
+	compression string // of requests; "" for what the Invoker does by itself
 }
 
 // outgoingOf returns ctx's innermost outgoing, nil if there is none.
@@ -118,7 +121,7 @@ func (o *outgoing) AfterFunc(f func()) (stop func() bool) { return context.After
 func WithMetadata(ctx context.Context, pairs ...string) context.Context {
 	next := &outgoing{Context: ctx, metadata: NewMetadata(pairs...)}
 	if have := outgoingOf(ctx); have != nil {
-		next.metadata, next.call = have.metadata.Join(next.metadata), have.call
+		next.metadata, next.call, next.compression = have.metadata.Join(next.metadata), have.call, have.compression
 	}
 	return next
 }

@@ -163,6 +163,9 @@ func (s *openStream) Close() {
 
 var errClosedByCaller = &Error{Code: Canceled, Message: "the caller closed the stream"}
 
+// Compress says whether the messages sent from now on are compressed; see Call.Compress.
+func (s *openStream) Compress(on bool) { s.stream.Compress(on) }
+
 // ServerStream is the caller's end of a call of a server-streaming method.
 type ServerStream[Response any] struct{ *openStream }
 

@@ -39,6 +39,9 @@ type Stream interface {
 	// Bytes returns how many bytes of messages were sent and received so far: in their encoded form, compressed where they
 	// are, without the prefixes that separate them.
 	Bytes() (sent, received int64)
+	// Compress says whether the messages that this end sends from now on are compressed, where the call has a compression;
+	// see Call.Compress. Both must have said yes, which they do if nobody says anything.
+	Compress(on bool)
 	// SendHeader sends the response header now instead of with the first message. On the client it is an error.
 	SendHeader() error
 }

@@ -8,6 +8,7 @@ package client
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"sync/atomic"
 
@@ -30,7 +31,7 @@ type Conn struct {
 	longerPings atomic.Int64 // the keepalive's interval in nanoseconds since a server had too many; 0 for none had
 
 	compressors *compress.Table
-	compressor  compress.Compressor // of requests; nil for none
+	compressor  compress.Compressor // of requests that say nothing else; nil for none
 }
 
 // New returns a channel to target: "host:port", "dns:///host:port", "passthrough:///address" (given to the dialer as it
@@ -83,13 +84,29 @@ var _ farcall.Invoker = (*Conn)(nil)
 func (c *Conn) chooseForm() error {
 	c.compressors = compress.NewTable(c.options.Compressors...)
 	c.heads.AcceptEncoding = c.compressors.Names()
+	if accept := c.options.AcceptCompression; accept != "" {
+		if err := c.compressors.Check(accept); err != nil {
+			return fmt.Errorf("AcceptCompression: %w", err)
+		}
+		c.heads.AcceptEncoding = accept
+	}
 	if c.options.Codec != nil {
 		c.heads.Subtype = c.options.Codec.Name()
 	}
-	if name := c.options.Compression; name != "" && name != "identity" {
-		if c.compressor = c.compressors.Find(name); c.compressor == nil {
-			return farcall.Errorf(farcall.InvalidArgument, "client.Options.Compression %q is not known: there are %s, and those in Options.Compressors", name, c.compressors.Names())
-		}
+	var err error
+	if c.compressor, err = c.findCompressor(c.options.Compression); err != nil {
+		return fmt.Errorf("Compression: %w", err)
 	}
 	return nil
+}
+
+// findCompressor returns the compressor of requests that has the name, nil for none.
+func (c *Conn) findCompressor(name string) (compress.Compressor, error) {
+	if name == "" || name == compress.Identity {
+		return nil, nil
+	}
+	if found := c.compressors.Find(name); found != nil {
+		return found, nil
+	}
+	return nil, fmt.Errorf("the compression %q is not known: there are %s, and those in Options.Compressors", name, c.compressors.Names())
 }

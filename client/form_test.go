@@ -80,7 +80,7 @@ func TestACompressionBombMeetsTheLimit(t *testing.T) {
 }
 
 func TestUnknownCompressionIsNamed(t *testing.T) {
-	if _, err := client.New("127.0.0.1:1", client.Options{Compression: "snappy"}); farcall.CodeOf(err) != farcall.InvalidArgument || !strings.Contains(err.Error(), "gzip,identity") {
+	if _, err := client.New("127.0.0.1:1", client.Options{Compression: "snappy"}); farcall.CodeOf(err) != farcall.InvalidArgument || !strings.Contains(err.Error(), "gzip,zstd,identity") {
 		t.Errorf("New: %v", err)
 	}
 }

@@ -37,10 +37,15 @@ type Options struct {
 	// time on those there are. At the bound, calls wait for one to end. 0: 4.
 	MaxConnections int
 
-	// Compression is how requests are compressed: the name of a compressor such as "gzip". "": not at all. Small messages
-	// never are. Answers may be compressed by any compressor that is known.
+	// Compression is how requests are compressed: the name of a compressor such as "gzip" or "zstd". "": not at all.
+	// farcall.WithCompression says otherwise for single calls.
 	Compression string
-	// Compressors are known besides gzip.
+	// AcceptCompression is how answers may be compressed: names with commas between them, "identity" for not at all. "":
+	// by any compressor that is known.
+	AcceptCompression string
+	// MinCompressBytes is the size from which messages are compressed. 0: 1 KiB; negative: all are.
+	MinCompressBytes int
+	// Compressors are known besides gzip and zstd.
 	Compressors []compress.Compressor
 	// Codec is the form of the messages, sent as content subtype. nil: protobuf.
 	Codec codec.Codec
@@ -125,6 +130,7 @@ func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
 	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, http2.LargestWant-wire.PrefixBytes)
 	o.MaxConnections = limit(o.MaxConnections, defaultMaxConnections, math.MaxInt32)
+	o.MinCompressBytes = limit(o.MinCompressBytes, call.DefaultMinCompressBytes, 0)
 	o.ConnectTimeout = limit(o.ConnectTimeout, defaultConnectTimeout, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
 	o.IdleTimeout = limit(o.IdleTimeout, defaultIdle, forever)

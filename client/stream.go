@@ -44,7 +44,23 @@ var _ farcall.Stream = (*stream)(nil)
 
 func (s *stream) init(ctx context.Context, c *Conn, method *farcall.Method, outgoing call.Outgoing, tap call.Tap) {
 	s.conn, s.method, s.ctx, s.outgoing, s.tap = c, method, ctx, outgoing, tap
-	s.format = call.Format{Codec: c.options.Codec, Compressor: c.compressor}
+	s.format = call.Format{Codec: c.options.Codec, Compressor: c.compressor, MinCompressBytes: c.options.MinCompressBytes}
+}
+
+// chooseCompression settles how the requests are compressed, when the call is about to be sent.
+func (s *stream) chooseCompression() error {
+	name := s.outgoing.Compression()
+	if len(s.conn.options.Interceptors) > 0 { // which may have said otherwise
+		name = farcall.OutgoingCompression(s.ctx)
+	}
+	if name == "" {
+		return nil
+	}
+	var err error
+	if s.format.Compressor, err = s.conn.findCompressor(name); err != nil {
+		return farcall.Errorf(farcall.InvalidArgument, "%s: farcall.WithCompression: %w", s.method, err)
+	}
+	return nil
 }
 
 // recycle gives a stream back that nobody else has seen, with the memory of its fields.
@@ -88,6 +104,10 @@ func (s *stream) Send(message any) error {
 		release(message)
 		return s.fail(err)
 	}
+	if err := s.chooseCompression(); err != nil {
+		release(message)
+		return s.fail(err)
+	}
 	encoded, err := s.encode(1, message)
 	if err != nil {
 		return s.fail(err)
@@ -98,7 +118,7 @@ func (s *stream) Send(message any) error {
 
 // encode encodes the nth request.
 func (s *stream) encode(n int, message any) (*buffer.Buffer, error) {
-	encoded, err := s.format.Encode(message)
+	encoded, err := s.format.Encode(message, s.Compressing() && s.outgoing.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeRequest, n, 0, err)
 		return nil, call.Outcome(err)

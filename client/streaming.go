@@ -95,6 +95,10 @@ func (s *streaming) start(message any, end bool) (sent bool, err error) {
 		release(message)
 		return false, s.fail(err)
 	}
+	if err := s.chooseCompression(); err != nil {
+		release(message)
+		return false, s.fail(err)
+	}
 	if message != nil {
 		if s.request, err = s.encode(1, message); err != nil {
 			return false, s.fail(err)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/farcall/farcall"
-	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -70,23 +69,52 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 
 // chooseCompression finds out how the request is compressed, and says how the responses will be.
 func (s *stream) chooseCompression(request *wire.Request) error {
-	table, wanted := s.server.compressors, s.server.options.Compression
+	wanted := s.server.options.Compression
+	s.format.MinCompressBytes = s.server.options.MinCompressBytes
+	s.acceptEncoding = request.AcceptEncoding
 	if request.Encoding != "" {
-		s.format.Decompressor = table.Find(request.Encoding)
+		s.format.Decompressor = s.server.compressors.Find(request.Encoding)
 		if s.format.Decompressor == nil {
 			s.encodingRefused = true
 			return wire.UnknownEncoding(request.Encoding)
 		}
-		if wanted == "" { // who sends it reads it
-			s.format.Compressor = s.format.Decompressor
+		if wanted == "" {
+			wanted = request.Encoding
+		}
+		if s.acceptEncoding == "" { // who says nothing reads what it sends
+			s.acceptEncoding = request.Encoding
 		}
 	}
-	if wanted != "" && request.AcceptEncoding != "" {
-		if chosen := table.Find(wanted); chosen != nil && compress.Accepts(request.AcceptEncoding, wanted) {
-			s.format.Compressor = chosen
-		}
+	if wanted != "" && s.acceptEncoding != "" {
+		s.format.Compressor = s.server.compressors.Choose(wanted, s.acceptEncoding)
 	}
 	return nil
+}
+
+// UseCompression makes a handler's choice of the responses' compression; see farcall.Call.
+func (s *stream) UseCompression(names string) error {
+	if err := s.server.checkCompression(names); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != unanswered || s.pending != nil {
+		return lateCompression(s.method.method)
+	}
+	s.format.Compressor = s.server.compressors.Choose(names, s.acceptEncoding)
+	return nil
+}
+
+// checkCompression returns an error for names that the server does not know.
+func (s *Server) checkCompression(names string) error {
+	if err := s.compressors.Check(names); err != nil {
+		return farcall.Errorf(farcall.InvalidArgument, "UseCompression: %w", err)
+	}
+	return nil
+}
+
+func lateCompression(method *farcall.Method) error {
+	return farcall.Errorf(farcall.FailedPrecondition, "UseCompression of %s comes after its response header: that names the compression", method)
 }
 
 // acceptOther takes a request that is not gRPC, or is malformed.

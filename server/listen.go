@@ -39,6 +39,9 @@ func (s *Server) ListenAndServe(address string) error {
 // when everything is answered.
 func (s *Server) Serve(listener net.Listener) error {
 	defer listener.Close()
+	if err := s.compressors.Check(s.options.Compression); err != nil {
+		return farcall.Errorf(farcall.InvalidArgument, "server.Options.Compression: %w", err)
+	}
 	if !s.enterListener(listener) {
 		<-s.ended
 		return nil

@@ -246,6 +246,9 @@ func (s *localStream) ResponseHeader() *farcall.Metadata  { return s.call.Respon
 func (s *localStream) ResponseTrailer() *farcall.Metadata { return s.call.ResponseTrailer() }
 func (s *localStream) CloseSend() error                   { return nil }
 
+// UseCompression has nothing to compress, and finds the same mistakes as over a wire.
+func (s *localStream) UseCompression(names string) error { return s.server.checkCompression(names) }
+
 // SendHeader has nobody to send to before the call returns.
 func (s *localStream) SendHeader() error { return nil }
 

@@ -155,7 +155,7 @@ func (c *localCaller) Send(message any) error {
 		release(message)
 		return err
 	}
-	encoded, err := new(call.Format).Encode(message)
+	encoded, err := new(call.Format).Encode(message, false)
 	if err != nil {
 		return call.Outcome(err)
 	}
@@ -325,6 +325,16 @@ func (h *localHandler) SendHeader() error {
 	}
 }
 
+// UseCompression has nothing to compress, and finds the same mistakes as over a wire.
+func (h *localHandler) UseCompression(names string) error {
+	select {
+	case <-h.begun:
+		return lateCompression(h.method.method)
+	default:
+		return h.server.checkCompression(names)
+	}
+}
+
 // run calls the handler and settles the outcome.
 func (h *localHandler) run(unwatch func() bool) {
 	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", h.method.method)
@@ -422,7 +432,7 @@ func (h *localHandler) Send(message any) error {
 		release(message)
 		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", h.method.method)
 	}
-	encoded, err := new(call.Format).Encode(message)
+	encoded, err := new(call.Format).Encode(message, false)
 	if err != nil {
 		h.step(farcall.StepEncodeResponse, h.sent+1, 0, err)
 		return call.Outcome(err)

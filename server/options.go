@@ -63,9 +63,12 @@ type Options struct {
 	MaxConnectionAgeGrace time.Duration
 
 	// Compression says how responses are compressed, for clients that accept it: "" as the request was, "identity" not at
-	// all, or the name of a compressor such as "gzip". Small messages are never.
+	// all, or names of compressors with commas between them in order of preference, such as "zstd,gzip". A handler says
+	// otherwise with farcall.Call.UseCompression.
 	Compression string
-	// Compressors are known besides gzip.
+	// MinCompressBytes is the size from which messages are compressed. 0: 1 KiB; negative: all are.
+	MinCompressBytes int
+	// Compressors are known besides gzip and zstd.
 	Compressors []compress.Compressor
 	// Codecs are known besides protobuf and JSON, by content subtype.
 	Codecs []codec.Codec
@@ -120,6 +123,7 @@ const (
 func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
 	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, http2.LargestWant-wire.PrefixBytes)
+	o.MinCompressBytes = limit(o.MinCompressBytes, call.DefaultMinCompressBytes, 0)
 	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
 	o.Keepalive.Interval = limit(o.Keepalive.Interval, defaultPingInterval, forever)

@@ -62,7 +62,7 @@ func TestRequestsThatAreNotProper(t *testing.T) {
 			if failed := !strings.HasPrefix(c.status, "200 0"); failed != a.trailersOnly() {
 				t.Errorf("%s: %+v; failed: %v", c.name, a, failed)
 			}
-			if accepted := a.head.Get("grpc-accept-encoding"); (accepted == "gzip,identity") != strings.Contains(c.name, "not known") {
+			if accepted := a.head.Get("grpc-accept-encoding"); (accepted == "gzip,zstd,identity") != strings.Contains(c.name, "not known") {
 				t.Errorf("%s: grpc-accept-encoding %q", c.name, accepted)
 			}
 		}

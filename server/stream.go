@@ -25,7 +25,8 @@ type stream struct {
 	subtype   string      // of the content type, for the answer's
 	format    call.Format // of the messages, both ways
 
-	encodingRefused bool // the request is compressed in a way that is not known here
+	encodingRefused bool   // the request is compressed in a way that is not known here
+	acceptEncoding  string // how the responses may be compressed
 
 	// owned says that somebody answers the call and releases the transport's stream. Whoever sets it is that one: as a rule
 	// the handler's goroutine, or Overdue for a request that was not complete in time.
@@ -147,7 +148,7 @@ func (s *stream) Send(message any) error {
 		s.told = true
 		s.tap.Step(farcall.StepHandlerReturns, 0, 0, nil) // generated code sends what the handler returned
 	}
-	encoded, err := s.format.Encode(message)
+	encoded, err := s.format.Encode(message, s.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
 		return s.failSend(err)

@@ -224,7 +224,7 @@ func TestClaimAndDeliver(t *testing.T) {
 }
 
 func TestEncode(t *testing.T) {
-	encoded, err := new(Format).Encode(wrapperspb.String("hi"))
+	encoded, err := new(Format).Encode(wrapperspb.String("hi"), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,16 +234,16 @@ func TestEncode(t *testing.T) {
 	encoded.Free()
 	released := 0
 	raw := &farcall.Raw{Data: []byte("abc"), Release: func() { released++ }}
-	if encoded, err = new(Format).Encode(raw); err != nil || string(encoded.B) != "\x00\x00\x00\x00\x03abc" || released != 1 {
+	if encoded, err = new(Format).Encode(raw, true); err != nil || string(encoded.B) != "\x00\x00\x00\x00\x03abc" || released != 1 {
 		t.Errorf("a Raw: %v, released %d times", err, released)
 	}
-	if _, err := new(Format).Encode((*wrapperspb.StringValue)(nil)); farcall.CodeOf(err) != farcall.Internal {
+	if _, err := new(Format).Encode((*wrapperspb.StringValue)(nil), true); farcall.CodeOf(err) != farcall.Internal {
 		t.Errorf("a nil message: %v", err)
 	}
-	if _, err := new(Format).Encode("text"); farcall.CodeOf(err) != farcall.Internal {
+	if _, err := new(Format).Encode("text", true); farcall.CodeOf(err) != farcall.Internal {
 		t.Errorf("no message at all: %v", err)
 	}
-	if _, err := new(Format).Encode(wrapperspb.String("\xff")); farcall.CodeOf(err) != farcall.Internal {
+	if _, err := new(Format).Encode(wrapperspb.String("\xff"), true); farcall.CodeOf(err) != farcall.Internal {
 		t.Errorf("invalid UTF-8: %v", err)
 	}
 }

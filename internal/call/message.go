@@ -17,14 +17,17 @@ type Format struct {
 	Codec        codec.Codec         // nil: protobuf
 	Compressor   compress.Compressor // of the messages that are sent; nil: none
 	Decompressor compress.Compressor // of the messages that are received with the compressed flag
+	// MinCompressBytes is the size from which messages are compressed.
+	MinCompressBytes int
 }
 
-// smallestCompressed is the size from which compressing a message pays: below it gzip makes it longer as a rule.
-const smallestCompressed = 256
+// DefaultMinCompressBytes is the size from which compressing a message pays. Below it less than half of the bytes are
+// saved, a message is one packet anyway, and the time goes for nothing: BenchmarkSize in compress has the figures.
+const DefaultMinCompressBytes = 1024
 
-// Encode returns message behind its prefix, as it goes into a body, in a buffer that the caller frees. A Raw is owned by
-// whoever sends it, so it is released here, whatever comes of it.
-func (f *Format) Encode(message any) (*buffer.Buffer, error) {
+// Encode returns message behind its prefix, as it goes into a body, in a buffer that the caller frees: compressed if that
+// is wanted, and makes it shorter. A Raw is owned by whoever sends it, so it is released here, whatever comes of it.
+func (f *Format) Encode(message any, wanted bool) (*buffer.Buffer, error) {
 	if raw, ok := message.(*farcall.Raw); ok && raw != nil {
 		defer raw.Done()
 	}
@@ -33,11 +36,16 @@ func (f *Format) Encode(message any) (*buffer.Buffer, error) {
 		encode = f.encodeOther
 	}
 	encoded, err := encode(message)
-	if err != nil || f.Compressor == nil || len(encoded.B)-wire.PrefixBytes < smallestCompressed {
+	if err != nil || f.Compressor == nil || !wanted || len(encoded.B)-wire.PrefixBytes < f.MinCompressBytes {
 		return encoded, err
 	}
-	defer encoded.Free()
-	return f.compressed(encoded.B[wire.PrefixBytes:])
+	small, err := f.compressed(encoded.B[wire.PrefixBytes:])
+	if err == nil && len(small.B) >= len(encoded.B) { // it was compressed already, or is noise
+		small.Free()
+		return encoded, nil
+	}
+	encoded.Free()
+	return small, err
 }
 
 func encodeProto(message any) (*buffer.Buffer, error) {

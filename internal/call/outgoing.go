@@ -15,6 +15,8 @@ type Outgoing struct {
 	request farcall.Metadata // base as interceptors have changed it; base itself until one wants to
 	owned   bool             // request is a copy
 	sent    farcall.Metadata // what the last attempt has sent
+
+	compression string // of the requests; "" for what the options say
 }
 
 // Claim reads the caller's context. A Call in it belongs to this call from now on; the error says that it belonged to
@@ -25,8 +27,14 @@ func Claim(ctx context.Context) (Outgoing, error) {
 		return Outgoing{}, err
 	}
 	base := farcall.OutgoingMetadata(ctx)
-	return Outgoing{claimed: claimed, base: base, request: base, sent: base}, nil
+	return Outgoing{claimed: claimed, base: base, request: base, sent: base, compression: farcall.OutgoingCompression(ctx)}, nil
 }
+
+// Compression returns what the caller's context says of the requests' compression, "" for nothing.
+func (o *Outgoing) Compression() string { return o.compression }
+
+// Compressing reports whether the caller wants the messages that are sent now to be compressed.
+func (o *Outgoing) Compressing() bool { return o.claimed == nil || o.claimed.Compressing() }
 
 // RequestHeader returns what the call will send, for interceptors to change.
 func (o *Outgoing) RequestHeader() *farcall.Metadata {

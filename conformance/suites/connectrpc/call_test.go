@@ -101,8 +101,12 @@ func connect(request *conformancepb.ClientCompatRequest, options client.Options)
 	if request.GetCodec() == conformancepb.Codec_CODEC_JSON {
 		options.Codec = codec.JSON
 	}
-	if request.GetCompression() == conformancepb.Compression_COMPRESSION_GZIP {
+	options.MinCompressBytes = -1 // the suite's messages are small
+	switch request.GetCompression() {
+	case conformancepb.Compression_COMPRESSION_GZIP:
 		options.Compression = "gzip"
+	case conformancepb.Compression_COMPRESSION_ZSTD:
+		options.Compression = "zstd"
 	}
 	if trusted := request.GetServerTlsCert(); len(trusted) > 0 {
 		options.Plaintext, options.TLS = false, &tls.Config{RootCAs: x509.NewCertPool()}

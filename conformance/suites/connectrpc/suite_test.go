@@ -57,7 +57,7 @@ func TestServer(t *testing.T) {
 	if result.err != nil || result.failed > 0 || result.total != result.passed {
 		t.Errorf("%v\n%s", result.err, result.output)
 	}
-	suites.Report(t, "connectrpc-server", result.passed, 876)
+	suites.Report(t, "connectrpc-server", result.passed, 1206)
 }
 
 // TestClient has the suite's reference servers judge our client.
@@ -66,7 +66,7 @@ func TestClient(t *testing.T) {
 	if result.err != nil || result.failed > 0 || result.total != result.passed {
 		t.Errorf("%v\n%s", result.err, result.output)
 	}
-	suites.Report(t, "connectrpc-client", result.passed, 1052)
+	suites.Report(t, "connectrpc-client", result.passed, 1466)
 }
 
 // TestSuiteFindsCarelessPeers shows that the suite bites: nearly all of the basic cases have trailers.
