@@ -27,7 +27,9 @@ const peerVariable = "CONFORMANCE_PEER"
 
 // peers are what this binary can be. The careless ones show what the suite finds.
 var peers = map[string]func(in io.Reader, out io.Writer) error{
-	"server": func(in io.Reader, out io.Writer) error { return runServer(in, out, server.Options{MinCompressBytes: -1}) },
+	"server": func(in io.Reader, out io.Writer) error {
+		return runServer(in, out, server.Options{MinCompressBytes: -1})
+	},
 	"client": func(in io.Reader, out io.Writer) error { return runClient(in, out, client.Options{}) },
 	"careless server": func(in io.Reader, out io.Writer) error {
 		return runServer(in, out, server.Options{Interceptors: []farcall.Interceptor{loseTrailers}})
