@@ -19,6 +19,9 @@ import (
 // ClientStream is a request that a client's connection has sent. It implements exchange.Sent.
 type ClientStream struct {
 	stream
+
+	// Guarded by conn.mu:
+	headAt uint64 // where the request's head begins in what was ever appended to fast
 }
 
 var _ exchange.Sent = (*ClientStream)(nil)
@@ -122,6 +125,7 @@ func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bo
 	s.credit.credit = c.settings.initialWindow
 	c.nextStream += 2
 	c.streams[s.id] = &s.stream
+	s.headAt = c.taken + uint64(len(c.fast))
 	c.appendHead(&s.stream, head, end && len(body) == 0)
 	s.sendEnded = end && len(body) == 0
 	rest := c.appendData(&s.stream, body, end && len(body) > 0)
@@ -146,18 +150,18 @@ func (c *Conn) openable(ctx context.Context) error {
 	}
 	switch {
 	case c.goingAway:
-		return &Error{Scope: ConnectionScope, Culprit: ByPeer, Unprocessed: true, Reason: "the server is going away and takes no new calls on this connection"}
+		return &Error{Scope: ConnectionScope, Culprit: ByPeer, Unprocessed: true, Unsent: true, Reason: "the server is going away and takes no new calls on this connection"}
 	case uint32(len(c.streams)) >= c.settings.maxStreams:
 		return ErrStreamLimit
 	case c.nextStream > 1<<31-1:
-		return &Error{Scope: ConnectionScope, Culprit: ByUs, Unprocessed: true, Reason: "the connection's stream identifiers are used up"}
+		return &Error{Scope: ConnectionScope, Culprit: ByUs, Unprocessed: true, Unsent: true, Reason: "the connection's stream identifiers are used up"}
 	}
 	return nil
 }
 
 // unsent returns the connection's failure as that of a request which was never sent.
 func (c *Conn) unsent(err error) error {
-	return &Error{Scope: ConnectionScope, Culprit: ByNetwork, Unprocessed: true, Reason: "the connection has ended", Cause: err}
+	return &Error{Scope: ConnectionScope, Culprit: ByNetwork, Unprocessed: true, Unsent: true, Reason: "the connection has ended", Cause: err}
 }
 
 // receiveAnswerHead takes the head of an answer, on the reader goroutine.

@@ -118,7 +118,15 @@ func TestAnswersAreReadBehindABrokenWrite(t *testing.T) {
 	near, far := net.Pipe()
 	clientEnd := &brokenPipe{Conn: near}
 	peer := newScripted(t, far)
-	go io.Copy(io.Discard, peer.reader)
+	asked := make(chan struct{})
+	go func() {
+		io.ReadFull(peer.reader, make([]byte, len(frame.Preface)))
+		for h, _, err := peer.next(); err == nil; h, _, err = peer.next() {
+			if h.Type == frame.Headers {
+				close(asked)
+			}
+		}
+	}()
 	go far.Write(frame.AppendSettings(nil))
 	client, err := NewClient(context.Background(), clientEnd, Options{})
 	if err != nil {
@@ -131,6 +139,7 @@ func TestAnswersAreReadBehindABrokenWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	await(t, "the request", asked)
 	clientEnd.broken.Store(true)
 	other, err := client.Open(ctx, postHead, nil, true)
 	if err == nil {
@@ -147,8 +156,9 @@ func TestAnswersAreReadBehindABrokenWrite(t *testing.T) {
 		t.Errorf("the answer that had come: %v", err)
 	}
 	if other != nil {
-		if err := other.WantEnd(ctx, plenty); err == nil {
-			t.Error("an answer to a request that never left")
+		var failure *Error
+		if err := other.WantEnd(ctx, plenty); !errors.As(err, &failure) || !failure.Unsent {
+			t.Errorf("a request that never left: %v", err)
 		}
 	}
 	await(t, "the end of the connection", client.Done())

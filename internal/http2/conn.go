@@ -91,6 +91,7 @@ func newConn(nc net.Conn, options Options) *Conn {
 		settingsCame: make(chan struct{}),
 	}
 	c.reader.decoder = hpack.NewDecoder(uint32(options.HeaderTableBytes), options.MaxHeaderListBytes)
+	limitSilence(c.socket.under, options.silenceLimit())
 	return c
 }
 
@@ -139,6 +140,14 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 		return
 	}
 	c.err = err
+	never, unsent := c.unsentLocked(), c.unsent(err)
+	if len(never) > 0 {
+		c.fast, c.bulk = nil, nil // so that they stay unsent
+	}
+	for _, s := range never {
+		s.failedSend = unsent
+		delete(c.streams, s.id)
+	}
 	streams := c.streams
 	c.streams = nil
 	c.wakeAllLocked()
@@ -172,6 +181,9 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 		c.writing = true
 		c.mu.Unlock()
 		c.nc.Close()
+	}
+	for _, s := range never {
+		c.endStream(s, unsent)
 	}
 	for _, s := range streams {
 		c.endStream(s, err)

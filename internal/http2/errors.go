@@ -35,8 +35,11 @@ type Error struct {
 	Culprit Culprit
 	// Unprocessed says that the peer never handled the request (RFC 9113 section 8.7): it is safe to send it again.
 	Unprocessed bool
-	Reason      string
-	Cause       error
+	// Unsent says that nothing of the request was handed to the network, so that the peer never heard of it. It comes with
+	// Unprocessed.
+	Unsent bool
+	Reason string
+	Cause  error
 }
 
 func (e *Error) Error() string {

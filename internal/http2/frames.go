@@ -252,7 +252,7 @@ func (c *Conn) receiveReset(h frame.Header, payload []byte) error {
 		}
 		return nil
 	}
-	failure := &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Unprocessed: code == frame.RefusedStream,
+	failure := &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Unprocessed: code == frame.RefusedStream && !s.headDone,
 		Reason: "the stream was reset by the peer"}
 	c.removeLocked(s, failure)
 	c.mu.Unlock()

@@ -128,21 +128,21 @@ func (c *Conn) receiveGoAway(h frame.Header, payload []byte) error {
 	if code == frame.EnhanceYourCalm && string(debug) == tooManyPings && c.options.TooManyPings != nil {
 		c.options.TooManyPings()
 	}
-	failure := &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Unprocessed: true, Reason: reason}
-	var unseen []*stream
+	unseen := map[*stream]error{}
 	c.mu.Lock()
 	c.goingAway = true
 	for id, s := range c.streams {
 		if id > last {
-			unseen = append(unseen, s)
+			unseen[s] = &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Reason: reason,
+				Unprocessed: !s.headDone, Unsent: c.unsentStreamLocked(s)} // what it has begun to answer it has seen, whatever it says now
 		}
 	}
-	for _, s := range unseen {
+	for s, failure := range unseen {
 		c.removeLocked(s, failure)
 	}
 	c.drainedLocked()
 	c.mu.Unlock()
-	for _, s := range unseen {
+	for s, failure := range unseen {
 		c.endStream(s, failure)
 	}
 	return nil

@@ -34,7 +34,8 @@ type Options struct {
 	MaxWindow int
 	// HandshakeTimeout bounds the wait for the peer's preface and SETTINGS. 0: 10 s.
 	HandshakeTimeout time.Duration
-	// StallTimeout closes the connection when the socket has taken nothing for so long. 0: 20 s.
+	// StallTimeout closes the connection when the socket has taken nothing for so long, or the peer's kernel has
+	// acknowledged nothing of what was sent (on Linux). 0: 20 s.
 	StallTimeout time.Duration
 	// Keepalive asks a silent peer whether it is still there. Zero: never.
 	Keepalive Keepalive
@@ -131,6 +132,15 @@ func (o *Options) appendSettings(dst []byte, first frame.Setting) []byte {
 		dst = frame.AppendWindowUpdate(dst, 0, uint32(o.ConnectionWindow-defaultWindow))
 	}
 	return dst
+}
+
+// silenceLimit is how long the peer's kernel may acknowledge nothing: a keepalive that is on must not be outlived by what
+// it would have ended (grpc/proposal A18).
+func (o *Options) silenceLimit() time.Duration {
+	if o.Keepalive.Interval > 0 {
+		return min(o.StallTimeout, o.Keepalive.Timeout)
+	}
+	return o.StallTimeout
 }
 
 // Tap sees what passes. Its methods are called in the order of the wire, with locks of the connection held: they must be

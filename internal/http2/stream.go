@@ -47,7 +47,7 @@ type stream struct {
 	ended    bool           // the peer's END_STREAM has come
 	failure  error          // why the stream ended before its time; sticks
 	head     exchange.Head  // server: the request's; client: the answer's
-	headDone bool           // client: the answer's head has come
+	headDone bool           // client: the answer's head has come; only the reader goroutine sets it
 	trailers []exchange.Field
 
 	want   want                // what the consumer waits for

@@ -43,7 +43,10 @@ type writer struct {
 	merged               int       // bytes that were in bulk and are now in fast
 	writing              bool      // somebody is the writer
 	closing              bool      // the connection closes once everything is written
+	taken                uint64    // bytes of fast that writers have taken, since the connection began
+	taking               int       // of them, those of the last take
 	unwritten            [2][]byte // the writer's: taken, and not yet written
+	handedOver           bool      // the writer's: the socket has some of the last take
 	room                 []*waiter // who waits for room in fast
 	unstamped            []*stream // with Options.Timed, streams with frames in fast or bulk
 	yielding             yielding
@@ -184,6 +187,7 @@ func (c *Conn) lastWriteLocked() {
 // takeLocked hands what is queued to the writer, and wakes who waited for that.
 func (c *Conn) takeLocked() (fast, bulk []byte) {
 	fast, bulk = c.fast, c.bulk
+	c.taken, c.taking, c.handedOver = c.taken+uint64(len(fast)), len(fast), false
 	c.fast, c.bulk = c.spareFast[:0], c.spareBulk[:0]
 	c.spareFast, c.spareBulk = fast, bulk
 	if cap(fast) > keptBuffer {
@@ -220,6 +224,7 @@ func (c *Conn) tryWrite(fast, bulk []byte) (blocked bool, err error) {
 			continue
 		}
 		n, err := c.socket.tryWrite(part)
+		c.handedOver = c.handedOver || n > 0
 		if err != nil {
 			return false, err
 		}
@@ -267,6 +272,7 @@ func (c *Conn) blockingWrite(part []byte) error {
 			return err
 		}
 		n, err := under.Write(part[:min(len(part), piece)])
+		c.handedOver = c.handedOver || n > 0
 		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) { // slow is not stalled
 			return err
 		}
@@ -280,17 +286,39 @@ func (c *Conn) blockingWrite(part []byte) error {
 func (c *Conn) writeFailed(err error) {
 	failure := &Error{Code: frame.NoError, Scope: ConnectionScope, Culprit: ByNetwork, Reason: "writing to " + c.peerName() + " failed", Cause: err}
 	c.mu.Lock()
+	if !c.handedOver {
+		c.taken -= uint64(c.taking)
+	}
 	c.fast, c.bulk = nil, nil // writing stays set: nobody writes any more
 	lingers := c.handler == nil && c.err == nil && !errors.Is(err, os.ErrDeadlineExceeded)
-	if lingers {
-		c.goingAway = true
-		time.AfterFunc(lastWriteTime, func() { c.fail(failure, frame.NoError) })
+	if !lingers {
+		c.mu.Unlock()
+		c.fail(failure, frame.NoError)
+		return
+	}
+	c.goingAway = true
+	time.AfterFunc(lastWriteTime, func() { c.fail(failure, frame.NoError) })
+	unsent, never := c.unsent(failure), c.unsentLocked()
+	for _, s := range never {
+		c.removeLocked(s, unsent)
 	}
 	c.mu.Unlock()
-	if !lingers {
-		c.fail(failure, frame.NoError)
+	for _, s := range never {
+		c.endStream(s, unsent)
 	}
 }
+
+// unsentLocked returns a client's streams of which the socket has nothing.
+func (c *Conn) unsentLocked() (never []*stream) {
+	for _, s := range c.streams {
+		if c.unsentStreamLocked(s) {
+			never = append(never, s)
+		}
+	}
+	return never
+}
+
+func (c *Conn) unsentStreamLocked(s *stream) bool { return s.sent != nil && s.sent.headAt >= c.taken }
 
 // stampLocked notes, for streams that ask, that their frames are being handed to the socket: before the write, since the
 // peer may have answered when that returns.
