@@ -168,7 +168,11 @@ func (s *stream) transportError(cause error) error {
 	}
 	var failure *http2.Error
 	var broken *frame.Error
+	var tooLarge *http2.HeadTooLargeError
 	switch {
+	case errors.As(cause, &tooLarge):
+		return farcall.Errorf(farcall.ResourceExhausted, "the metadata sent with %s is too large: %d bytes with gRPC's own, and %s takes %d",
+			s.method, tooLarge.Bytes, s.conn.target.name, tooLarge.Limit)
 	case errors.As(cause, &failure) && failure.Scope == http2.StreamScope && failure.Culprit == http2.ByPeer:
 		code := farcall.Code(farcall.Unavailable)
 		if !failure.Unprocessed {

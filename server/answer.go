@@ -4,10 +4,13 @@ package server
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
 
@@ -41,8 +44,14 @@ func (s *stream) startLocked() error {
 		s.sendErr = err
 		return err
 	}
+	err = s.transport.Start(head)
+	var tooLarge *http2.HeadTooLargeError
+	if errors.As(err, &tooLarge) {
+		s.sendErr = s.tooMuchMetadata(tooLarge)
+		return s.sendErr
+	}
 	s.phase = headSent
-	if err := s.transport.Start(head); err != nil {
+	if err != nil {
 		s.sendErr = s.gone(err)
 	}
 	return s.sendErr
@@ -100,21 +109,57 @@ func (s *stream) missingLocked() error {
 func (s *stream) sendLocked(head exchange.Head, headFits bool, trailers []exchange.Field, failure *farcall.Error) {
 	was := s.phase
 	s.phase = finished
+	var err error
 	switch {
 	case was == headSent:
 		if failure == nil && s.pending != nil {
-			if s.transport.Send(s.pending.B) != nil {
-				return
+			if err = s.transport.Send(s.pending.B); err != nil {
+				break
 			}
 		}
-		_ = s.transport.Finish(trailers)
+		err = s.transport.Finish(trailers)
 	case failure == nil && s.pending != nil:
-		_ = s.transport.Answer(head, s.pending.B, trailers)
+		err = s.transport.Answer(head, s.pending.B, trailers)
 	case failure == nil || headFits && len(head.Fields) > 0: // the handler's header is worth a head of its own
-		_ = s.transport.Answer(head, nil, trailers)
+		err = s.transport.Answer(head, nil, trailers)
 	default:
-		_ = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
+		err = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
 	}
+	var tooLarge *http2.HeadTooLargeError
+	if errors.As(err, &tooLarge) {
+		s.sendLessLocked(was, failure, tooLarge)
+	}
+}
+
+// sendLessLocked ends an answer whose head or trailers the client does not take: with the code alone, and what there is
+// room for of the message.
+func (s *stream) sendLessLocked(was phase, failure *farcall.Error, tooLarge *http2.HeadTooLargeError) {
+	var less *farcall.Error
+	if failure == nil {
+		less = farcall.AsError(s.tooMuchMetadata(tooLarge))
+	} else {
+		message := failure.Message
+		if room := min(1<<10, tooLarge.Limit/8); len(message) > room {
+			message = strings.ToValidUTF8(message[:room], "") + "…"
+		}
+		less = farcall.AsError(farcall.Errorf(failure.Code, "%s (the rest was left out: %d bytes, and the client takes %d)",
+			message, tooLarge.Bytes, tooLarge.Limit))
+	}
+	trailers, _ := wire.AppendTrailers(nil, less, farcall.Metadata{}, nil) // there is no metadata to be wrong
+	var err error
+	if was == headSent {
+		err = s.transport.Finish(trailers)
+	} else {
+		err = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
+	}
+	if errors.As(err, &tooLarge) { // a client that takes next to nothing
+		s.transport.Abort(err)
+	}
+}
+
+func (s *stream) tooMuchMetadata(tooLarge *http2.HeadTooLargeError) error {
+	return farcall.Errorf(farcall.ResourceExhausted, "the metadata that %s answers with is too large: %d bytes with gRPC's own, and the client takes %d",
+		s.method.method, tooLarge.Bytes, tooLarge.Limit)
 }
 
 // trailersOnly returns the head that is a whole answer.

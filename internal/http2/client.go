@@ -115,7 +115,11 @@ func (c *Conn) Available() bool {
 // ctx, for the rest. It implements exchange.Sender, except for the type of the result.
 func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bool) (*ClientStream, error) {
 	c.mu.Lock()
-	if err := c.openable(ctx); err != nil {
+	err := c.openable(ctx)
+	if err == nil {
+		err = c.fits(head)
+	}
+	if err != nil {
 		c.mu.Unlock()
 		return nil, err
 	}

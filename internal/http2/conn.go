@@ -86,7 +86,7 @@ func newConn(nc net.Conn, options Options) *Conn {
 		window:    receiveWindow{target: options.ConnectionWindow, open: options.ConnectionWindow},
 		bandwidth: bandwidth{window: options.StreamWindow, largest: options.MaxWindow},
 		settings: peerSettings{
-			maxStreams: 1<<32 - 1, initialWindow: defaultWindow, maxFrame: frame.SmallestMaxFrame, maxHeaderList: 1<<32 - 1,
+			maxStreams: 1<<32 - 1, initialWindow: defaultWindow, maxFrame: frame.SmallestMaxFrame, maxHeaderList: noHeaderLimit,
 		},
 		settingsCame: make(chan struct{}),
 	}

@@ -3,6 +3,7 @@
 package http2
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/farcall/farcall/internal/exchange"
@@ -175,4 +176,41 @@ func checkTrailers(stream uint32, head exchange.Head) ([]exchange.Field, error) 
 		return head.Fixed.Fields, nil
 	}
 	return append(head.Fixed.Fields[:len(head.Fixed.Fields):len(head.Fixed.Fields)], head.Fields...), nil
+}
+
+// HeadTooLargeError is what Open, Start, Answer and Finish return for a header list above what the peer's SETTINGS take.
+// Nothing was sent: peers end the whole connection for such a list, with everybody's calls.
+type HeadTooLargeError struct {
+	Bytes int // of the list, as RFC 9113 section 6.5.2 counts it
+	Limit int // the peer's
+}
+
+func (e *HeadTooLargeError) Error() string {
+	return fmt.Sprintf("http2: a header list of %d bytes, and the peer takes %d", e.Bytes, e.Limit)
+}
+
+// fits returns an error for a header list that the peer does not take. It is called with mu held.
+func (c *Conn) fits(head exchange.Head) error {
+	limit := int64(c.settings.maxHeaderList)
+	if limit == noHeaderLimit {
+		return nil
+	}
+	size := listBytes(head.Fields)
+	if head.Fixed != nil {
+		size += listBytes(head.Fixed.Fields)
+	}
+	if size > limit {
+		return &HeadTooLargeError{Bytes: int(size), Limit: int(limit)}
+	}
+	return nil
+}
+
+// noHeaderLimit is the peer's setting as long as it has not said any.
+const noHeaderLimit = 1<<32 - 1
+
+func listBytes(fields []exchange.Field) (size int64) {
+	for i := range fields {
+		size += int64(len(fields[i].Name)+len(fields[i].Value)) + 32
+	}
+	return size
 }

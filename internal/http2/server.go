@@ -248,7 +248,7 @@ func (s *ServerStream) tellEnded(err error) {
 func (s *ServerStream) Answer(head exchange.Head, body []byte, trailers []exchange.Field) error {
 	c := s.conn
 	c.mu.Lock()
-	if err := s.sendable(); err != nil {
+	if err := s.sendable(head, exchange.Head{Fields: trailers}); err != nil {
 		return err
 	}
 	c.appendHead(&s.stream, head, len(body) == 0 && len(trailers) == 0)
@@ -281,7 +281,7 @@ func (s *ServerStream) Answer(head exchange.Head, body []byte, trailers []exchan
 func (s *ServerStream) Start(head exchange.Head) error {
 	c := s.conn
 	c.mu.Lock()
-	if err := s.sendable(); err != nil {
+	if err := s.sendable(head); err != nil {
 		return err
 	}
 	c.appendHead(&s.stream, head, false)
@@ -309,7 +309,7 @@ func (s *ServerStream) Send(body []byte) error {
 // Finish ends the answer.
 func (s *ServerStream) Finish(trailers []exchange.Field) error {
 	s.conn.mu.Lock()
-	if err := s.sendable(); err != nil {
+	if err := s.sendable(exchange.Head{Fields: trailers}); err != nil {
 		return err
 	}
 	s.conn.appendTrailers(&s.stream, trailers)
@@ -317,13 +317,16 @@ func (s *ServerStream) Finish(trailers []exchange.Field) error {
 	return nil
 }
 
-// sendable waits for room with conn.mu held. With an error it has released conn.mu.
-func (s *ServerStream) sendable() error {
+// sendable waits for room with conn.mu held; heads is what will be sent. With an error it has released conn.mu.
+func (s *ServerStream) sendable(heads ...exchange.Head) error {
 	err := s.conn.sendableLocked(&s.stream)
 	if err == nil {
 		if err = s.conn.awaitRoom(context.Background()); err == nil {
 			err = s.conn.sendableLocked(&s.stream)
 		}
+	}
+	for i := 0; i < len(heads) && err == nil; i++ {
+		err = s.conn.fits(heads[i])
 	}
 	if err != nil {
 		s.conn.mu.Unlock()
