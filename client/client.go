@@ -86,7 +86,7 @@ func (c *Conn) chooseForm() error {
 	c.heads.AcceptEncoding = c.compressors.Names()
 	if accept := c.options.AcceptCompression; accept != "" {
 		if err := c.compressors.Check(accept); err != nil {
-			return fmt.Errorf("AcceptCompression: %w", err)
+			return fmt.Errorf("the field AcceptCompression: %w", err)
 		}
 		c.heads.AcceptEncoding = accept
 	}
@@ -95,7 +95,7 @@ func (c *Conn) chooseForm() error {
 	}
 	var err error
 	if c.compressor, err = c.findCompressor(c.options.Compression); err != nil {
-		return fmt.Errorf("Compression: %w", err)
+		return fmt.Errorf("the field Compression: %w", err)
 	}
 	return nil
 }
