@@ -20,6 +20,8 @@ import (
 type ClientStream struct {
 	stream
 
+	readsBefore uint32 // how often the peer had been read from when the stream was opened; set once
+
 	// Guarded by conn.mu:
 	headAt uint64 // where the request's head begins in what was ever appended to fast
 }
@@ -130,6 +132,7 @@ func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bo
 	c.nextStream += 2
 	c.streams[s.id] = &s.stream
 	s.headAt = c.taken + uint64(len(c.fast))
+	s.readsBefore = c.reader.reads.Load()
 	c.appendHead(&s.stream, head, end && len(body) == 0)
 	s.sendEnded = end && len(body) == 0
 	rest := c.appendData(&s.stream, body, end && len(body) > 0)

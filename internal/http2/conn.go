@@ -28,6 +28,8 @@ type Conn struct {
 
 	// awake counts the goroutines that the reader's last batch has woken and that have not appended yet; see yield.
 	awake atomic.Int32
+	// doubtful is, behind a set bit, the reader's count of reads when a call was last overdue without a sign of life.
+	doubtful atomic.Uint64
 
 	// The reader goroutine's own:
 	reader reader

@@ -56,6 +56,7 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 		c.reader.pings.data()
 	}
 	c.mu.Lock()
+	c.watch.doubts = 0
 	if !c.window.received(len(payload)) {
 		c.mu.Unlock()
 		return connectionError(frame.FlowControlError, "more DATA than the connection's window allows")
@@ -162,6 +163,7 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 		c.options.Tap.Head(c, false, id, head, block)
 	}
 	c.mu.Lock()
+	c.watch.doubts = 0
 	if invalid != nil {
 		if c.handler != nil && id%2 == 1 {
 			c.lastStream = max(c.lastStream, id) // it has opened the stream

@@ -28,20 +28,20 @@ var keepalivePing = [8]byte{'f', 'a', 'r', 'c', 'a', 'l', 'l', '?'}
 // keepAlive sends the PING that is due, under mu, or finds that the last one was not answered.
 func (c *Conn) keepAlive(d *due) {
 	w, k := &c.watch, &c.options.Keepalive
-	if k.Interval <= 0 {
+	if k.Interval <= 0 && w.pinged.IsZero() {
 		return
 	}
-	heard := w.heard.since
-	w.heard.look(uint64(c.reader.reads.Load()), d.now)
-	if w.heard.since != heard {
-		w.pinged = time.Time{}
-	}
+	c.listen(d.now)
 	if !w.pinged.IsZero() {
 		if d.waits(w.pinged, k.Timeout) {
-			d.end = &Error{Scope: ConnectionScope, Culprit: ByNetwork,
-				Reason: "nothing has come from " + c.peerName() + " for " + k.Timeout.String() + " after a keepalive ping"}
+			c.unanswered(d)
 		}
-		d.waits(d.now, k.Interval) // so that an answer is noticed soon, and the next wait begins
+		if k.Interval > 0 {
+			d.waits(d.now, k.Interval) // so that an answer is noticed soon, and the next wait begins
+		}
+		return
+	}
+	if k.Interval <= 0 {
 		return
 	}
 	if len(c.streams) == 0 && !k.WithoutStreams {
@@ -50,12 +50,42 @@ func (c *Conn) keepAlive(d *due) {
 	if !d.waits(w.heard.since, k.Interval) {
 		return
 	}
-	w.pinged = d.now
+	c.ask(d.now)
+	d.waits(w.pinged, k.Timeout)
+	d.waits(d.now, k.Interval) // likewise
+}
+
+// listen notices, under mu, whether anything has come from the peer: then it is there.
+func (c *Conn) listen(now time.Time) {
+	w := &c.watch
+	heard := w.heard.since
+	w.heard.look(uint64(c.reader.reads.Load()), now)
+	if w.heard.since != heard {
+		w.pinged, w.doubted, w.mute = time.Time{}, false, false
+	}
+}
+
+// ask sends the PING, under mu.
+func (c *Conn) ask(now time.Time) {
+	c.watch.pinged = now
 	start := len(c.fast)
 	c.fast = frame.AppendPing(c.fast, false, keepalivePing)
 	c.appendedControl(start)
-	d.waits(w.pinged, k.Timeout)
-	d.waits(d.now, k.Interval) // likewise
+}
+
+// unanswered does, under mu, what a peer's silence after a PING calls for.
+func (c *Conn) unanswered(d *due) {
+	w := &c.watch
+	if w.mute {
+		c.retire()
+		return
+	}
+	what := " after a keepalive ping"
+	if w.doubted {
+		what = " after a call's deadline had passed without a sign of life, and a ping"
+	}
+	d.end = &Error{Scope: ConnectionScope, Culprit: ByNetwork,
+		Reason: "nothing has come from " + c.peerName() + " for " + c.options.Keepalive.Timeout.String() + what}
 }
 
 // tooManyPings is the debug text of the GOAWAY that other implementations look for, word for word (grpc/proposal A8).

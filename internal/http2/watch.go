@@ -8,9 +8,10 @@ import (
 	"github.com/farcall/farcall/internal/frame"
 )
 
-// watch is what time alone does to a connection: keepalive (keepalive.go), idle and maximum age (age.go). There is one timer, set to the earliest moment at which something may be due, and no
-// clock is read where calls pass: activity is told by counters that a look finds changed. So what is said to happen
-// after a time happens up to a quarter of that later.
+// watch is what time alone does to a connection: keepalive (keepalive.go, and doubt.go on the client), idle and maximum age
+// (age.go). There is one timer, set to the earliest moment at which something may be due, and no clock is read where calls
+// pass: activity is told by counters that a look finds changed. So what is said to happen after a time happens up to a
+// quarter of that later.
 //
 // Guarded by the connection's mu.
 type watch struct {
@@ -20,9 +21,13 @@ type watch struct {
 	heard  still // reads from the peer
 	opened still // streams
 
-	pinged time.Time // when the keepalive's PING was sent that has no answer yet; zero for none
-	old    time.Time // when the connection's age ends; zero for never
-	cut    time.Time // when what is left of an aged connection is cut off; zero for never
+	pinged  time.Time // when the PING was sent that has no answer yet, or with mute was left out; zero for none
+	doubted bool      // it was sent because of a doubt
+	mute    bool      // the doubt must do without a PING
+	doubts  int       // PINGs because of a doubt since the last HEADERS or DATA came
+
+	old time.Time // when the connection's age ends; zero for never
+	cut time.Time // when what is left of an aged connection is cut off; zero for never
 }
 
 // still tells since when a number has not changed, as far as looks at it can tell.
