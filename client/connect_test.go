@@ -113,10 +113,40 @@ func TestServerThatDoesNotAgreeOnHTTP2(t *testing.T) {
 			}
 		}()
 		conn := dial(t, listener.Addr().String(), client.Options{TLS: &tls.Config{RootCAs: roots, ServerName: "payments.test"}})
-		if _, err := call(t.Context(), conn, "x"); farcall.CodeOf(err) != farcall.Unavailable {
+		if _, err := call(t.Context(), conn, "x"); farcall.CodeOf(err) != farcall.Unavailable || !strings.Contains(err.Error(), "is this a gRPC port?") {
 			t.Errorf("%s: %v", name, err)
 		}
 		listener.Close()
+	}
+}
+
+// HTTP/2 may not be spoken over just any TLS (RFC 9113 section 9.2).
+func TestTLSThatHTTP2Prohibits(t *testing.T) {
+	own, roots := certificate(t, "payments.test")
+	for want, change := range map[string]func(*tls.Config){
+		"needs TLS 1.2": func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 },
+		"prohibits the cipher suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		},
+	} {
+		theirs, ours := &tls.Config{Certificates: []tls.Certificate{own}, NextProtos: []string{"h2"}}, &tls.Config{RootCAs: roots, ServerName: "payments.test"}
+		change(theirs)
+		change(ours)
+		listener := tls.NewListener(listen(t, "tcp", "127.0.0.1:0"), theirs)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if nc, err := listener.Accept(); err == nil {
+				_, _ = io.Copy(io.Discard, nc)
+				nc.Close()
+			}
+		}()
+		conn := dial(t, listener.Addr().String(), client.Options{TLS: ours})
+		if _, err := call(t.Context(), conn, "x"); farcall.CodeOf(err) != farcall.Unavailable || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want something with %q", err, want)
+		}
+		listener.Close()
+		<-done
 	}
 }
 

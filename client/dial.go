@@ -33,6 +33,7 @@ func secured(given *tls.Config, host string) *tls.Config {
 		config.ServerName = host
 	}
 	config.NextProtos = []string{protocolHTTP2}
+	config.Renegotiation = tls.RenegotiateNever // RFC 9113 section 9.2.1
 	return config
 }
 
@@ -84,13 +85,18 @@ func (c *Conn) pingLess(interval time.Duration) {
 
 func handshake(ctx context.Context, nc net.Conn, config *tls.Config) (net.Conn, error) {
 	secured := http2.NewTLS(nc, func(under net.Conn) *tls.Conn { return tls.Client(under, config) })
-	if err := secured.HandshakeContext(ctx); err != nil {
+	err := secured.HandshakeContext(ctx)
+	if err != nil {
 		nc.Close()
 		return nil, err
 	}
-	if secured.ConnectionState().NegotiatedProtocol != protocolHTTP2 {
+	state := secured.ConnectionState()
+	if err = http2.Adequate(&state); state.NegotiatedProtocol != protocolHTTP2 {
+		err = errNoHTTP2
+	}
+	if err != nil {
 		nc.Close()
-		return nil, errNoHTTP2
+		return nil, err
 	}
 	return secured, nil
 }
@@ -120,7 +126,7 @@ func (c *Conn) likelyMistake(method *farcall.Method, cause error) string {
 		return ": its certificate's issuer is not among the roots, see client.Options.TLS"
 	case errors.As(cause, &otherHost):
 		return ": its certificate is for another name, see client.Options.Authority"
-	case errors.Is(cause, errNoHTTP2):
+	case errors.Is(cause, errNoHTTP2), alert(cause) == "no application protocol":
 		return ": is this a gRPC port?"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
 		return fmt.Sprintf(": nothing came back within %v, does a firewall in between drop packets?", c.options.ConnectTimeout)

@@ -5,6 +5,7 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -191,5 +192,27 @@ func TestGarbageIsTurnedAway(t *testing.T) {
 	}
 	if got, err := call(t.Context(), dial(t, address), "x"); err != nil || got != "x" {
 		t.Errorf("the server does not live on: %q, %v", got, err)
+	}
+}
+
+// TestHTTP1WithoutALPN has a client that knows no ALPN, which is no matter in HTTP/1.1.
+func TestHTTP1WithoutALPN(t *testing.T) {
+	own, roots := certificate(t, "test")
+	options := server.Options{TLS: &tls.Config{Certificates: []tls.Certificate{own}}, HTTPHandler: http.NotFoundHandler()}
+	nc, err := tls.Dial("tcp", runSay(t, options, repeat), &tls.Config{RootCAs: roots, ServerName: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := io.WriteString(nc, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != 404 {
+		t.Errorf("the server answers %s", response.Status)
 	}
 }

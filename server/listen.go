@@ -7,10 +7,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -225,36 +223,13 @@ func (s *Server) greet(nc net.Conn) (*greeted, error) {
 	if g.tls == nil { // a listener may bring TLS of its own
 		g.tls = exchange.PeerOf(g.nc).TLS
 	}
+	if g.protocol == protocolHTTP2 && g.tls != nil {
+		if err := g.checkTLS(); err != nil {
+			return nil, err
+		}
+	}
 	if err := nc.SetDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("cannot clear a deadline: %w", err)
 	}
 	return g, nil
 }
-
-// letRead gives the peer a moment to read what it was told last: to close with bytes unread would reset the connection, and
-// with TLS 1.3 the client has begun to send when its certificate is refused.
-func letRead(nc net.Conn) {
-	halves, ok := nc.(interface{ CloseWrite() error })
-	if ok && nc.SetDeadline(time.Now().Add(time.Second)) == nil && halves.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, nc, 64<<10)
-	}
-}
-
-// explainTLS names the likely mistake behind a failed handshake.
-func explainTLS(err error) error {
-	var record tls.RecordHeaderError
-	if errors.As(err, &record) {
-		return fmt.Errorf("the client does not speak TLS: is it told to use plaintext? %w", err)
-	}
-	var unverified *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &unverified):
-		return fmt.Errorf("%w: the client's certificate is refused, is its issuer among the ClientCAs of server.Options.TLS? %w", errClientCertificate, err)
-	case strings.HasSuffix(err.Error(), "client didn't provide a certificate"): // crypto/tls has no value for it
-		return fmt.Errorf("%w: the client has shown none, and ClientAuth of server.Options.TLS wants one: does the client set Certificates? %w", errClientCertificate, err)
-	}
-	return fmt.Errorf("TLS handshake: %w", err)
-}
-
-// errClientCertificate marks what an operator of mutual TLS looks for: it is logged above the noise of a public port.
-var errClientCertificate = errors.New("client certificate")

@@ -62,19 +62,6 @@ func TestTLS(t *testing.T) {
 	if len(given.NextProtos) > 0 {
 		t.Errorf("the given configuration was changed: %v", given.NextProtos)
 	}
-	// A client that does not say by ALPN what it speaks is told apart by its first bytes.
-	nc, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent, err := http2.NewClient(t.Context(), nc, http2.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { silent.Close(nil); <-silent.Done() }()
-	if a := ask(t, silent, requestHead(say.Path), message("x")); a.status() != "200 0" {
-		t.Errorf("h2 without ALPN: %s", a.status())
-	}
 	plain, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)

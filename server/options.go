@@ -73,8 +73,10 @@ type Options struct {
 	// Codecs are known besides protobuf and JSON, by content subtype.
 	Codecs []codec.Codec
 
-	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given. nil: plaintext. CertificateFiles
-	// serves certificates that are replaced while the server runs.
+	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given, also those of what its
+	// GetConfigForClient returns. HTTP/2 is spoken to clients only that have agreed on it (ALPN), and as RFC 9113 wants it
+	// on TLS 1.2 or later without the cipher suites that it prohibits. nil: plaintext. CertificateFiles serves certificates
+	// that are replaced while the server runs.
 	TLS *tls.Config
 	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither gRPC nor a REST route. nil: they get 404.
 	HTTPHandler HTTPHandler
@@ -140,9 +142,8 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TLS != nil {
 		o.TLS = o.TLS.Clone()
-		if len(o.TLS.NextProtos) == 0 {
-			o.TLS.NextProtos = []string{protocolHTTP2, protocolHTTP1}
-		}
+		o.TLS.NextProtos = protocols(o.TLS.NextProtos)
+		o.TLS.GetConfigForClient = forClients(o.TLS.GetConfigForClient)
 	}
 	return o
 }

@@ -4,6 +4,7 @@ package http2
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -87,3 +88,23 @@ type wouldBlock struct{}
 func (wouldBlock) Error() string   { return "no bytes are there yet" }
 func (wouldBlock) Timeout() bool   { return true }
 func (wouldBlock) Temporary() bool { return true } // crypto/tls goes on after a temporary error
+
+// Adequate returns an error for a connection whose TLS is not what HTTP/2 asks for: older than 1.2, or with a cipher suite
+// without ephemeral keys or without authenticated encryption (RFC 9113 section 9.2). crypto/tls neither compresses nor, as
+// a server, renegotiates.
+func Adequate(state *tls.ConnectionState) error {
+	if state.Version < tls.VersionTLS12 {
+		return fmt.Errorf("HTTP/2 needs TLS 1.2 or later, and both ends have agreed on %s: see MinVersion in the TLS options", tls.VersionName(state.Version))
+	}
+	if state.Version > tls.VersionTLS12 {
+		return nil // whose cipher suites are all as they should be
+	}
+	switch state.CipherSuite {
+	case tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+		tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256:
+		return nil
+	}
+	return fmt.Errorf("HTTP/2 prohibits the cipher suite %s, on which both ends have agreed: see CipherSuites and MaxVersion in the TLS options",
+		tls.CipherSuiteName(state.CipherSuite))
+}
