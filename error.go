@@ -90,7 +90,7 @@ func CodeOf(err error) Code {
 	if err == nil {
 		return OK
 	}
-	if own, ok := err.(*Error); ok && own != nil && own.Code != OK { // the usual case, without a walk
+	if own, ok := err.(*Error); ok && own != nil && own.Code != OK && own.Code <= Unauthenticated { // the usual case, without a walk
 		return own.Code
 	}
 	return AsError(err).Code
@@ -98,7 +98,8 @@ func CodeOf(err error) Code {
 
 // AsError returns err as the library's boundary does: nil for nil; an *Error as it is; an error that wraps a coded one
 // with that code, its details and the whole message; context.Canceled as Canceled and context.DeadlineExceeded as
-// DeadlineExceeded; anything else as Unknown. OK as an error is Internal. err stays reachable as the cause.
+// DeadlineExceeded; anything else, and a code that gRPC does not have, as Unknown. OK as an error is Internal. err stays
+// reachable as the cause.
 func AsError(err error) *Error {
 	if err == nil {
 		return nil
@@ -109,15 +110,19 @@ func AsError(err error) *Error {
 			return &Error{Code: Internal, Message: "a nil *farcall.Error was returned as an error: return a plain nil for success"}
 		case own.Code == OK:
 			return &Error{Code: Internal, Message: "an error with code OK was returned: return nil for success", cause: err}
+		case own.Code > Unauthenticated: // it would not cross the wire
+			return &Error{Code: Unknown, Message: err.Error(), Details: own.Details, cause: err}
 		}
 		return own
 	}
 	code, details := classify(err)
 	message := err.Error()
 	if bare, ok := err.(Code); ok {
-		message = ""
-		if bare == OK {
+		switch {
+		case bare == OK:
 			message = "farcall.OK was returned as an error: return nil for success"
+		case bare <= Unauthenticated:
+			message = ""
 		}
 	}
 	return &Error{Code: code, Message: message, Details: details, cause: err}
@@ -141,8 +146,11 @@ func classify(err error) (Code, []*anypb.Any) {
 		}
 		return Unknown, nil
 	}
-	if found == OK {
+	switch {
+	case found == OK:
 		return Internal, nil
+	case found > Unauthenticated:
+		return Unknown, details
 	}
 	return found, details
 }

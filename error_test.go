@@ -42,6 +42,9 @@ var boundary = []struct {
 	{"OK as an *Error", &farcall.Error{}, farcall.Internal, "an error with code OK was returned: return nil for success"},
 	{"OK as a code", farcall.OK, farcall.Internal, "farcall.OK was returned as an error: return nil for success"},
 	{"OK, wrapped", fmt.Errorf("fine: %w", farcall.OK), farcall.Internal, "fine: OK"},
+	{"a code that gRPC does not have", farcall.Errorf(farcall.Code(99), "odd"), farcall.Unknown, "CODE_99: odd"},
+	{"such a code, bare", farcall.Code(17), farcall.Unknown, "CODE_17"},
+	{"such a code, wrapped", fmt.Errorf("odd: %w", farcall.Code(17)), farcall.Unknown, "odd: CODE_17"},
 	{"a nil *Error", nilError, farcall.Internal, "a nil *farcall.Error was returned as an error: return a plain nil for success"},
 }
 

@@ -45,8 +45,7 @@ func (s *stream) startLocked() error {
 		return err
 	}
 	err = s.transport.Start(head)
-	var tooLarge *http2.HeadTooLargeError
-	if errors.As(err, &tooLarge) {
+	if tooLarge := headTooLarge(err); tooLarge != nil {
 		s.sendErr = s.tooMuchMetadata(tooLarge)
 		return s.sendErr
 	}
@@ -125,8 +124,7 @@ func (s *stream) sendLocked(head exchange.Head, headFits bool, trailers []exchan
 	default:
 		err = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
 	}
-	var tooLarge *http2.HeadTooLargeError
-	if errors.As(err, &tooLarge) {
+	if tooLarge := headTooLarge(err); tooLarge != nil {
 		s.sendLessLocked(was, failure, tooLarge)
 	}
 }
@@ -152,9 +150,19 @@ func (s *stream) sendLessLocked(was phase, failure *farcall.Error, tooLarge *htt
 	} else {
 		err = s.transport.Answer(s.trailersOnly(trailers), nil, nil)
 	}
-	if errors.As(err, &tooLarge) { // a client that takes next to nothing
+	if headTooLarge(err) != nil { // a client that takes next to nothing
 		s.transport.Abort(err)
 	}
+}
+
+// headTooLarge returns err if it says that the client does not take a head, or trailers. It allocates for errors alone.
+func headTooLarge(err error) *http2.HeadTooLargeError {
+	if err == nil {
+		return nil
+	}
+	var tooLarge *http2.HeadTooLargeError
+	errors.As(err, &tooLarge)
+	return tooLarge
 }
 
 func (s *stream) tooMuchMetadata(tooLarge *http2.HeadTooLargeError) error {

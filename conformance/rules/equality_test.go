@@ -35,6 +35,10 @@ func fault(number int64) error {
 		return farcall.OK
 	case -8:
 		return farcall.Errorf(farcall.Aborted, "again: %w", farcall.NotFound)
+	case -9:
+		return farcall.Code(17)
+	case -10:
+		return farcall.Errorf(farcall.Code(99), "odd")
 	}
 	return nil
 }
@@ -42,6 +46,7 @@ func fault(number int64) error {
 var faults = map[int64]farcall.Code{
 	-1: farcall.NotFound, -2: farcall.Aborted, -3: farcall.DataLoss, -4: farcall.Unknown,
 	-5: farcall.Canceled, -6: farcall.DeadlineExceeded, -7: farcall.Internal, -8: farcall.Aborted,
+	-9: farcall.Unknown, -10: farcall.Unknown,
 }
 
 func (counter) Get(_ context.Context, request *rulespb.Item) (*rulespb.Item, error) {
