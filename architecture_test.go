@@ -72,6 +72,16 @@ var netHTTPFiles = []string{"server/handler.go", "server/handleranswer.go", "ser
 // foreignModules belong to the modules that compare with them. A user of the library must not get them with it.
 var foreignModules = []string{"google.golang.org/grpc", "golang.org/x/net"}
 
+// walls are what a package must not see, besides packages of ours. Nothing below a name is let through either.
+var walls = map[string][]string{
+	"internal/frame": {"io", "net", "os", "syscall"},
+	"internal/hpack": {"io", "net", "os", "syscall"},
+	"internal/wire":  {"io", "net", "os", "syscall"},
+	"internal/http2": {"google.golang.org/protobuf", "google.golang.org/genproto"},
+	"transcode":      {"net", "os", "syscall"},
+	"rest":           {"net", "os", "syscall"},
+}
+
 // maxCommentLines bounds a package comment. Indented examples and empty lines do not count.
 const maxCommentLines = 15
 
@@ -214,6 +224,28 @@ func TestForeignModulesStayOutside(t *testing.T) {
 						"library's users would download it", file.path, imported)
 				}
 			}
+		}
+	}
+}
+
+func TestWalls(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, file := range sourceFiles(t) {
+		if file.isTest() {
+			continue
+		}
+		seen[file.dir] = true
+		for _, imported := range file.imports() {
+			for _, wall := range walls[file.dir] {
+				if within(imported, wall) {
+					t.Errorf("%s imports %s: %s must work without it, see the invariants in %s", file.path, imported, file.dir, architecture)
+				}
+			}
+		}
+	}
+	for dir := range walls {
+		if !seen[dir] {
+			t.Errorf("walls has %s, where there is no package: remove it", dir)
 		}
 	}
 }
