@@ -110,7 +110,7 @@ func TestCallsFailWhenTheServerIsGone(t *testing.T) {
 // The whole program, with two processes for each system.
 func TestProgram(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "unary")
-	arguments := []string{"-rounds", "2", "-seconds", "0.05", "-warmup", "0s", "-inflight", "1,8", "-systems", "farcall,grpc-go,floor", "-out", out}
+	arguments := []string{"-rounds", "2", "-seconds", "0.05", "-warmup", "0s", "-inflight", "1,8", "-systems", "farcall,grpc-go,floor,http-json", "-out", out}
 	if err := runProgram(context.Background(), arguments, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestProgram(t *testing.T) {
 		t.Fatalf("%d results, want one for each number of calls in flight", len(written.Results))
 	}
 	for _, r := range written.Results {
-		for _, name := range []string{"farcall", "grpc-go", "floor"} {
+		for _, name := range []string{"farcall", "grpc-go", "floor", "http-json"} {
 			if len(r.Turns[name]) != 2 {
 				t.Errorf("%s had %d turns with %d in flight, want 2", name, len(r.Turns[name]), r.InFlight)
 			}

@@ -30,6 +30,9 @@ func runProgram(ctx context.Context, arguments []string, out io.Writer) error {
 	if len(arguments) > 0 && (arguments[0] == "serve" || arguments[0] == "load") {
 		return runChild(arguments[0], arguments[1:])
 	}
+	if len(arguments) > 0 && arguments[0] == "quick" {
+		return quick(ctx, arguments[1:], out)
+	}
 	p, err := parsePlan(arguments)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil

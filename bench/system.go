@@ -29,7 +29,7 @@ type client interface {
 }
 
 // systems are all that can be measured, in the order of their turns.
-var systems = []system{farcallSystem, grpcgoSystem, floorSystem}
+var systems = []system{farcallSystem, grpcgoSystem, floorSystem, jsonSystem}
 
 // baseline is the system that the others are compared with.
 const baseline = "grpc-go"
