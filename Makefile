@@ -43,6 +43,10 @@ bench-quick: ## measure the five rows that the work on speed is steered by; fail
 conformance: tools ## test against other implementations of the protocols, and run the public suites
 	scripts/conformance
 
+.PHONY: attacks
+attacks: ## attack farcall, grpc-go and net/http in every known way, beside a well-behaved client
+	cd conformance && go run ./attacks
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (20s)
 	scripts/fuzz
