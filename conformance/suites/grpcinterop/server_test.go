@@ -32,8 +32,15 @@ var cases = []string{
 	"rpc_soak", "channel_soak", "orca_per_rpc", "orca_oob",
 }
 
+// casesOfServer and casesOfClient are how many there are: one that is lost is not a suite that has passed.
+const (
+	casesOfServer = 19
+	casesOfClient = 18 // see TestClient
+)
+
 // TestServer has grpc-go's client judge our server.
 func TestServer(t *testing.T) {
+	suites.Program(t, "grpc-interop-client") // a case that is skipped for want of it has not passed
 	for _, security := range []string{"h2c", "tls"} {
 		t.Run(security, func(t *testing.T) {
 			options, certificate := server.Options{}, (*suites.Certificate)(nil)
@@ -52,7 +59,7 @@ func TestServer(t *testing.T) {
 					passed++
 				}
 			}
-			suites.Report(t, "grpc-interop-server-"+security, passed, len(cases))
+			suites.Report(t, "grpc-interop-server-"+security, passed, casesOfServer)
 		})
 	}
 }
