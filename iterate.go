@@ -71,23 +71,34 @@ func InvokeServerStream[Response any](ctx context.Context, via Invoker, method *
 }
 
 // InvokeClientStream makes a call of a client-streaming method by way of via; generated stubs call it. It ranges in on
-// the caller's goroutine, so that the end of the call is noticed at in's next yield.
+// the caller's goroutine, so that the end of the call is noticed at in's next yield. With a Feed in ctx it does as
+// InvokeBidi does, so that the end is noticed at once.
 func InvokeClientStream[Request, Response any](ctx context.Context, via Invoker, method *Method, in iter.Seq2[*Request, error]) (*Response, error) {
 	if in == nil {
-		return nil, Errorf(InvalidArgument, "%s: the messages to send are a nil iterator", method)
+		return nil, errNoInput(method)
 	}
-	defer endFeed(ctx) // also of a call that fails before its body runs
+	feed := claimFeed(ctx)
+	defer feed.end() // also of a call that fails before its body runs
 	response := new(Response)
-	err := via.Stream(ctx, method, func(_ context.Context, stream Stream) error {
-		if err := sendAll(ctx, method, stream, in); err != nil {
-			return err
-		}
-		return stream.Receive(response)
-	})
+	var err error
+	if feed != nil {
+		err = converse(ctx, via, method, in, func(stream Stream) error { return stream.Receive(response) })
+	} else {
+		err = via.Stream(ctx, method, func(_ context.Context, stream Stream) error {
+			if err := sendAll(ctx, method, stream, in); err != nil {
+				return err
+			}
+			return stream.Receive(response)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
 	return response, nil
+}
+
+func errNoInput(method *Method) error {
+	return Errorf(InvalidArgument, "%s: the messages to send are a nil iterator", method)
 }
 
 // sendAll sends what in yields, then half-closes. It stops without an error when the other end has ended the call, or ctx,
@@ -128,35 +139,45 @@ func inputError(method *Method, err error) error {
 func InvokeBidi[Request, Response any](ctx context.Context, via Invoker, method *Method, in iter.Seq2[*Request, error]) iter.Seq2[*Response, error] {
 	return once(method, func(yield func(*Response, error) bool) {
 		if in == nil {
-			yield(nil, Errorf(InvalidArgument, "%s: the messages to send are a nil iterator", method))
+			yield(nil, errNoInput(method))
 			return
 		}
-		input := &input{ended: make(chan struct{})}
-		calling, cancel := context.WithCancel(ctx)
-		defer endFeed(ctx)
-		defer cancel()
+		feed := claimFeed(ctx)
+		defer feed.end()
 		left := false
-		err := via.Stream(calling, method, func(_ context.Context, stream Stream) error {
-			go func() { // ends when in does: at the latest with its first yield after the call's end
-				defer input.end(cancel)
-				input.err = sendAll(ctx, method, stream, in)
-				input.returned = true
-			}()
+		err := converse(ctx, via, method, in, func(stream Stream) error {
 			err := receiveAll(stream, yield)
 			left = err == errLeft
-			if failure := input.failure(); failure != nil && !left {
-				return failure
-			}
 			return err
 		})
-		input.raise()
 		if err != nil && !left {
 			yield(nil, err)
 		}
 	})
 }
 
-// input is how the input of a two-way call ended. Its fields are written by the input's goroutine before ended is closed.
+// converse makes a call with receive, while a goroutine of its own sends what in yields.
+func converse[Request any](ctx context.Context, via Invoker, method *Method, in iter.Seq2[*Request, error], receive func(Stream) error) error {
+	input := &input{ended: make(chan struct{})}
+	calling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err := via.Stream(calling, method, func(_ context.Context, stream Stream) error {
+		go func() { // ends when in does: at the latest with its first yield after the call's end
+			defer input.end(cancel)
+			input.err = sendAll(ctx, method, stream, in)
+			input.returned = true
+		}()
+		err := receive(stream)
+		if failure := input.failure(); failure != nil && err != errLeft {
+			return failure
+		}
+		return err
+	})
+	input.raise()
+	return err
+}
+
+// input is how the input of such a call ended. Its fields are written by the input's goroutine before ended is closed.
 type input struct {
 	ended    chan struct{}
 	err      error

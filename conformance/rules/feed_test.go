@@ -5,8 +5,10 @@ package rules_test
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/conformance/rules/rulespb"
@@ -144,5 +146,90 @@ func TestAFeedOfACallThatWasLeft(t *testing.T) {
 			wantEOF(t, await(t, told, "the feed's end"))
 			cancel()
 		}
+	})
+}
+
+// The call's end is noticed also while nobody sends: an early answer, a deadline, the context of the call.
+func TestTheEndOfTheCallEndsAFeedThatIsIdle(t *testing.T) {
+	called(t, func(t *testing.T, m mode) {
+		for _, how := range []string{"answer", "error", "deadline", "cancel"} {
+			rules := m.start(t, &service{
+				collect: func(ctx context.Context, in iter.Seq2[*rulespb.Item, error]) (*rulespb.Item, error) {
+					switch how {
+					case "answer":
+						return item(7), nil
+					case "error":
+						return nil, farcall.Aborted
+					}
+					<-ctx.Done()
+					return nil, ctx.Err()
+				},
+			}, settings{})
+			ctx, feed := farcall.NewFeed[rulespb.Item](t.Context())
+			ctx, cancel := context.WithCancel(ctx) // which the feed does not know
+			if how == "deadline" {
+				ctx, cancel = context.WithTimeout(ctx, 30*time.Millisecond)
+			}
+			defer cancel()
+			result := make(chan outcome, 1)
+			go func() {
+				message, err := rules.Collect(ctx, feed.All())
+				result <- one(t, message, err)
+			}()
+			if err := feed.Send(t.Context(), item(1)); err != nil && err != io.EOF {
+				t.Error(err)
+			}
+			if how == "cancel" {
+				cancel()
+			}
+			got := await(t, result, "the end of the call: "+how)
+			switch how {
+			case "answer":
+				got.want(t, farcall.OK, 7)
+			case "error":
+				got.want(t, farcall.Aborted)
+			case "deadline":
+				got.want(t, farcall.DeadlineExceeded)
+			case "cancel":
+				got.want(t, farcall.Canceled)
+			}
+			wantEOF(t, feed.Send(t.Context(), item(2)))
+		}
+	})
+}
+
+// A feed is its one call's. A call in the middle of that, with the same context, leaves it alone; one before it uses it up,
+// and that is said, as is a second range.
+func TestAFeedIsForOneCall(t *testing.T) {
+	called(t, func(t *testing.T, m mode) {
+		rules := m.start(t, echo(), settings{})
+		ctx, feed := farcall.NewFeed[rulespb.Item](t.Context())
+		go func() { _ = feed.Send(t.Context(), item(1)) }()
+		answers := 0
+		for message, err := range rules.Talk(ctx, feed.All()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers++
+			switch message.GetNumber() {
+			case 1:
+				between, err := rules.Collect(ctx, items(nil, 5))
+				one(t, between, err).want(t, farcall.OK, 5)
+				all(t, rules.Talk(ctx, items(nil, 6))).want(t, farcall.OK, 6)
+				go func() { _ = feed.Send(t.Context(), item(2)) }()
+			case 2:
+				feed.Close(nil)
+			}
+		}
+		if answers != 2 {
+			t.Errorf("%d answers came", answers)
+		}
+		all(t, rules.Talk(t.Context(), feed.All())).want(t, farcall.FailedPrecondition)
+
+		ctx, feed = farcall.NewFeed[rulespb.Item](t.Context())
+		all(t, rules.Talk(ctx, items(nil, 1))).want(t, farcall.OK, 1)
+		all(t, rules.Talk(ctx, feed.All())).want(t, farcall.FailedPrecondition)
+		message, err := rules.Collect(ctx, feed.All())
+		one(t, message, err).want(t, farcall.FailedPrecondition)
 	})
 }
