@@ -40,15 +40,19 @@ func open(ctx context.Context, via Invoker, method *Method) (*openStream, error)
 	go func() {
 		defer close(s.done)
 		defer cancel()
+		returned := false
 		defer func() {
 			if s.panicked = recover(); s.panicked != nil {
 				s.err = Errorf(Internal, "an interceptor of %s panicked", method)
+			} else if !returned { // runtime.Goexit, such as by t.FailNow
+				s.err = Errorf(Internal, "an interceptor of %s ended its goroutine", method)
 			}
 		}()
 		s.err = via.Stream(ctx, method, func(ctx context.Context, stream Stream) error {
 			opened <- stream
 			return s.lend(ctx, method)
 		})
+		returned = true
 	}()
 	select {
 	case s.stream = <-opened:

@@ -8,7 +8,8 @@ import "context"
 // serves both ends: what is the request to one end is sent, to the other received.
 //
 // Messages are typed messages (proto.Message) or *Raw. One goroutine may send while another receives; neither Send nor
-// Receive may be called concurrently with itself. Errors are *Error and stick.
+// Receive may be called concurrently with itself, nor any of them once the call is over: it would do no harm to others,
+// but who gets which message, and who an error, is then up to chance. Errors are *Error and stick.
 //
 // An interceptor that wants to see or change messages embeds a Stream in a type of its own and hands that on; new
 // methods may join the interface, so embed it rather than implement it whole.
@@ -62,7 +63,8 @@ type Handler func(ctx context.Context, stream Stream) error
 //	}
 //
 // Nothing has been decoded when it starts, and on the client nothing has been sent: metadata and deadlines that it adds
-// to ctx, or to stream.RequestHeader, are the call's. The first in a list is the outermost: it begins first, ends last,
+// to ctx, or to stream.RequestHeader, are the call's. It calls next once, or not at all, and on its own goroutine, since a
+// caller's loop runs inside. The first in a list is the outermost: it begins first, ends last,
 // and what it wraps around the stream is nearest to the wire.
 type Interceptor func(ctx context.Context, stream Stream, next Handler) error
 

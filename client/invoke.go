@@ -29,7 +29,9 @@ func (c *Conn) Invoke(ctx context.Context, method *farcall.Method, request, resp
 	}
 	s := streams.Get().(*stream)
 	s.init(ctx, c, method, outgoing, tap)
-	err = s.exchange(s, request, response)
+	if err = s.send(request); err == nil {
+		err = s.receive(response)
+	}
 	err = s.end(err)
 	s.recycle()
 	return err
@@ -47,22 +49,15 @@ func release(request any) {
 
 // intercepted runs a unary call with the interceptors around it.
 func (s *stream) intercepted(request, response any) error {
-	taken := false
 	defer func() {
-		if !taken {
+		if !s.leave() { // nobody has taken the request
 			release(request)
 		}
 	}()
-	return s.run(s, s.end, func(_ context.Context, wrapped farcall.Stream) error {
-		taken = true
-		return s.exchange(wrapped, request, response)
+	return s.run(s, s.takeEnd, func(_ context.Context, wrapped farcall.Stream) error {
+		if err := wrapped.Send(request); err != nil {
+			return err
+		}
+		return wrapped.Receive(response)
 	})
-}
-
-// exchange is what a unary call does with its stream, as seen through what interceptors have wrapped around it.
-func (s *stream) exchange(wrapped farcall.Stream, request, response any) error {
-	if err := wrapped.Send(request); err != nil {
-		return err
-	}
-	return wrapped.Receive(response)
 }

@@ -15,9 +15,11 @@ import (
 )
 
 // stream is the client's end of one call. Nothing is sent before the first Send, so that interceptors can still change
-// the context and the metadata that the call is opened with. It belongs to the caller's goroutine.
+// the context and the metadata that the call is opened with. It belongs to the caller's goroutine, and where interceptors
+// or a body have seen it to whoever holds receiving (see run.go).
 type stream struct {
 	call.Traffic
+	running
 	conn     *Conn
 	method   *farcall.Method
 	ctx      context.Context // the call's; what reaches the innermost handler, once it runs
@@ -76,7 +78,9 @@ func (s *stream) RequestHeader() *farcall.Metadata { return s.outgoing.RequestHe
 
 // ResponseHeader waits for the answer, once the request is sent.
 func (s *stream) ResponseHeader() *farcall.Metadata {
-	if s.transport != nil && !s.answered {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	if s.transport != nil && !s.answered && !s.over {
 		s.await()
 	}
 	return &s.answer.Header
@@ -93,6 +97,16 @@ func (s *stream) SendHeader() error {
 
 // Send opens the call with its request.
 func (s *stream) Send(message any) error {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	if s.over {
+		release(message)
+		return errOver(s.method)
+	}
+	return s.send(message)
+}
+
+func (s *stream) send(message any) error {
 	if s.outcome != nil || s.request != nil {
 		release(message)
 		if s.outcome == nil {
@@ -130,6 +144,15 @@ func (s *stream) encode(n int, message any) (*buffer.Buffer, error) {
 
 // Receive waits for the answer and decodes the response. The call has succeeded if it returns nil.
 func (s *stream) Receive(message any) error {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	if s.over && s.outcome == nil && !s.received {
+		return errOver(s.method)
+	}
+	return s.receive(message)
+}
+
+func (s *stream) receive(message any) error {
 	switch {
 	case s.outcome != nil:
 		return s.outcome

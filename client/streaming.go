@@ -14,7 +14,8 @@ import (
 )
 
 // streaming is the client's end of a call whose requests or responses are a stream. One goroutine may send while another
-// receives; the first of them opens the call.
+// receives; the first of them opens the call. Where several do the same, against the contract, they take turns, and one
+// that is left behind when the call is over finds it over: the connection is others' as well.
 type streaming struct {
 	stream // of it the sending side uses request and tap, the receiving side answer and what follows
 
@@ -23,11 +24,12 @@ type streaming struct {
 	opening int         // bytes of the message that opened the call; set with opened
 	unwatch func() bool // set with transport; the receiving goroutine's once it is
 
-	// The sending goroutine's:
-	sent      int  // messages
-	halfClose bool // no more messages are sent
+	sending   sync.Mutex // guards what is the sending goroutine's:
+	sent      int        // messages
+	halfClose bool       // no more messages are sent
+	sendErr   error      // sticks
 
-	// The receiving goroutine's:
+	// The receiving goroutine's, and guarded by receiving:
 	begun    bool // the answer's head was read
 	messages int  // received
 	ended    bool // the call has succeeded
@@ -46,41 +48,16 @@ func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.
 	if method.Kind == farcall.KindUnary {
 		s := &stream{}
 		s.init(ctx, c, method, outgoing, tap)
-		return s.run(s, s.end, body)
+		return s.run(s, s.takeEnd, body)
 	}
 	s := &streaming{}
 	s.init(ctx, c, method, outgoing, tap)
 	return s.run(s, s.end, body)
 }
 
-// run runs body with the interceptors around it, as seen from self, and then end. What interceptors make of ctx is what
-// the call is opened with.
-func (s *stream) run(self farcall.Stream, end func(error) error, body farcall.Handler) (err error) {
-	returned, ran := false, false
-	defer func() { // in a defer, because body or an interceptor may panic
-		if !returned {
-			err = farcall.Errorf(farcall.Canceled, "%s: the caller panicked", s.method)
-		}
-		err = end(err)
-	}()
-	innermost := func(ctx context.Context, wrapped farcall.Stream) error {
-		if ran {
-			return farcall.Errorf(farcall.FailedPrecondition, "an interceptor has called next twice for %s: a call runs once", s.method)
-		}
-		ran = true
-		s.ctx = ctx
-		return body(ctx, wrapped)
-	}
-	err = call.Wrap(s.conn.options.Interceptors, innermost)(s.ctx, self)
-	returned = true
-	if err == nil && !ran { // there is no answer that the caller could be given
-		err = farcall.Errorf(farcall.Internal, "an interceptor ended %s without calling next, and without an error", s.method)
-	}
-	return err
-}
-
-// start opens the call unless that was done, with message as the first if there is one. It reports whether it sent it.
-func (s *streaming) start(message any, end bool) (sent bool, err error) {
+// start opens the call unless that was done, with message as the first if there is a first, and ends it there if end is set.
+// It reports whether it did that.
+func (s *streaming) start(first bool, message any, end bool) (did bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opened || s.outcome != nil {
@@ -99,12 +76,10 @@ func (s *streaming) start(message any, end bool) (sent bool, err error) {
 		release(message)
 		return false, s.fail(err)
 	}
-	if message != nil {
+	if first {
 		if s.request, err = s.encode(1, message); err != nil {
 			return false, s.fail(err)
 		}
-	}
-	if s.request != nil {
 		s.opening = len(s.request.B)
 	}
 	if err := s.fail(s.stream.open(end, nil)); err != nil {
@@ -141,12 +116,15 @@ func (s *streaming) unopenedOutcome() error {
 
 // end ends the call. A sending goroutine that is late finds it over, and does not open it.
 func (s *streaming) end(err error) error {
-	s.mu.Lock()
+	s.takeBack(&s.mu)
 	if !s.opened {
 		s.opened = true
-		s.fail(farcall.Errorf(farcall.Canceled, "%s: the call is over", s.method))
+		s.fail(errOver(s.method))
 	}
 	s.mu.Unlock()
+	s.takeBack(&s.receiving)
+	defer s.receiving.Unlock()
+	s.over = true
 	if s.unwatch != nil {
 		s.unwatch()
 	}
@@ -155,14 +133,25 @@ func (s *streaming) end(err error) error {
 
 // Send sends the next request; the first opens the call. It returns io.EOF when the call has ended: Receive says how.
 func (s *streaming) Send(message any) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.sendErr == nil {
+		s.sendErr = s.sendNext(message)
+	} else {
+		release(message)
+	}
+	return s.sendErr
+}
+
+func (s *streaming) sendNext(message any) error {
 	single := !s.method.Kind.SendsStream()
-	if s.halfClose || single && s.sent > 0 {
+	if s.halfClose {
 		release(message)
 		return farcall.Errorf(farcall.Internal, "%s: a message was sent after the last", s.method)
 	}
 	s.sent++
 	s.halfClose = single
-	if sent, err := s.start(message, single); sent || err != nil {
+	if sent, err := s.start(true, message, single); sent || err != nil {
 		return err
 	}
 	encoded, err := s.encode(s.sent, message)
@@ -171,7 +160,7 @@ func (s *streaming) Send(message any) error {
 	}
 	defer encoded.Free()
 	s.step(farcall.StepSendRequest, s.sent, len(encoded.B), nil)
-	if s.ctx.Err() != nil || s.transport.Send(s.ctx, encoded.B, false) != nil {
+	if s.ctx.Err() != nil || s.transport.Send(s.ctx, encoded.B, single) != nil {
 		return io.EOF
 	}
 	return nil
@@ -179,11 +168,16 @@ func (s *streaming) Send(message any) error {
 
 // CloseSend half-closes.
 func (s *streaming) CloseSend() error {
-	if s.halfClose {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	switch {
+	case s.halfClose:
 		return nil
+	case s.sendErr != nil: // what is missing must not look like a good end
+		return s.sendErr
 	}
 	s.halfClose = true
-	if sent, err := s.start(nil, true); sent || err != nil {
+	if sent, err := s.start(false, nil, true); sent || err != nil {
 		return err
 	}
 	if s.ctx.Err() != nil || s.transport.Send(s.ctx, nil, true) != nil { // after a cancel the requests have no good end
@@ -194,6 +188,8 @@ func (s *streaming) CloseSend() error {
 
 // Receive waits for the next response. With nil it waits for the end of the call.
 func (s *streaming) Receive(message any) error {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
 	if err := s.ready(); err != nil {
 		return err
 	}
@@ -221,8 +217,10 @@ func (s *streaming) ready() error {
 	switch {
 	case s.ended:
 		return io.EOF
+	case s.over && s.outcome == nil:
+		return errOver(s.method)
 	case s.method.Kind.SendsStream():
-		if _, err := s.start(nil, false); err != nil {
+		if _, err := s.start(false, nil, false); err != nil {
 			return err
 		}
 	default:
@@ -350,6 +348,8 @@ func (s *streaming) broken(err error) error {
 
 // ResponseHeader waits for the answer's head. It belongs to the receiving goroutine.
 func (s *streaming) ResponseHeader() *farcall.Metadata {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
 	if !s.ended && s.ready() == nil && !s.begun {
 		if _, err := s.transport.Head(s.ctx); err == nil {
 			if err := s.begin(); err != nil {

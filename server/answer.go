@@ -94,10 +94,10 @@ func (s *stream) finish(err error) {
 // missingLocked returns the error of a handler that returned no error and not what its method returns either.
 func (s *stream) missingLocked() error {
 	switch {
+	case s.sendErr != nil: // something is missing that the handler has made nothing of
+		return s.sendErr
 	case s.method.method.Kind.ReturnsStream():
 		return nil
-	case s.sendErr != nil:
-		return s.sendErr
 	case s.pending == nil:
 		return farcall.Errorf(farcall.Internal, "the handler of %s returned neither a message nor an error", s.method.method)
 	}

@@ -96,10 +96,12 @@ func (s *stream) handlerReturned(err error) {
 		err = s.overdue()
 	}
 	s.call.Cancel(context.Canceled)
+	s.mu.Lock()
 	if s.tap.On() && !s.told {
 		s.told = true
 		s.tap.Step(farcall.StepHandlerReturns, 0, 0, err)
 	}
+	s.mu.Unlock()
 	s.finish(err)
 }
 
@@ -110,6 +112,9 @@ func (s *stream) leave() {
 	}
 	s.pending.Free()
 	s.pending = nil
+	s.receiving.Lock() // the end of the handler's context ends a Receive that is at work
+	defer s.receiving.Unlock()
+	s.released = true
 	s.transport.Release()
 }
 

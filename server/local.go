@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 
@@ -68,9 +69,8 @@ type localStream struct {
 	tap    call.Tap
 	done   chan struct{} // closed when the handler has returned; nil if the caller runs it
 
-	// The handler's goroutine's:
-	received bool
-	told     bool // the observer has been told that the handler has its result
+	received atomic.Bool // the handler has asked for the request
+	told     atomic.Bool // the observer has been told that the handler has its result
 
 	mu       sync.Mutex // guards what follows
 	left     bool       // the caller has gone
@@ -228,8 +228,7 @@ func (s *localStream) finished() bool {
 
 // tell tells the observer, once, that the handler has its result.
 func (s *localStream) tell(err error) {
-	if !s.told {
-		s.told = true
+	if !s.told.Swap(true) {
 		s.step(farcall.StepHandlerReturns, 0, 0, err)
 	}
 }
@@ -254,10 +253,9 @@ func (s *localStream) SendHeader() error { return nil }
 
 // Receive copies the request.
 func (s *localStream) Receive(message any) error {
-	if s.received {
+	if s.received.Swap(true) {
 		return io.EOF
 	}
-	s.received = true
 	err := s.takeRequest(message)
 	s.CountReceived(s.size)
 	s.step(farcall.StepDecodeRequest, 1, s.size, err)
@@ -270,8 +268,11 @@ func (s *localStream) Receive(message any) error {
 func (s *localStream) takeRequest(message any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.left {
+	switch {
+	case s.left:
 		return s.callerLeft()
+	case s.over:
+		return errHandlerReturned
 	}
 	err := copyMessage(message, s.request)
 	release(s.request)
@@ -306,7 +307,7 @@ func (s *localStream) giveResponse(message any) error {
 	case s.left:
 		return s.callerLeft()
 	case s.over:
-		return farcall.Errorf(farcall.FailedPrecondition, "the call has ended: its handler has returned")
+		return errHandlerReturned
 	case s.sent:
 		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", s.method.method)
 	}
@@ -323,6 +324,8 @@ func (s *localStream) failSend(err error) error {
 	}
 	return s.sendErr
 }
+
+var errHandlerReturned = &farcall.Error{Code: farcall.FailedPrecondition, Message: "the call has ended: its handler has returned"}
 
 func (s *localStream) callerLeft() error {
 	return farcall.Errorf(farcall.CodeOf(s.call.Err()), "the caller has gone: %w", s.call.Err())

@@ -23,7 +23,7 @@ func (l local) Stream(ctx context.Context, method *farcall.Method, body farcall.
 	if err != nil {
 		return err
 	}
-	caller := &localCaller{via: l, ctx: ctx, method: method, outgoing: outgoing}
+	caller := &localCaller{via: l, ctx: ctx, method: method, outgoing: outgoing, left: make(chan struct{})}
 	defer func() { caller.end() }() // in a defer, because body may panic
 	return call.Outcome(body(ctx, caller))
 }
@@ -69,22 +69,28 @@ func (h *localHandler) begin() {
 	})
 }
 
-// localCaller is the caller's end: what a client's stream is to a call over a wire.
+// localCaller is the caller's end: what a client's stream is to a call over a wire. Goroutines that do the same against
+// the contract take turns, and one that is left behind when the call is over finds it over.
 type localCaller struct {
 	call.Traffic
 	via      local
 	ctx      context.Context
 	method   *farcall.Method
 	outgoing call.Outgoing
+	left     chan struct{} // closed when the caller's body has returned
 
 	mu       sync.Mutex // guards what follows: a sending and a receiving goroutine may both start the call
 	started  bool
 	handler  *localHandler // nil until then, and if it could not be started
 	startErr error
 
-	halfClose bool // the sending goroutine's
-	sent      int  // likewise
-	received  int  // the receiving goroutine's
+	sending   sync.Mutex // guards what is the sending goroutine's:
+	halfClose bool
+	sent      int
+	sendErr   error // sticks
+
+	receiving sync.Mutex // guards what is the receiving goroutine's:
+	received  int
 	outcome   error
 	header    farcall.Metadata
 	trailer   farcall.Metadata
@@ -144,6 +150,17 @@ func (l local) begin(ctx context.Context, method *farcall.Method, metadata farca
 
 // Send hands a request over. It returns io.EOF when the call has ended: Receive says how.
 func (c *localCaller) Send(message any) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	if c.sendErr == nil {
+		c.sendErr = c.send(message)
+	} else {
+		release(message)
+	}
+	return c.sendErr
+}
+
+func (c *localCaller) send(message any) error {
 	single := !c.method.Kind.SendsStream()
 	if c.halfClose || single && c.sent > 0 {
 		release(message)
@@ -172,17 +189,29 @@ func (c *localCaller) Send(message any) error {
 	case <-c.ctx.Done():
 		encoded.Free()
 		return io.EOF
+	case <-c.left:
+		encoded.Free()
+		return io.EOF
 	}
 	if single {
-		return c.CloseSend()
+		return c.closeSend()
 	}
 	return nil
 }
 
 // CloseSend half-closes.
 func (c *localCaller) CloseSend() error {
-	if c.halfClose {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	return c.closeSend()
+}
+
+func (c *localCaller) closeSend() error {
+	switch {
+	case c.halfClose:
 		return nil
+	case c.sendErr != nil:
+		return c.sendErr
 	}
 	handler, err := c.start()
 	if err != nil {
@@ -198,6 +227,8 @@ func (c *localCaller) CloseSend() error {
 
 // Receive waits for the next response. With nil it waits for the end of the call.
 func (c *localCaller) Receive(message any) error {
+	c.receiving.Lock()
+	defer c.receiving.Unlock()
 	if c.outcome != nil {
 		return c.outcome
 	}
@@ -248,6 +279,8 @@ func (c *localCaller) next(handler *localHandler) (*buffer.Buffer, error) {
 	case <-handler.done:
 	case <-c.ctx.Done():
 		return nil, call.ContextEnded(c.ctx, c.method, "while it was running")
+	case <-c.left:
+		return nil, c.errOver()
 	}
 	if encoded := handler.responses.rest(); encoded != nil {
 		return encoded, nil
@@ -261,14 +294,21 @@ func (c *localCaller) next(handler *localHandler) (*buffer.Buffer, error) {
 
 // ResponseHeader waits for the response header. It belongs to the receiving goroutine.
 func (c *localCaller) ResponseHeader() *farcall.Metadata {
+	c.receiving.Lock()
+	defer c.receiving.Unlock()
 	if handler, err := c.start(); err == nil {
 		select {
 		case <-handler.begun:
 			c.header = handler.header.Clone()
 		case <-c.ctx.Done():
+		case <-c.left:
 		}
 	}
 	return &c.header
+}
+
+func (c *localCaller) errOver() error {
+	return farcall.Errorf(farcall.Canceled, "%s: the call is over", c.method)
 }
 
 // end is the end of the caller's body: a handler that is still at work is told that the caller has gone.
@@ -276,10 +316,13 @@ func (c *localCaller) end() {
 	c.mu.Lock()
 	c.started = true
 	if c.handler == nil && c.startErr == nil {
-		c.startErr = farcall.Errorf(farcall.Canceled, "%s: the call is over", c.method)
+		c.startErr = c.errOver()
 	}
 	handler := c.handler
 	c.mu.Unlock()
+	close(c.left)
+	c.receiving.Lock()
+	defer c.receiving.Unlock()
 	if handler != nil {
 		handler.call.Cancel(context.Canceled)
 		select {
@@ -300,11 +343,14 @@ type localHandler struct {
 	method *registered
 	tap    call.Tap
 
-	// The handler's goroutine's:
+	receiving  sync.Mutex // guards what is the receiving goroutine's:
 	received   int
 	receiveErr error // sticks
-	sent       int
-	pending    *buffer.Buffer // the only response: it crosses when the handler returns
+
+	sending sync.Mutex // guards what is the sending goroutine's:
+	sent    int
+	sendErr error          // sticks
+	pending *buffer.Buffer // the only response: it crosses when the handler returns
 }
 
 var _ farcall.Stream = (*localHandler)(nil)
@@ -316,6 +362,8 @@ func (h *localHandler) ResponseTrailer() *farcall.Metadata { return h.call.Respo
 func (h *localHandler) CloseSend() error                   { return nil } // a handler ends its stream by returning
 
 func (h *localHandler) SendHeader() error {
+	h.sending.Lock()
+	defer h.sending.Unlock()
 	select {
 	case <-h.begun:
 		return farcall.Errorf(farcall.FailedPrecondition, "the response header of %s was sent already", h.method.method)
@@ -340,8 +388,8 @@ func (h *localHandler) run(unwatch func() bool) {
 	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", h.method.method)
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
 		unwatch()
+		h.call.Cancel(context.Canceled) // before settle, which waits for a Send that was left behind
 		h.settle(err)
-		h.call.Cancel(context.Canceled)
 		h.begin()
 		close(h.done)
 		h.server.leaveLocal(&h.call)
@@ -358,12 +406,18 @@ func (h *localHandler) run(unwatch func() bool) {
 
 // settle finds the outcome: what would be found wrong on the way to the wire is found here.
 func (h *localHandler) settle(err error) {
+	h.sending.Lock()
+	defer h.sending.Unlock()
 	for _, metadata := range []*farcall.Metadata{h.call.ResponseHeader(), h.call.ResponseTrailer()} {
 		if _, invalid := wire.AppendAnswer(nil, *metadata); invalid != nil && err == nil {
 			err = invalid
 		}
 	}
-	if err == nil && h.sent == 0 && !h.method.method.Kind.ReturnsStream() {
+	switch {
+	case err != nil:
+	case h.sendErr != nil: // something is missing that the handler has made nothing of
+		err = h.sendErr
+	case h.sent == 0 && !h.method.method.Kind.ReturnsStream():
 		err = farcall.Errorf(farcall.Internal, "the handler of %s returned neither a message nor an error", h.method.method)
 	}
 	switch {
@@ -379,6 +433,8 @@ func (h *localHandler) settle(err error) {
 
 // Receive takes the next request.
 func (h *localHandler) Receive(message any) error {
+	h.receiving.Lock()
+	defer h.receiving.Unlock()
 	if h.receiveErr != nil {
 		return h.receiveErr
 	}
@@ -428,6 +484,17 @@ func (h *localHandler) gone() error {
 
 // Send hands a response over. The only response of a method crosses when the handler returns.
 func (h *localHandler) Send(message any) error {
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	if h.sendErr == nil {
+		h.sendErr = h.send(message)
+	} else {
+		release(message)
+	}
+	return h.sendErr
+}
+
+func (h *localHandler) send(message any) error {
 	if h.sent > 0 && !h.method.method.Kind.ReturnsStream() {
 		release(message)
 		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", h.method.method)

@@ -33,7 +33,12 @@ type stream struct {
 	owned atomic.Bool
 	gate  sync.Mutex // held by the reader goroutine while it looks at the body, and by Overdue while it sets owned
 
-	// The reader goroutine's until it starts the handler's; that goroutine's from then on:
+	// receiving is held by Receive, and to give back what it reads from: a goroutine that the handler has left behind may
+	// still be at it. released says that it was given back.
+	receiving sync.Mutex
+	released  bool
+
+	// The reader goroutine's until it starts the handler's; that goroutine's from then on, or whose has receiving:
 	prefixed   bool   // the prefix of the only message was taken off the body
 	length     int    // of the only message
 	compressed bool   // the message that comes next is
@@ -43,10 +48,10 @@ type stream struct {
 	stepTimes  bool   // the client asked for them, and gets them
 	tap        call.Tap
 	clock      *call.Clock
-	told       bool // the observer has been told that the handler has its result
 	returned   bool // the handler has
 
 	mu      sync.Mutex     // guards what follows: the handler's goroutine answers, and Overdue may
+	told    bool           // the observer has been told that the handler has its result
 	phase   phase          // how far the answer is
 	sent    int            // messages
 	pending *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
@@ -72,8 +77,13 @@ func (s *stream) CloseSend() error                   { return nil } // a handler
 
 // Receive decodes the next request.
 func (s *stream) Receive(message any) error {
-	if s.receiveErr != nil {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	switch {
+	case s.receiveErr != nil:
 		return s.receiveErr
+	case s.released:
+		return s.afterEnd()
 	}
 	data, err := s.nextMessage()
 	if err != nil {
@@ -144,6 +154,8 @@ func (s *stream) nextMessage() ([]byte, error) {
 
 // Send encodes a response. The only response of a method leaves when the handler returns, together with the trailers.
 func (s *stream) Send(message any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.method.method.Kind.ReturnsStream() && s.tap.On() && !s.told {
 		s.told = true
 		s.tap.Step(farcall.StepHandlerReturns, 0, 0, nil) // generated code sends what the handler returned
@@ -151,12 +163,13 @@ func (s *stream) Send(message any) error {
 	encoded, err := s.format.Encode(message, s.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
-		return s.failSend(err)
+		if s.sendErr == nil {
+			s.sendErr = call.Outcome(err)
+		}
+		return s.sendErr
 	}
 	s.CountSent(len(encoded.B) - wire.PrefixBytes)
 	s.step(farcall.StepEncodeResponse, s.sent+1, len(encoded.B)-wire.PrefixBytes, nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.sendableLocked(); err != nil {
 		encoded.Free()
 		return err
@@ -196,16 +209,7 @@ func (s *stream) afterEnd() error {
 	if ended := s.call.Err(); ended != nil {
 		return farcall.Errorf(farcall.CodeOf(ended), "the call has ended: %w", ended)
 	}
-	return farcall.Errorf(farcall.FailedPrecondition, "the call has ended: its handler has returned")
-}
-
-func (s *stream) failSend(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sendErr == nil {
-		s.sendErr = call.Outcome(err)
-	}
-	return s.sendErr
+	return errHandlerReturned
 }
 
 // SendHeader sends the response header now.

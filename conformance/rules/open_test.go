@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -303,4 +304,27 @@ func TestOpeningWhatIsNotThere(t *testing.T) {
 		}
 		wantCode(t, err, farcall.Canceled)
 	})
+}
+
+// An interceptor that ends its goroutine (as t.FailNow does) has no success to tell of.
+func TestOpenWithAnInterceptorThatEndsItsGoroutine(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		var with settings
+		with.client.Interceptors = []farcall.Interceptor{func(ctx context.Context, stream farcall.Stream, next farcall.Handler) error {
+			if when == "after" {
+				_ = next(ctx, stream)
+			}
+			runtime.Goexit()
+			return nil
+		}}
+		rules := modes[0].start(t, counter{}, with)
+		stream, err := rulespb.OpenRulesTalk(t.Context(), rules.via)
+		if when == "after" {
+			if err != nil || stream.CloseSend() != nil {
+				t.Fatal(err)
+			}
+			_, err = stream.Receive()
+		}
+		wantCode(t, err, farcall.Internal)
+	}
 }
