@@ -19,6 +19,7 @@ import (
 // ClientStream is a request that a client's connection has sent. It implements exchange.Sent.
 type ClientStream struct {
 	stream
+	isHEAD bool // set once
 
 	readsBefore uint32 // how often the peer had been read from when the stream was opened; set once
 
@@ -125,7 +126,7 @@ func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bo
 		c.mu.Unlock()
 		return nil, err
 	}
-	s := &ClientStream{}
+	s := &ClientStream{isHEAD: head.Get(":method") == "HEAD"}
 	c.initStream(&s.stream, c.nextStream)
 	s.sent = s
 	s.credit.credit = c.settings.initialWindow
@@ -160,7 +161,9 @@ func (c *Conn) openable(ctx context.Context) error {
 		return &Error{Scope: ConnectionScope, Culprit: ByPeer, Unprocessed: true, Unsent: true, Reason: "the server is going away and takes no new calls on this connection"}
 	case uint32(len(c.streams)) >= c.settings.maxStreams:
 		return ErrStreamLimit
-	case c.nextStream > 1<<31-1:
+	case c.nextStream > frame.LargestStream:
+		c.goingAway = true // so that it ends with its last call (RFC 9113 section 5.1.1)
+		c.drainedLocked()
 		return &Error{Scope: ConnectionScope, Culprit: ByUs, Unprocessed: true, Unsent: true, Reason: "the connection's stream identifiers are used up"}
 	}
 	return nil
@@ -178,7 +181,7 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 		return err
 	}
 	status := head.Get(":status")
-	if seen&(seenMethod|seenScheme|seenPath|seenAuthority) != 0 || len(status) != 3 {
+	if seen&(seenMethod|seenScheme|seenPath|seenAuthority) != 0 || !validStatus(status) {
 		return streamError(s.id, frame.ProtocolError, "an answer without a proper :status")
 	}
 	if strings.HasPrefix(status, "1") {
@@ -190,6 +193,12 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 	declared, err := contentLength(s.id, head, seen)
 	if err != nil {
 		return err
+	}
+	if s.sent.isHEAD || status == "204" || status == "304" { // the length of what is not sent (RFC 9113 section 8.1.1)
+		declared = -1
+	}
+	if end && declared > 0 {
+		return streamError(s.id, frame.ProtocolError, "content-length without a body")
 	}
 	s.mu.Lock()
 	s.head, s.headDone, s.declared = head, true, declared

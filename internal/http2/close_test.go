@@ -262,3 +262,35 @@ func TestTheTapSeesTheGoAwayOfAFailure(t *testing.T) {
 		t.Errorf("the tap saw the errors %v", seen)
 	}
 }
+
+// Stream identifiers are not used twice: a connection that has used them up takes no more calls, and ends with its last.
+func TestAConnectionWithoutIdentifiersEnds(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	client, _ := connect(t, clientEnd, serverEnd, serveFunc{serve: echo}, Options{}, Options{})
+	client.mu.Lock()
+	client.nextStream = frame.LargestStream
+	client.mu.Unlock()
+	s, err := client.Open(withTimeout(t), postHead, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failure *Error
+	if _, err := client.Open(withTimeout(t), postHead, nil, true); !errors.As(err, &failure) || !failure.Unprocessed {
+		t.Errorf("one more: %v", err)
+	}
+	if client.Available() {
+		t.Error("the connection says that it takes more calls")
+	}
+	if err := s.Send(withTimeout(t), []byte("x"), true); err != nil {
+		t.Error(err)
+	}
+	if err := s.WantEnd(withTimeout(t), plenty); err != nil || s.Buffered() != 1 {
+		t.Errorf("the last call's answer has %d bytes, %v", s.Buffered(), err)
+	}
+	s.Close()
+	select {
+	case <-client.Done():
+	case <-withTimeout(t).Done():
+		t.Error("the connection stays")
+	}
+}

@@ -45,6 +45,8 @@ type Conn struct {
 	bandwidth bandwidth     // and how far that may grow
 	blocked   []*stream     // streams whose Send waits for credit or room, first come first
 	settings  peerSettings
+	// acknowledged says that the peer has taken our first SETTINGS.
+	acknowledged bool
 
 	// The server's role:
 	lastStream uint32 // the highest stream that the peer has opened
@@ -123,7 +125,7 @@ func (c *Conn) Active() int {
 // initStream makes the zero stream an open one, on the reader goroutine or with mu held. The caller sets its credit and enters it into the table.
 func (c *Conn) initStream(s *stream, id uint32) {
 	s.conn, s.id, s.declared = c, id, -1
-	s.window = receiveWindow{target: c.bandwidth.window, open: c.bandwidth.window}
+	s.window = receiveWindow{target: c.bandwidth.window, open: c.openingWindow()}
 }
 
 // Close ends the connection at once: every stream fails with reason.

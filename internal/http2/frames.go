@@ -4,6 +4,8 @@ package http2
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/farcall/farcall/internal/exchange"
@@ -292,15 +294,19 @@ func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 
 func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	before := c.settings.initialWindow
 	err := frame.ParseSettings(h, payload, c.applySetting)
+	if err == nil {
+		err = c.resizeWindows(c.settings.initialWindow - before)
+	}
 	if err != nil || h.Flags.Has(frame.Ack) {
+		c.mu.Unlock()
+		if err == nil {
+			c.settingsAcknowledged()
+		}
 		return err
 	}
-	if err := c.resizeWindows(c.settings.initialWindow - before); err != nil {
-		return err
-	}
+	defer c.mu.Unlock()
 	c.mergeBulkLocked() // what was made under the old settings leaves before the acknowledgement
 	if !c.settings.came {
 		c.settings.came = true
@@ -313,9 +319,41 @@ func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
 	return nil
 }
 
+// settingsAcknowledged is called on the reader goroutine when the peer has taken our settings. If their window is smaller
+// than the protocol's default, the peer has just taken the difference off the streams that were there (RFC 9113 section
+// 6.9.2), and had that much before.
+func (c *Conn) settingsAcknowledged() {
+	c.mu.Lock()
+	difference := c.openingWindow() - c.options.StreamWindow
+	first := !c.acknowledged
+	c.acknowledged = true
+	var streams []*stream
+	if first && difference > 0 {
+		streams = slices.Collect(maps.Values(c.streams))
+	}
+	c.mu.Unlock()
+	for _, s := range streams {
+		s.mu.Lock()
+		s.window.open -= difference
+		s.mu.Unlock()
+	}
+}
+
+// openingWindow returns what the peer may send on a stream that is opened now, under mu or on the reader goroutine.
+func (c *Conn) openingWindow() int {
+	if !c.acknowledged {
+		return max(c.bandwidth.window, defaultWindow)
+	}
+	return c.bandwidth.window
+}
+
 // applySetting takes one of the peer's settings, under mu.
 func (c *Conn) applySetting(setting frame.Setting) error {
 	switch setting.ID {
+	case frame.EnablePush:
+		if c.handler == nil && setting.Value != 0 { // a server has nothing to enable (RFC 9113 section 6.5.2)
+			return connectionError(frame.ProtocolError, "a server's ENABLE_PUSH")
+		}
 	case frame.HeaderTableSize:
 		c.encoder.SetPeerLimit(setting.Value)
 	case frame.MaxConcurrentStreams:

@@ -5,6 +5,7 @@ package http2
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
@@ -22,6 +23,7 @@ const (
 	seenStatus
 	seenRegular
 	seenLength
+	seenHost
 	noteValid // the run was checked
 )
 
@@ -69,7 +71,12 @@ func checkFields(stream, seen uint32, fields []exchange.Field) (uint32, error) {
 				return seen, streamError(stream, frame.ProtocolError, "te is not trailers")
 			}
 		case "content-length":
+			if seen&seenLength != 0 { // two could disagree, and whoever reads the other one would see another message
+				return seen, streamError(stream, frame.ProtocolError, "content-length is repeated")
+			}
 			seen |= seenLength
+		case "host":
+			seen |= seenHost
 		}
 	}
 	return seen, nil
@@ -139,13 +146,33 @@ func checkRequest(stream uint32, head exchange.Head) (declared int64, err error)
 	if seen&seenStatus != 0 || seen&seenMethod == 0 {
 		return -1, streamError(stream, frame.ProtocolError, "a request without :method, or with :status")
 	}
-	if head.Get(":method") == "CONNECT" {
-		return -1, streamError(stream, frame.ProtocolError, "CONNECT is not served")
-	}
-	if seen&(seenScheme|seenPath) != seenScheme|seenPath || head.Get(":path") == "" {
+	if head.Get(":method") == "CONNECT" { // RFC 9113 section 8.5
+		if seen&(seenScheme|seenPath) != 0 || head.Get(":authority") == "" {
+			return -1, streamError(stream, frame.ProtocolError, "CONNECT with :scheme or :path, or without :authority")
+		}
+	} else if seen&(seenScheme|seenPath) != seenScheme|seenPath || head.Get(":path") == "" {
 		return -1, streamError(stream, frame.ProtocolError, "a request without :scheme or :path")
 	}
+	if seen&(seenHost|seenAuthority) == seenHost|seenAuthority && !sameHost(head) {
+		return -1, streamError(stream, frame.ProtocolError, "host and :authority are not the same")
+	}
 	return contentLength(stream, head, seen)
+}
+
+// sameHost reports whether host names what :authority does (RFC 9113 section 8.3.1): whoever asked the other of the two
+// would be deceived.
+func sameHost(head exchange.Head) bool {
+	port := ":80"
+	if head.Get(":scheme") == "https" {
+		port = ":443"
+	}
+	authority := head.Get(":authority")
+	for field := range head.All {
+		if field.Name == "host" && !strings.EqualFold(strings.TrimSuffix(field.Value, port), strings.TrimSuffix(authority, port)) {
+			return false
+		}
+	}
+	return true
 }
 
 // contentLength returns the announced length of the body, -1 if none is.
@@ -153,11 +180,21 @@ func contentLength(stream uint32, head exchange.Head, seen uint32) (int64, error
 	if seen&seenLength == 0 {
 		return -1, nil
 	}
-	length, err := strconv.ParseInt(head.Get("content-length"), 10, 64)
-	if err != nil || length < 0 {
+	length, err := strconv.ParseUint(head.Get("content-length"), 10, 63) // which takes no sign
+	if err != nil {
 		return -1, streamError(stream, frame.ProtocolError, "content-length is not a number")
 	}
-	return length, nil
+	return int64(length), nil
+}
+
+// validStatus reports whether status is three digits (RFC 9110 section 15).
+func validStatus(status string) bool {
+	for i := range len(status) {
+		if status[i] < '0' || status[i] > '9' {
+			return false
+		}
+	}
+	return len(status) == 3 && status[0] != '0'
 }
 
 // checkTrailers checks the fields after a body (RFC 9113 section 8.1).

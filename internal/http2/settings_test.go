@@ -83,3 +83,36 @@ func TestSettingsDoNotFillTheBuffers(t *testing.T) {
 	s.Reset(frame.Cancel)
 	<-sending
 }
+
+// A window below the protocol's default holds from the moment when the peer has taken our SETTINGS: before, it may send as
+// much as ever, and what it has sent then is taken off.
+func TestASmallerWindowBeginsWithItsAcknowledgement(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	peer := newScripted(t, clientEnd)
+	wait := make(chan struct{})
+	server := NewServer(serverEnd, serveFunc{serve: func(*ServerStream) { <-wait }}, Options{StreamWindow: 1000, MaxWindow: -1})
+	done := make(chan struct{})
+	go func() { server.Serve(); close(done) }()
+	t.Cleanup(func() { server.Close(nil); close(wait); <-done })
+	post := block(":method", "POST", ":scheme", "http", ":path", "/")
+	for _, step := range []struct {
+		script []byte
+		want   string
+	}{
+		{join([]byte(frame.Preface), frame.AppendSettings(nil), headers(1, post, false), headers(3, post, false),
+			frame.AppendData(nil, 1, make([]byte, 10_000), false), frame.AppendData(nil, 3, make([]byte, 600), false)), "ignored"},
+		{join(frame.AppendSettingsAck(nil), headers(5, post, false), frame.AppendData(nil, 3, make([]byte, 400), false),
+			frame.AppendData(nil, 5, make([]byte, 1000), false)), "ignored"},
+		{frame.AppendData(nil, 1, []byte("x"), false), "RST_STREAM 1 FLOW_CONTROL_ERROR"},
+		{frame.AppendData(nil, 3, []byte("x"), false), "RST_STREAM 3 FLOW_CONTROL_ERROR"},
+		{frame.AppendData(nil, 5, []byte("x"), false), "RST_STREAM 5 FLOW_CONTROL_ERROR"},
+	} {
+		peer.send(join(step.script, frame.AppendPing(nil, false, [8]byte{1})))
+		if got := peer.verdict(); got != step.want {
+			t.Fatalf("answered with %s, want %s", got, step.want)
+		}
+		if step.want != "ignored" {
+			peer.expect(frame.Ping)
+		}
+	}
+}
