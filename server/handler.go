@@ -73,6 +73,7 @@ var ended = func() context.Context {
 func newHTTPRequest(ctx context.Context, served exchange.Served, body *httpBody) (*http.Request, error) {
 	r := &http.Request{Proto: "HTTP/2.0", ProtoMajor: 2, Header: make(http.Header)}
 	var host string
+	var cookies []string
 	for field := range served.Request().All {
 		switch name := field.Name; name {
 		case ":method":
@@ -86,11 +87,7 @@ func newHTTPRequest(ctx context.Context, served exchange.Served, body *httpBody)
 		case "trailer":
 			declareTrailers(r, field.Value)
 		case "cookie": // HTTP/2 may split it (RFC 9113 section 8.2.3)
-			if have := r.Header["Cookie"]; have != nil {
-				have[0] += "; " + field.Value
-				continue
-			}
-			r.Header["Cookie"] = []string{field.Value}
+			cookies = append(cookies, field.Value)
 		default:
 			if name[0] != ':' {
 				r.Header.Add(name, field.Value)
@@ -100,12 +97,19 @@ func newHTTPRequest(ctx context.Context, served exchange.Served, body *httpBody)
 	if r.Host == "" {
 		r.Host = host
 	}
-	if !strings.HasPrefix(r.RequestURI, "/") && r.RequestURI != "*" {
-		return nil, errors.New("the path of a request begins with a slash")
+	if len(cookies) > 0 {
+		r.Header["Cookie"] = []string{strings.Join(cookies, "; ")}
 	}
 	var err error
-	if r.URL, err = url.ParseRequestURI(r.RequestURI); err != nil {
-		return nil, errors.New("the path of the request is malformed")
+	switch {
+	case r.Method == http.MethodConnect: // which has no path, and asks for a tunnel to its authority
+		r.RequestURI, r.URL = r.Host, &url.URL{Host: r.Host}
+	case !strings.HasPrefix(r.RequestURI, "/") && r.RequestURI != "*":
+		return nil, errors.New("the path of a request begins with a slash")
+	default:
+		if r.URL, err = url.ParseRequestURI(r.RequestURI); err != nil {
+			return nil, errors.New("the path of the request is malformed")
+		}
 	}
 	if peer, ok := exchange.PeerFrom(ctx); ok {
 		r.TLS = peer.TLS

@@ -290,7 +290,7 @@ func (w *httpAnswer) trailers() (fields []exchange.Field) {
 func appendAnswerFields(fields []exchange.Field, header http.Header, keep func(name string) bool) []exchange.Field {
 	for name, values := range header {
 		switch name {
-		case "Connection", "Proxy-Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade":
+		case "Connection", "Proxy-Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Te":
 			continue
 		}
 		if !isToken(name) || !keep(name) { // a name under http.TrailerPrefix is none

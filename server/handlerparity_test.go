@@ -198,6 +198,38 @@ var handlers = []struct {
 	}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(417) }},
 	{"OPTIONS", func(r *http.Request) { r.Method = "OPTIONS" }, seen},
 	{"another method", func(r *http.Request) { r.Method = "PROPFIND" }, seen},
+	{"CONNECT", func(r *http.Request) {
+		post(r, pieces("a", "b"), -1)
+		r.Method, r.URL.Path, r.Host = "CONNECT", "", "example.test:99"
+	}, seen},
+	{"hijack", nil, func(w http.ResponseWriter, _ *http.Request) {
+		_, _, err := http.NewResponseController(w).Hijack()
+		_, hijacks := w.(http.Hijacker)
+		write(w, fmt.Sprint(errors.Is(err, http.ErrNotSupported), hijacks))
+	}},
+	{"many 1xx", nil, func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 4 {
+			w.Header().Set("X-Step", fmt.Sprint(i))
+			w.WriteHeader(102 + i%2)
+		}
+		w.Header().Del("X-Step")
+		w.WriteHeader(202)
+	}},
+	{"1xx after the head", nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(200)
+		w.(http.Flusher).Flush()
+		w.WriteHeader(103)
+		write(w, "x")
+	}},
+	{"1xx for a HEAD", func(r *http.Request) { r.Method = "HEAD" }, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(103)
+		write(w, "x")
+	}},
+	{"205", nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(205) }},
+	{"304 with a length", nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "5")
+		w.WriteHeader(304)
+	}},
 	{"a form", func(r *http.Request) {
 		post(r, strings.NewReader("x=1&y=2"), 7)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -310,10 +342,15 @@ func TestHandlersAnswerBetterThanOverNetHTTP(t *testing.T) {
 			}
 		}, "HTTP/2.0 200 OK 5\nContent-Length: [\"5\"]\n\n\n5 bytes, whole: true\nhello\n"},
 		"fields of HTTP/1.1 are not sent: the client would have to refuse them (RFC 9113 section 8.2.2)": {func(w http.ResponseWriter, _ *http.Request) {
-			for _, name := range []string{"Keep-Alive", "Transfer-Encoding", "Upgrade", "Proxy-Connection"} {
+			for _, name := range []string{"Keep-Alive", "Transfer-Encoding", "Upgrade", "Proxy-Connection", "Te"} {
 				w.Header().Set(name, "chunked")
 			}
 			w.Header().Set("Connection", "keep-alive")
+			w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
+			write(w, "x")
+		}, "HTTP/2.0 200 OK 1\nContent-Length: [\"1\"]\n\n\n1 bytes, whole: true\nx\n"},
+		"101 does not exist in HTTP/2 (RFC 9113 section 8.6)": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(101)
 			w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
 			write(w, "x")
 		}, "HTTP/2.0 200 OK 1\nContent-Length: [\"1\"]\n\n\n1 bytes, whole: true\nx\n"},

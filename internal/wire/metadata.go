@@ -72,7 +72,7 @@ func printable(value string) bool {
 // could probe for it (RFC 7541 section 7.1.3).
 func secret(key string) bool {
 	switch key {
-	case "authorization", "proxy-authorization", "cookie", "set-cookie":
+	case "authorization", "proxy-authorization", fieldCookie, "set-cookie":
 		return true
 	}
 	return false

@@ -158,6 +158,7 @@ type Request struct {
 	StepTimes      bool // the caller asks for the server's step times
 	Metadata       farcall.Metadata
 
+	cookies int    // fields
 	method  string // HTTP's
 	host    string
 	grpc    bool
@@ -243,6 +244,9 @@ func (r *Request) take(field *exchange.Field, more int) {
 	case fieldStepTimes:
 		r.StepTimes = field.Value == "1"
 	default:
+		if field.Name == fieldCookie {
+			r.cookies++
+		}
 		if err := AddReceived(&r.Metadata, field, more); err != nil {
 			r.fail(&Rejection{"400", farcall.AsError(err)})
 		}
@@ -273,6 +277,11 @@ func (r *Request) finish() error {
 	}
 	if r.Authority == "" && r.host != "" { // :authority is the name of either in HTTP/2
 		r.takeAuthority(&exchange.Field{Name: fieldAuthority, Value: r.host}, 0)
+	}
+	if r.cookies > 1 { // HTTP/2 splits them, to compress them better (RFC 9113 section 8.2.3)
+		if pieces := r.Metadata.Values(fieldCookie); len(pieces) > 1 {
+			r.Metadata.Set(fieldCookie, strings.Join(pieces, "; "))
+		}
 	}
 	if r.failure != nil {
 		return r.failure

@@ -184,9 +184,11 @@ func TestParseRequest(t *testing.T) {
 		minimal + "host: old:1\n:authority: new:2\n": func(r *wire.Request) bool {
 			return r.Authority == "new:2" && text(r.Metadata) == ":authority=new:2"
 		},
-		minimal + "user-agent: \xff\n":                        func(r *wire.Request) bool { return r.Metadata.Len() == 0 },
-		minimal + "farcall-step-times: 2\n":                   func(r *wire.Request) bool { return !r.StepTimes },
-		strings.Replace(minimal, "grpc\n", "grpc+proto\n", 1): func(r *wire.Request) bool { return r.Subtype == "proto" },
+		minimal + "cookie: a=1\nk: v\ncookie: b=2\ncookie: c=3\n": func(r *wire.Request) bool { return text(r.Metadata) == "k=v cookie=a=1; b=2; c=3" },
+		minimal + "cookie: \xff\ncookie: \xff\n":                  func(r *wire.Request) bool { return r.Metadata.Len() == 0 },
+		minimal + "user-agent: \xff\n":                            func(r *wire.Request) bool { return r.Metadata.Len() == 0 },
+		minimal + "farcall-step-times: 2\n":                       func(r *wire.Request) bool { return !r.StepTimes },
+		strings.Replace(minimal, "grpc\n", "grpc+proto\n", 1):     func(r *wire.Request) bool { return r.Subtype == "proto" },
 	} {
 		for _, run := range []string{"", block} {
 			rest := block
@@ -359,6 +361,7 @@ func FuzzParseRequest(f *testing.F) {
 	f.Add(chargeHead, 3)
 	f.Add(minimal+"grpc-timeout: 1S\nkey-bin: QQ,Qg\nhost: h\n", 0)
 	f.Add(minimal+":authority: a\nhost: b\nhost: c\n", 9)
+	f.Add(minimal+"cookie: a=1\ngrpc-encoding: gzip\ncookie: b=2\nfarcall-step-times: 1\ngrpc-accept-encoding: gzip\n", 6)
 	f.Fuzz(func(t *testing.T, block string, n int) {
 		all := fields(block)
 		n = max(0, min(n, len(all)))
@@ -375,7 +378,8 @@ func FuzzParseRequest(f *testing.F) {
 				t.Fatalf("read in two parts: %v, otherwise: %v", err, other.err)
 			}
 			if split.Path != other.request.Path || split.Timeout != other.request.Timeout || split.Authority != other.request.Authority ||
-				split.AcceptEncoding != other.request.AcceptEncoding || text(split.Metadata) != text(other.request.Metadata) {
+				split.HasTimeout != other.request.HasTimeout || split.Subtype != other.request.Subtype ||
+				split.Encoding != other.request.Encoding || split.StepTimes != other.request.StepTimes || split.AcceptEncoding != other.request.AcceptEncoding || text(split.Metadata) != text(other.request.Metadata) {
 				t.Fatalf("read in two parts: %+v, otherwise: %+v", split, other.request)
 			}
 		}

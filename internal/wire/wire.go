@@ -23,6 +23,7 @@ const (
 	fieldTE             = "te"
 	fieldUserAgent      = "user-agent"
 	fieldHost           = "host"
+	fieldCookie         = "cookie"
 	fieldTimeout        = "grpc-timeout"
 	fieldEncoding       = "grpc-encoding"
 	fieldAcceptEncoding = "grpc-accept-encoding"
