@@ -252,8 +252,8 @@ func TestUsage(t *testing.T) {
 		arguments []string
 		want      string
 	}{
-		{[]string{"generate"}, "generate takes one directory, and got 0 arguments: farcall generate DIR"},
-		{[]string{"generate", "a", "b"}, "generate takes one directory, and got 2 arguments: farcall generate DIR"},
+		{[]string{"generate"}, "generate takes a directory of .proto files, or reads farcall.yaml, which is not here: farcall generate DIR"},
+		{[]string{"generate", "a", "b"}, "generate takes one directory, and got 2 arguments: farcall.yaml can name several"},
 		{[]string{"generate", "nowhere"}, "there is no directory nowhere"},
 		{[]string{"generate", "--colour", "."}, "unknown flag: --colour"},
 		{[]string{"generat"}, "unknown command \"generat\" for \"farcall\"\n\nDid you mean this?\n\tgenerate\n"},

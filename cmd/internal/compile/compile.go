@@ -31,30 +31,49 @@ import (
 type Options struct {
 	// Roots are where imports are looked for, in order; the directory itself if there are none.
 	Roots []string
+	// Modules are Go modules, or directories in modules, that are import roots behind Roots. They are those that the module
+	// that ModuleDirectory is in is built with. An import that begins with the path of such a module is found there, too.
+	Modules []string
+	// ModuleDirectory is directory itself if it is "".
+	ModuleDirectory string
 	// GoPackage is the import path of the directory's Go package, in place of what go_package options say. Directories
 	// below it are packages below it.
 	GoPackage string
+	// AnyGoPackage compiles files that say no Go package, or a wrong one; no code can be made of the result.
+	AnyGoPackage bool
+	// Found is called with the number of files to compile; Progress after each that was parsed, and for all of them again
+	// when they are linked. nil: nobody wants to know.
+	Found, Progress func(files int)
 }
 
 // Result is a directory compiled.
 type Result struct {
 	Request  *pluginpb.CodeGeneratorRequest
 	Warnings Mistakes // what compiles, and should be looked at
-	disk     map[string]string
+	// Files are those of directory, with their places in the source.
+	Files []protoreflect.FileDescriptor
+	disk  map[string]string
 }
 
 // Directory compiles every .proto file under directory. The error is [Mistakes] if the files are to blame: all
 // mistakes that can be told apart from the consequences of others.
 func Directory(ctx context.Context, directory string, o Options) (*Result, error) {
-	t, err := readTree(directory, o.Roots)
+	t, err := readTree(ctx, directory, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Found != nil {
+		o.Found(len(t.names))
+	}
+	if o.Progress == nil {
+		o.Progress = func(int) {}
 	}
 	c := &compilation{tree: t, parsed: make(map[string]*ast.FileNode)}
 	for _, name := range t.names {
 		if err := c.parse(name); err != nil {
 			return nil, err
 		}
+		o.Progress(1)
 	}
 	if len(c.mistakes) > 0 {
 		return nil, c.sorted(c.mistakes)
@@ -67,10 +86,17 @@ func Directory(ctx context.Context, directory string, o Options) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	if err := t.setGoPackages(request, o.GoPackage); err != nil {
-		return nil, err
+	if !o.AnyGoPackage {
+		if err := t.setGoPackages(request, o.GoPackage); err != nil {
+			return nil, err
+		}
 	}
-	return &Result{Request: request, Warnings: c.sorted(c.warnings), disk: t.disk}, nil
+	o.Progress(len(t.names))
+	result := &Result{Request: request, Warnings: c.sorted(c.warnings), disk: t.disk}
+	for _, file := range files {
+		result.Files = append(result.Files, file)
+	}
+	return result, nil
 }
 
 // OnDisk returns where the file that imports call name was read, "" for a built-in one.
@@ -179,6 +205,10 @@ func (c *compilation) mistake(err reporter.ErrorWithPos) Mistake {
 	mistake := Mistake{
 		File: cmp.Or(c.disk[at.Filename], at.Filename), Line: at.Line, Column: at.Col,
 		Message: err.Unwrap().Error(),
+	}
+	if strings.HasPrefix(mistake.Message, `edition value "2024" not recognized`) {
+		mistake.Message = "the compiler that is built in knows the editions up to 2023: for 2024 run protoc, " +
+			"with --go_out and --farcall_out"
 	}
 	return c.secondOfTwo(mistake)
 }

@@ -41,6 +41,10 @@ func (t *tree) setGoPackages(request *pluginpb.CodeGeneratorRequest, override st
 			parameter = append(parameter, "M"+name+"="+t.overridden(name, override))
 			continue
 		}
+		if importPath := t.shippedPackage(file); importPath != "" {
+			parameter = append(parameter, "M"+name+"="+importPath)
+			continue
+		}
 		if message := t.checkGoPackage(file); message != "" {
 			_, line, column := goPackageOf(file)
 			mistakes = append(mistakes, Mistake{File: t.disk[name], Line: line, Column: column, Message: message})
@@ -62,6 +66,16 @@ func (t *tree) overridden(name, override string) string {
 	}
 	base, _, _ := strings.Cut(override, ";") // the name after ";" is that of the one package
 	return path.Join(base, filepath.ToSlash(below))
+}
+
+// shippedPackage returns the import path of the directory that a file is in which came with a Go module and has no
+// go_package, "" for other files.
+func (t *tree) shippedPackage(file *descriptorpb.FileDescriptorProto) string {
+	name := file.GetName()
+	if !t.shipped[name] || file.GetOptions().GetGoPackage() != "" || strings.ContainsAny(name, ",=") {
+		return ""
+	}
+	return t.list.ImportPath(t.disk[name])
 }
 
 // checkGoPackage says what is wrong with the file's go_package, "" if nothing is.

@@ -3,6 +3,8 @@
 package compile
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,28 +13,44 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/farcall/farcall/cmd/internal/gomodule"
 )
 
 // tree is the .proto files of one directory, and the places where their imports are looked for.
 type tree struct {
 	directory string
 	roots     []string // in the order in which they are searched
+	modules   []string // likewise, behind roots: directories in Go modules
+	asked     []string // modules as the user named them
 	names     []string // of the files to compile, as imports name them: slashes, relative to a root
 	disk      map[string]string
+
+	list     *gomodule.List                    // nil outside any module
+	inModule func(name string) (string, error) // looks for an import that begins with a module's path
+	shipped  map[string]bool                   // names of files that came from Go modules
+	problems map[string]error                  // why a module's file could not be looked for
 }
 
 // readTree finds the .proto files under directory. Without roots, directory is the one root.
-func readTree(directory string, roots []string) (*tree, error) {
+func readTree(ctx context.Context, directory string, o Options) (*tree, error) {
+	roots := o.Roots
 	if len(roots) == 0 {
 		roots = []string{directory}
 	}
-	t := &tree{directory: directory, roots: roots, disk: make(map[string]string)}
+	t := &tree{
+		directory: directory, roots: roots, asked: o.Modules, disk: make(map[string]string),
+		shipped: make(map[string]bool), problems: make(map[string]error),
+	}
 	for _, root := range roots {
 		if err := checkDirectory(root); err != nil {
 			return nil, err
 		}
 	}
 	if err := checkDirectory(directory); err != nil {
+		return nil, err
+	}
+	if err := t.findModules(ctx, cmp.Or(o.ModuleDirectory, directory), o.Modules); err != nil {
 		return nil, err
 	}
 	prefix, err := t.prefixOf(directory)
@@ -113,7 +131,53 @@ func (t *tree) find(name string) string {
 			return file
 		}
 	}
-	return ""
+	file, err := t.findInModules(name)
+	if err != nil {
+		t.problems[name] = err
+	}
+	if file != "" {
+		t.shipped[name] = true
+	}
+	return file
+}
+
+// findModules looks up the modules that the user names, in the build list of the module that directory is in.
+func (t *tree) findModules(ctx context.Context, directory string, modules []string) error {
+	absolute, err := filepath.Abs(directory)
+	if err != nil {
+		return err
+	}
+	t.inModule = func(string) (string, error) { return "", nil }
+	if _, ok := FindModule(absolute); !ok {
+		if len(modules) > 0 {
+			return fmt.Errorf("%s is in no Go module, so it cannot be known where %s is: go mod init makes one", directory, modules[0])
+		}
+		return nil
+	}
+	t.list = gomodule.NewList(directory)
+	t.inModule = func(name string) (string, error) { return t.list.File(ctx, name) }
+	for _, module := range modules {
+		found, err := t.list.Directory(ctx, module)
+		if err != nil {
+			return err
+		}
+		t.modules = append(t.modules, found)
+	}
+	return nil
+}
+
+// findInModules looks for a file in the modules that the user has named and then, by the path that its name begins with,
+// in all others.
+func (t *tree) findInModules(name string) (string, error) {
+	for _, root := range t.modules {
+		if file := filepath.Join(root, filepath.FromSlash(name)); isFile(file) {
+			return file, nil
+		}
+	}
+	if host, _, ok := strings.Cut(name, "/"); !ok || !strings.Contains(host, ".") {
+		return "", nil // no module has such a path, and the go command need not be asked
+	}
+	return t.inModule(name)
 }
 
 // explainMissing says why an import cannot be found and, where that can be known, what would help.
@@ -121,7 +185,11 @@ func (t *tree) explainMissing(name string) string {
 	if !fs.ValidPath(name) || strings.Contains(name, `\`) {
 		return fmt.Sprintf("import %q: an import is a path below an import root: slashes, no \".\" and no \"..\"", name)
 	}
-	message := fmt.Sprintf("import %q is neither built in nor below an import root (%s)", name, strings.Join(t.roots, ", "))
+	if problem := t.problems[name]; problem != nil {
+		return fmt.Sprintf("import %q: %v", name, problem)
+	}
+	message := fmt.Sprintf("import %q is neither built in nor below an import root (%s)", name,
+		strings.Join(slices.Concat(t.roots, t.asked), ", "))
 	if root := t.rootAbove(name); root != "" {
 		return fmt.Sprintf("%s: -I %s would find it", message, root)
 	}
