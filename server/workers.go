@@ -7,62 +7,126 @@ import (
 	"time"
 )
 
-// workers are the goroutines that run handlers. A goroutine that has done a call rests and takes another, so that its
-// stack, which decoding and the handler have grown, is not grown again for each call: that was a fifth of a small call's
-// cost. Those that had nothing to do for trimTime end, and all end with the server.
+// workers are the goroutines that run handlers. Calls wait in one queue, and a worker that has done a call takes the next
+// without a switch of goroutines; one that finds none rests, with the stack that decoding and handlers have grown.
+//
+// No call waits for another's handler. Whoever leaves calls in the queue, the reader that puts one in or the worker that
+// takes one out, wakes a worker for them, unless one was woken that has not looked yet:
+//
+// Invariant: while calls wait, waking is set.
+//
+// So a burst of quick calls costs a few wakes, and behind a handler that blocks there is always a worker on its way.
+// Those that had nothing to do for trimTime end, and all end with the server.
 type workers struct {
-	mu     sync.Mutex // guards what follows
-	idle   []*worker  // the last to rest is the first to work: its stack is warm
-	fewest int        // the fewest that were idle since the last trim
-	timer  *time.Timer
-	closed bool
+	mu      sync.Mutex // guards what follows
+	queue   []runner   // queue[next:] wait, first come first
+	next    int
+	waking  bool      // a worker was woken and has not looked into the queue yet
+	resting []*worker // the last to rest is the first to work: its stack is warm
+	fewest  int       // the fewest that were resting since the last trim
+	timer   *time.Timer
+	closed  bool
 }
 
-// worker is one goroutine. nil work ends it.
-type worker struct{ work chan *stream }
+// runner is a call: a *stream.
+type runner interface{ run() }
+
+// worker is one goroutine that rests. It is sent true to look into the queue, and false to end.
+type worker struct{ look chan bool }
 
 const (
-	mostIdle = 1024
-	trimTime = time.Second
+	mostResting = 1024
+	trimTime    = time.Second
+	keptQueue   = 1024 // calls; a longer queue is not kept once it is empty
 )
 
-// run gives a call to a goroutine that rests, or to a new one.
-func (w *workers) run(s *stream) {
+// run has a call done.
+func (w *workers) run(s runner) {
 	w.mu.Lock()
-	last := len(w.idle) - 1
-	if last < 0 {
-		w.mu.Unlock()
-		go w.live(s) // ends in rest, or when trim or close says so
-		return
+	if len(w.queue) == cap(w.queue) && w.next > len(w.queue)/2 { // rather than grow where calls never cease to wait
+		rest := copy(w.queue, w.queue[w.next:])
+		clear(w.queue[rest:])
+		w.queue, w.next = w.queue[:rest], 0
 	}
-	resting := w.idle[last]
-	w.idle = w.idle[:last]
-	w.fewest = min(w.fewest, last)
+	w.queue = append(w.queue, s)
+	wake := w.wakeLocked()
 	w.mu.Unlock()
-	resting.work <- s
+	w.wake(wake)
+}
+
+// wakeLocked makes sure that a worker comes to look into the queue. What it returns is for wake.
+func (w *workers) wakeLocked() (wake *worker) {
+	if w.waking || w.next == len(w.queue) {
+		return nil
+	}
+	w.waking = true
+	last := len(w.resting) - 1
+	if last < 0 {
+		return &worker{}
+	}
+	wake = w.resting[last]
+	w.resting = w.resting[:last]
+	w.fewest = min(w.fewest, last)
+	return wake
+}
+
+// wake does what wakeLocked has decided, without the lock.
+func (w *workers) wake(one *worker) {
+	switch {
+	case one == nil:
+	case one.look == nil:
+		go w.live() // ends when there are enough that rest, or when trim or close says so
+	default:
+		one.look <- true
+	}
 }
 
 // live does one call after the other.
-func (w *workers) live(s *stream) {
-	self := &worker{work: make(chan *stream, 1)}
-	for s != nil {
-		s.run()
-		if !w.rest(self) {
+func (w *workers) live() {
+	self, woken := &worker{look: make(chan bool, 1)}, true
+	for {
+		s, wake, rests := w.take(self, woken)
+		w.wake(wake)
+		woken = false
+		if s != nil {
+			s.run()
+			continue
+		}
+		if !rests || !<-self.look {
 			return
 		}
-		s = <-self.work
+		woken = true
 	}
 }
 
-// rest enters a worker among those that wait for a call, and reports false if there are enough.
-func (w *workers) rest(self *worker) bool {
+// take returns the next call. Without one it enters the worker among those that rest, unless there are enough.
+func (w *workers) take(self *worker, woken bool) (s runner, wake *worker, rests bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || len(w.idle) >= mostIdle {
+	if woken {
+		w.waking = false
+	}
+	if w.next == len(w.queue) {
+		return nil, nil, w.restLocked(self)
+	}
+	s = w.queue[w.next]
+	w.queue[w.next] = nil
+	if w.next++; w.next == len(w.queue) {
+		w.queue, w.next = w.queue[:0], 0
+		if cap(w.queue) > keptQueue {
+			w.queue = nil
+		}
+	}
+	return s, w.wakeLocked(), false
+}
+
+// restLocked enters a worker among those that rest, and reports false if there are enough.
+func (w *workers) restLocked(self *worker) bool {
+	if w.closed || len(w.resting) >= mostResting {
 		return false
 	}
-	w.idle = append(w.idle, self)
-	if len(w.idle) > 1 {
+	w.resting = append(w.resting, self)
+	if len(w.resting) > 1 {
 		return true
 	}
 	w.fewest = 0
@@ -79,27 +143,27 @@ func (w *workers) trim() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.endLocked(w.fewest)
-	w.fewest = len(w.idle)
-	if len(w.idle) > 0 && !w.closed {
+	w.fewest = len(w.resting)
+	if len(w.resting) > 0 && !w.closed {
 		w.timer.Reset(trimTime)
 	}
 }
 
 // endLocked ends the n workers that have rested longest.
 func (w *workers) endLocked(n int) {
-	for _, unneeded := range w.idle[:n] {
-		unneeded.work <- nil // has room: a worker that rests has no work
+	for _, unneeded := range w.resting[:n] {
+		unneeded.look <- false // has room: nobody else has sent to a worker that rests
 	}
-	w.idle = append(w.idle[:0], w.idle[n:]...)
-	clear(w.idle[len(w.idle):cap(w.idle)])
+	w.resting = append(w.resting[:0], w.resting[n:]...)
+	clear(w.resting[len(w.resting):cap(w.resting)])
 }
 
-// close ends the workers that rest, and the others when they have done their call.
+// close ends the workers that rest, and the others when they have done the calls that wait.
 func (w *workers) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	w.endLocked(len(w.idle))
+	w.endLocked(len(w.resting))
 	if w.timer != nil {
 		w.timer.Stop()
 	}
