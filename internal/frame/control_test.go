@@ -4,6 +4,7 @@ package frame
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 )
@@ -95,10 +96,15 @@ func FuzzControl(f *testing.F) {
 	f.Add(uint32(0), []byte("\x01\x02\x03\x04\x05\x06\x07\x08"))
 	f.Add(uint32(9), []byte("\x00\x00\x00\x08"))
 	f.Add(uint32(0), []byte("\x80\x00\x00\x08"))
+	f.Add(uint32(0), []byte("\x80\x00\x00\x00"))
+	f.Add(uint32(0), []byte("\x00\x00\x00\x01"))
 	f.Fuzz(func(t *testing.T, stream uint32, payload []byte) {
 		h := Header{Length: len(payload), Stream: stream &^ reservedBit}
-		same := func(kind Type, err error, again func() []byte, ignored ...int) {
+		same := func(kind Type, valid bool, err error, again func() []byte, ignored ...int) {
 			t.Helper()
+			if valid != (err == nil) {
+				t.Errorf("%v on stream %d, % x: %v", kind, h.Stream, payload, err)
+			}
 			if err != nil {
 				wantKnown(t, err, h)
 				return
@@ -112,12 +118,12 @@ func FuzzControl(f *testing.F) {
 			}
 		}
 		data, err := ParsePing(h, payload)
-		same(Ping, err, func() []byte { return AppendPing(nil, false, data) })
+		same(Ping, h.Stream == 0 && len(payload) == 8, err, func() []byte { return AppendPing(nil, false, data) })
 		last, code, debug, err := ParseGoAway(h, payload)
-		same(GoAway, err, func() []byte { return AppendGoAway(nil, last, code, string(debug)) }, 0)
+		same(GoAway, h.Stream == 0 && len(payload) >= 8, err, func() []byte { return AppendGoAway(nil, last, code, string(debug)) }, 0)
 		increment, err := ParseWindowUpdate(h, payload)
-		same(WindowUpdate, err, func() []byte { return AppendWindowUpdate(nil, h.Stream, increment) }, 0)
+		same(WindowUpdate, len(payload) == 4 && binary.BigEndian.Uint32(payload)&0x7fffffff > 0, err, func() []byte { return AppendWindowUpdate(nil, h.Stream, increment) }, 0)
 		reason, err := ParseResetStream(h, payload)
-		same(ResetStream, err, func() []byte { return AppendResetStream(nil, h.Stream, reason) })
+		same(ResetStream, h.Stream != 0 && len(payload) == 4, err, func() []byte { return AppendResetStream(nil, h.Stream, reason) })
 	})
 }

@@ -53,6 +53,10 @@ func FuzzData(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream uint32, flags byte, payload []byte) {
 		h := Header{Length: len(payload), Type: Data, Flags: Flags(flags), Stream: stream &^ reservedBit}
 		data, err := ParseData(h, payload)
+		want, valid := plainly(h, payload, 0)
+		if valid != (err == nil) || err == nil && !bytes.Equal(data, want) {
+			t.Fatalf("%+v % x: % x, %v; want % x, %t", h, payload, data, err, want, valid)
+		}
 		if err != nil {
 			wantKnown(t, err, h)
 			return
@@ -72,4 +76,26 @@ func wantKnown(t *testing.T, err error, h Header) {
 	if !ok || failure.Reason == "" || failure.Stream != 0 && failure.Stream != h.Stream {
 		t.Errorf("%+v: error %#v", h, err)
 	}
+}
+
+// plainly takes a DATA or HEADERS frame apart as RFC 9113 section 6.1 and 6.2 draw it: the length of the padding, the
+// priority fields, the content, the padding. A stream's priority may depend on itself here.
+func plainly(h Header, payload []byte, priorityBytes int) (content []byte, valid bool) {
+	if h.Stream == 0 {
+		return nil, false
+	}
+	at, end := 0, len(payload)
+	if h.Flags&8 != 0 {
+		if end == 0 {
+			return nil, false
+		}
+		at, end = 1, end-int(payload[0])
+	}
+	if h.Flags&0x20 != 0 {
+		at += priorityBytes
+	}
+	if at > end {
+		return nil, false
+	}
+	return payload[at:end], true
 }

@@ -76,10 +76,17 @@ func TestParseSettingsStops(t *testing.T) {
 func FuzzSettings(f *testing.F) {
 	f.Add(uint32(0), byte(0), []byte("\x00\x03\x00\x00\x00\x64"))
 	f.Add(uint32(0), byte(Ack), []byte(""))
+	for _, setting := range []Setting{{InitialWindowSize, 1 << 31}, {InitialWindowSize, 1<<31 - 1}, {MaxFrameSize, 1 << 24}, {MaxFrameSize, 1<<24 - 1},
+		{MaxFrameSize, 1 << 14}, {MaxFrameSize, 1<<14 - 1}, {EnablePush, 1}, {EnablePush, 2}} {
+		f.Add(uint32(0), byte(0), AppendSettings(nil, setting)[HeaderBytes:])
+	}
 	f.Fuzz(func(t *testing.T, stream uint32, flags byte, payload []byte) {
 		h := Header{Length: len(payload), Type: Settings, Flags: Flags(flags), Stream: stream &^ reservedBit}
 		var settings []Setting
 		err := ParseSettings(h, payload, func(s Setting) error { settings = append(settings, s); return nil })
+		if validSettings(h, payload) != (err == nil) {
+			t.Fatalf("%+v % x: %v", h, payload, err)
+		}
 		if err != nil {
 			wantKnown(t, err, h)
 			return
@@ -88,4 +95,29 @@ func FuzzSettings(f *testing.F) {
 			t.Errorf("% x came back as % x", payload, again)
 		}
 	})
+}
+
+// validSettings reports whether a SETTINGS frame is one, by RFC 9113 section 6.5 and 6.5.2.
+func validSettings(h Header, payload []byte) bool {
+	if h.Stream != 0 || len(payload)%6 != 0 || h.Flags&1 != 0 && len(payload) > 0 {
+		return false
+	}
+	for i := 0; i < len(payload); i += 6 {
+		value := uint64(payload[i+2])<<24 | uint64(payload[i+3])<<16 | uint64(payload[i+4])<<8 | uint64(payload[i+5])
+		switch int(payload[i])<<8 | int(payload[i+1]) {
+		case 2:
+			if value > 1 {
+				return false
+			}
+		case 4:
+			if value > 1<<31-1 {
+				return false
+			}
+		case 5:
+			if value < 1<<14 || value > 1<<24-1 {
+				return false
+			}
+		}
+	}
+	return true
 }

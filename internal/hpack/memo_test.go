@@ -49,7 +49,7 @@ func equalHeads(a, b exchange.Head) bool {
 // blocks makes random blocks that a peer might send: every representation, insertions, evictions and size updates, and
 // often one that has been sent before. It keeps the table's count in a Decoder of its own, so that its indices exist.
 type blocks struct {
-	random *rand.Rand
+	choose func(n int) int // one of the n first numbers
 	shadow *Decoder
 	sent   [][]byte
 	// insert is how many of 100 blocks may change the table.
@@ -57,20 +57,20 @@ type blocks struct {
 }
 
 func newBlocks(seed uint64) *blocks {
-	b := &blocks{random: rand.New(rand.NewPCG(seed, seed)), shadow: NewDecoder(4096, 1<<20), insert: 10}
+	b := &blocks{choose: rand.New(rand.NewPCG(seed, seed)).IntN, shadow: NewDecoder(4096, 1<<20), insert: 10}
 	b.shadow.memo.resting = 1 << 30
 	return b
 }
 
 func (b *blocks) text() string {
 	const letters = "abcdefghijklmnopqrstuvwxyz-0123456789{}\x00\xff"
-	length := b.random.IntN(10)
-	if b.random.IntN(20) == 0 {
-		length = b.random.IntN(1500)
+	length := b.choose(10)
+	if b.choose(20) == 0 {
+		length = b.choose(1500)
 	}
 	text := make([]byte, length)
 	for i := range text {
-		text[i] = letters[b.random.IntN(len(letters))]
+		text[i] = letters[b.choose(len(letters))]
 	}
 	return string(text)
 }
@@ -97,24 +97,24 @@ func (d *Decoder) copy() *Decoder {
 }
 
 func (b *blocks) candidate() []byte {
-	if len(b.sent) > 0 && b.random.IntN(3) != 0 {
+	if len(b.sent) > 0 && b.choose(3) != 0 {
 		recent := b.sent[max(0, len(b.sent)-20):]
-		return recent[b.random.IntN(len(recent))]
+		return recent[b.choose(len(recent))]
 	}
 	var block []byte
-	changes := b.random.IntN(100) < b.insert
+	changes := b.choose(100) < b.insert
 	if changes {
-		for range b.random.IntN(3) {
-			block = appendInteger(block, sizeUpdate, updateBits, b.random.IntN(4097))
+		for range b.choose(3) {
+			block = appendInteger(block, sizeUpdate, updateBits, b.choose(4097))
 		}
 	}
-	index := func() int { return 1 + b.random.IntN(staticEntries+b.shadow.table.count) }
-	for range b.random.IntN(12) {
+	index := func() int { return 1 + b.choose(staticEntries+b.shadow.table.count) }
+	for range b.choose(12) {
 		block = appendInteger(block, indexed, indexedBits, index())
 	}
-	for range b.random.IntN(5) {
+	for range b.choose(5) {
 		pattern, bits := byte(notIndexed), uint(literalBits)
-		switch b.random.IntN(4) {
+		switch b.choose(4) {
 		case 0:
 			block = appendInteger(block, indexed, indexedBits, index())
 			continue
@@ -127,10 +127,10 @@ func (b *blocks) candidate() []byte {
 		}
 		f := exchange.Field{Name: b.text(), Value: b.text()}
 		name := 0
-		if b.random.IntN(2) == 0 {
+		if b.choose(2) == 0 {
 			name = index()
 		}
-		block = appendLiteral(block, pattern, bits, name, &f, b.random.IntN(2) == 0)
+		block = appendLiteral(block, pattern, bits, name, &f, b.choose(2) == 0)
 	}
 	return block
 }
@@ -291,4 +291,73 @@ func TestMemoOfFailures(t *testing.T) {
 	if len(d.memo.runs) != 0 {
 		t.Errorf("%d runs are remembered", len(d.memo.runs))
 	}
+}
+
+// FuzzMemo has a fuzzer make the choices of TestMemoChangesNothing. Besides, what was decoded must stay as it is, whatever
+// is decoded later, and a block that has become invalid must be refused.
+func FuzzMemo(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 1))
+	for _, insert := range []byte{0, 5, 60} {
+		for _, maxListBytes := range []uint16{200, 3000} {
+			script := make([]byte, 300)
+			for i := range script {
+				script[i] = byte(random.Uint32())
+			}
+			f.Add(insert, maxListBytes, insert == 5, script)
+		}
+	}
+	f.Fuzz(func(t *testing.T, insert byte, maxListBytes uint16, full bool, script []byte) {
+		source := newBlocks(0)
+		source.insert = int(insert % 101)
+		source.choose = func(n int) int {
+			chosen := 0
+			for most := n - 1; most > 0 && len(script) > 0; most >>= 8 {
+				chosen, script = chosen<<8|int(script[0]), script[1:]
+			}
+			return chosen % n
+		}
+		with, without := NewDecoder(4096, int(maxListBytes)), NewDecoder(4096, int(maxListBytes))
+		without.memo.resting = 1 << 30
+		if full { // so that there are indices of more than a byte
+			sameDecode(t, with, without, source.fill(100))
+		}
+		var heads []exchange.Head
+		var texts []string
+		for len(script) > 0 {
+			if len(source.sent) > 0 && source.choose(16) == 0 { // one of earlier, whose indices may be gone
+				if !sameDecode(t, with, without, leading(source.sent[source.choose(len(source.sent))])) {
+					break // the connection would end here
+				}
+			}
+			block := source.next()
+			if !sameDecode(t, with, without, block) {
+				t.Fatalf("% x: a block that was valid is not", block)
+			}
+			if again, err := with.Decode(leading(block)); err == nil && len(heads) < 50 { // a block of indexed fields changes nothing
+				heads, texts = append(heads, again), append(texts, listText(again))
+			}
+		}
+		for i, head := range heads {
+			if got := listText(head); got != texts[i] {
+				t.Fatalf("what was decoded as\n%s\nhas become\n%s", texts[i], got)
+			}
+		}
+	})
+}
+
+// fill returns a block that enters many small fields into the table.
+func (b *blocks) fill(count int) (block []byte) {
+	for i := range count {
+		block = appendLiteral(block, indexing, indexingBits, 0, &exchange.Field{Name: "n", Value: string(rune('a' + i%26))}, false)
+	}
+	if _, err := b.shadow.Decode(block); err != nil {
+		panic(err)
+	}
+	return block
+}
+
+// leading returns the run of indexed fields at the front of a block.
+func leading(block []byte) []byte {
+	bytes, _ := leadingRun(block)
+	return block[:bytes]
 }
