@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -23,7 +24,11 @@ const path, greeting = "/greetings/ada", `{"text":"Hello, ada!"}`
 
 type greetings struct{}
 
+// calls counts those that reach the service.
+var calls atomic.Int64
+
 func (greetings) Get(_ context.Context, request *greetingpb.GetRequest) (*greetingpb.Greeting, error) {
+	calls.Add(1)
 	salutation := cmp.Or(request.GetSalutation(), "Hello")
 	return &greetingpb.Greeting{Text: salutation + ", " + request.GetName() + "!"}, nil
 }
