@@ -74,7 +74,7 @@ func TestTrailers(t *testing.T) {
 		"grpc-status: 0\nfarcall-step-times: 6=0/91\n":                  {times: times},
 		"grpc-status: 5\ngrpc-message: gr%C3%BCn\na: 1\n":               {failure: failure(farcall.NotFound, "grün"), trailer: farcall.NewMetadata("a", "1")},
 		"grpc-status: 16\n":                                             {failure: failure(farcall.Unauthenticated, "")},
-		"grpc-status: 42\ngrpc-message: odd\n":                          {failure: failure(42, "odd")},
+		"grpc-status: 2\ngrpc-message: CODE_42: odd\n":                  {failure: failure(42, "odd")}, // receivers would not know it
 		"grpc-status: 5\ngrpc-message: x\nfarcall-step-times: 6=0/91\n": {failure: failure(farcall.NotFound, "x"), times: times},
 		"grpc-status: 13\ngrpc-message: an error with code OK was returned: return nil for success\n": {failure: failure(farcall.OK, "fine")},
 	} {
