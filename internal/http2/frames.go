@@ -74,8 +74,10 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	s := c.streams[h.Stream]
 	ours := s != nil || c.resets.has(h.Stream)
 	end := h.Flags.Has(frame.EndStream)
+	answered := false
 	if s != nil && end {
 		s.peerDone = true
+		answered = s.sent != nil || s.sendEnded // else whoever ends the answer ends the stream
 	}
 	c.mu.Unlock()
 	if s == nil {
@@ -88,7 +90,7 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	if err := s.deliver(data, len(payload)-len(data), end, held); err != nil {
 		return err
 	}
-	if end {
+	if answered {
 		c.peerEnded(s)
 	}
 	if low {
@@ -174,6 +176,9 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 		return invalid
 	}
 	s := c.streams[id]
+	if s == nil && c.handler != nil && c.idleLocked(id) {
+		return c.acceptStream(id, head, end, err)
+	}
 	ours := s != nil || c.resets.has(id)
 	if s != nil && end {
 		s.peerDone = true
@@ -181,9 +186,6 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 	c.mu.Unlock()
 	if s != nil && err == nil {
 		return c.receiveNextHead(s, head, end)
-	}
-	if s == nil && c.handler != nil && c.idle(id) {
-		return c.acceptStream(id, head, end, err)
 	}
 	if s != nil {
 		return streamError(id, frame.EnhanceYourCalm, "a header list above the limit")

@@ -87,12 +87,13 @@ func (c *Conn) readPreface() error {
 	return c.nc.SetReadDeadline(time.Time{})
 }
 
-// acceptStream opens the stream of a request whose head was decoded; tooLarge is the decoder's complaint about its size.
+// acceptStream opens the stream of a request whose head was decoded, with mu held, which it releases; tooLarge is the
+// decoder's complaint about its size.
 func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge error) error {
 	if id%2 == 0 {
+		c.mu.Unlock()
 		return connectionError(frame.ProtocolError, "a client opened a stream with an even identifier")
 	}
-	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
 		return c.err
