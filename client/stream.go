@@ -187,7 +187,8 @@ func (s *stream) end(err error) error {
 	bytes := len(s.message)
 	if s.transport != nil {
 		s.message = nil
-		s.transport.Close()
+		s.transport.Recycle()
+		s.transport = nil // it may be another call's by now
 		s.conn.pool.freed()
 	}
 	s.request.Free()

@@ -115,7 +115,11 @@ func (s *stream) leave() {
 	s.receiving.Lock() // the end of the handler's context ends a Receive that is at work
 	defer s.receiving.Unlock()
 	s.released = true
-	s.transport.Release()
+	if s.method.method.Kind == farcall.KindUnary {
+		s.transport.Recycle() // a unary call's stream touches it no more, whoever keeps the stream
+	} else {
+		s.transport.Release()
+	}
 }
 
 // step reports a step if anybody wants to know.

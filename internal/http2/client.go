@@ -126,7 +126,8 @@ func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bo
 		c.mu.Unlock()
 		return nil, err
 	}
-	s := &ClientStream{isHEAD: head.Get(":method") == "HEAD"}
+	s := clientStreams.Get().(*ClientStream)
+	s.isHEAD = head.Get(":method") == "HEAD"
 	c.initStream(&s.stream, c.nextStream)
 	s.sent = s
 	s.credit.credit = c.settings.initialWindow

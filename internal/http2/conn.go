@@ -38,7 +38,9 @@ type Conn struct {
 	writer
 	encoder *hpack.Encoder
 	streams map[uint32]*stream
-	err     error // why the connection ended; set once, before done is closed
+	retired []*stream // given back by their users; see recycle.go
+	reuses  bool      // they are used again
+	err     error     // why the connection ended; set once, before done is closed
 
 	credit    sendWindow    // what the peer lets us send on the connection
 	window    receiveWindow // what we let the peer send
@@ -266,6 +268,7 @@ func (c *Conn) removeLocked(s *stream, err error) {
 func (c *Conn) closeIfDoneLocked(s *stream) {
 	if s.sendEnded && s.peerDone && c.streams[s.id] == s {
 		c.finished.add(s.id, mostFinished)
+		s.endedWell = true
 		delete(c.streams, s.id)
 		c.drainedLocked()
 	}
@@ -412,6 +415,7 @@ func (c *Conn) expire() {
 			if s.sendEnded {
 				answered = append(answered, s)
 			} else {
+				s.served.overdue = true
 				overdue = append(overdue, s.served)
 			}
 		} else if next.IsZero() || s.served.deadline.Before(next) {

@@ -178,7 +178,7 @@ func (h *randomServer) Ended(*ServerStream, error) {}
 func (h *randomServer) Overdue(s *ServerStream)    { s.Reset(frame.Cancel) }
 
 func (h *randomServer) serve(s *ServerStream, p plan, random *rand.Rand) {
-	defer s.Release()
+	defer s.Recycle()
 	ctx := context.Background()
 	body := taker{body: s, seed: p.seed, random: random}
 	switch p.serve {
@@ -271,7 +271,7 @@ func makeExchange(ctx context.Context, c *Conn, p plan) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.Recycle()
 	sending := make(chan error, 1)
 	go func(random *rand.Rand) { sending <- sendRemaining(ctx, s, p, first, random) }(p.random(4))
 	err = readAnswer(ctx, s, p, random)

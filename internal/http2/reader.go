@@ -155,6 +155,7 @@ func (c *Conn) cool() {
 		r.cooler.Reset(coolTime)
 		return
 	}
+	c.stopReusing()
 	r.poked.Store(true)
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
@@ -212,6 +213,7 @@ func (c *Conn) peerName() string {
 // endBatch flushes the control frames that answer a batch, and refuses a peer that makes us queue too many.
 func (c *Conn) endBatch() {
 	c.mu.Lock()
+	c.reuseLocked()
 	if c.control > controlAllowance {
 		c.mu.Unlock()
 		c.failReading(connectionError(frame.EnhanceYourCalm, "more control frames to answer than the connection takes away"))

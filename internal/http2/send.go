@@ -148,7 +148,7 @@ func (c *Conn) sendRest(ctx context.Context, s *stream, data []byte, end bool) e
 			return nil
 		}
 		w := newWaiter()
-		s.sender = w
+		s.sender, s.waited = w, true
 		c.blocked = append(c.blocked, s)
 		if len(data) < before {
 			c.flush()

@@ -22,6 +22,7 @@ type ServerStream struct {
 	deadline time.Time // zero for none
 	released bool
 	accepted bool  // Accept has returned
+	overdue  bool  // Overdue was called, or is about to be
 	told     bool  // Ended was called, or will be behind Accept
 	early    error // what Ended is told behind Accept
 }
@@ -114,7 +115,7 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	if end && declared > 0 {
 		return streamError(id, frame.ProtocolError, "content-length without a body")
 	}
-	s := &ServerStream{}
+	s := serverStreams.Get().(*ServerStream)
 	c.initStream(&s.stream, id)
 	s.served, s.head, s.declared, s.ended, s.peerDone = s, head, declared, end, end
 	c.mu.Lock()
@@ -210,7 +211,13 @@ func (s *ServerStream) SetDeadline(t time.Time) {
 
 // Release says that the handler has ended; it gives back the stream's place and what is buffered. It must be called once
 // for each accepted stream. An answer that was not finished is reset.
-func (s *ServerStream) Release() {
+func (s *ServerStream) Release() { s.release(false) }
+
+// Recycle is Release for a stream that nobody else has, and that is not touched again.
+func (s *ServerStream) Recycle() { s.release(true) }
+
+func (s *ServerStream) release(recycle bool) {
+	s.finishReceiving()
 	c := s.conn
 	c.mu.Lock()
 	if s.released {
@@ -222,11 +229,13 @@ func (s *ServerStream) Release() {
 	open := c.streams[s.id] == &s.stream
 	unanswered := open && !s.sendEnded
 	c.drainedLocked()
+	if recycle && !s.told && !s.overdue {
+		c.retireLocked(&s.stream)
+	}
 	c.mu.Unlock()
 	if unanswered {
 		s.Reset(frame.InternalError)
 	}
-	s.finishReceiving()
 }
 
 // tellEnded tells the handler, once and not before Accept has returned, that the stream has failed.

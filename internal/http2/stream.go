@@ -61,6 +61,8 @@ type stream struct {
 	queued     int     // bytes in the bulk buffer that the writer has not taken
 	sendEnded  bool    // END_STREAM or RST_STREAM has been appended
 	peerDone   bool    // the peer's END_STREAM has been read; set before it is delivered
+	endedWell  bool    // both halves have ended, and not by a reset
+	waited     bool    // it was among the blocked
 	sender     *waiter // a Send that waits for credit or room
 	failedSend error   // failure, as the sending half sees it
 

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http2
+
+import "sync"
+
+// Streams that have ended well are used again where their user says that nobody else has them: a stream is the largest
+// allocation of a small call.
+//
+// Besides the user, the reader goroutine may have one in its hands, until it has handled the frame that it is at. So what
+// is given back is retired first, and the reader hands it on between two batches, when it holds none. Streams that others
+// may have seen, because they failed, were overdue or waited to send, are left to the garbage collector.
+
+var (
+	clientStreams = sync.Pool{New: func() any { return new(ClientStream) }}
+	serverStreams = sync.Pool{New: func() any { return new(ServerStream) }}
+)
+
+// retireLocked takes a stream that its user has given back, if it may be used again.
+func (c *Conn) retireLocked(s *stream) {
+	if c.reuses && s.endedWell && s.queued == 0 && !s.waited && c.err == nil && !c.options.Timed {
+		c.retired = append(c.retired, s)
+	}
+}
+
+// reuseLocked hands retired streams on. The reader goroutine calls it when it holds no stream. Only a connection that is
+// hot reuses streams, so that an idle one holds none.
+func (c *Conn) reuseLocked() {
+	c.reuses = c.reader.hot
+	for _, s := range c.retired {
+		if s.served != nil {
+			served := s.served
+			*served = ServerStream{}
+			serverStreams.Put(served)
+		} else {
+			sent := s.sent
+			*sent = ClientStream{}
+			clientStreams.Put(sent)
+		}
+	}
+	clear(c.retired)
+	c.retired = c.retired[:0]
+}
+
+// stopReusing lets go of the streams that a connection holds which is not hot any more.
+func (c *Conn) stopReusing() {
+	c.mu.Lock()
+	c.reuses, c.retired = false, nil
+	c.mu.Unlock()
+}
+
+// Recycle is Close for a stream that nobody else has, and that is not touched again: one goroutine alone has used it.
+func (s *ClientStream) Recycle() {
+	s.mu.Lock()
+	whole := s.ended && s.failure == nil
+	s.mu.Unlock()
+	if !whole {
+		s.Close()
+		return
+	}
+	s.finishReceiving()
+	c := s.conn
+	c.mu.Lock()
+	c.closeIfDoneLocked(&s.stream)
+	open := c.streams[s.id] == &s.stream
+	c.retireLocked(&s.stream)
+	c.mu.Unlock()
+	if open { // the answer came before the request's end
+		s.Close()
+	}
+}
