@@ -47,6 +47,10 @@ conformance: tools ## test against other implementations of the protocols, and r
 attacks: ## attack farcall, grpc-go and net/http in every known way, beside a well-behaved client
 	cd conformance && go run ./attacks
 
+.PHONY: corpus
+corpus: ## generate, build and try the code of all public APIs of the corpus (make test takes a sample)
+	scripts/corpus
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (20s)
 	scripts/fuzz
