@@ -189,7 +189,7 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 		if end {
 			return streamError(s.id, frame.ProtocolError, "an informational answer "+strconv.Quote(status)+" that ends the stream")
 		}
-		return nil
+		return c.lose(1)
 	}
 	declared, err := contentLength(s.id, head, seen)
 	if err != nil {
@@ -210,6 +210,7 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 	if end {
 		c.peerEnded(s)
 	}
+	c.reader.patience.useful++
 	return nil
 }
 

@@ -53,6 +53,8 @@ type Conn struct {
 	// The server's role:
 	lastStream uint32 // the highest stream that the peer has opened
 	handling   int    // accepted streams whose handler has not ended
+	heads      int    // bytes of their header lists beyond ordinary ones (hoard.go)
+	early      int    // streams in the table whose answer is out and whose request has not ended
 	draining   drainState
 	drainTimer *time.Timer // ends the present step of draining
 
@@ -66,7 +68,7 @@ type Conn struct {
 	deadlines deadlines
 	watch     watch
 
-	sentFrames uint64 // HEADERS and DATA
+	sentFrames uint64 // HEADERS, and DATA that is not cut to next to nothing by the peer's windows
 }
 
 // peerSettings are the peer's, with the protocol's defaults (RFC 9113 section 6.5.2).
@@ -96,6 +98,7 @@ func newConn(nc net.Conn, options Options) *Conn {
 		},
 		settingsCame: make(chan struct{}),
 	}
+	c.reader.patience = patience{left: mostPatience, filled: time.Now()}
 	c.reader.decoder = hpack.NewDecoder(uint32(options.HeaderTableBytes), options.MaxHeaderListBytes)
 	limitSilence(c.socket.under, options.silenceLimit())
 	return c
@@ -251,7 +254,7 @@ func (c *Conn) appendReset(s *stream, code frame.ErrorCode) {
 
 // removeLocked takes a stream out of the table; its sending half has ended.
 func (c *Conn) removeLocked(s *stream, err error) {
-	delete(c.streams, s.id)
+	c.leaveTable(s)
 	s.sendEnded = true
 	s.failedSend = err
 	if s.sent != nil && s.peerDone { // a reset behind a whole answer stops the request, and fails nothing (section 8.1)
@@ -264,12 +267,21 @@ func (c *Conn) removeLocked(s *stream, err error) {
 	c.drainedLocked()
 }
 
+// leaveTable takes a stream out of the table, under mu.
+func (c *Conn) leaveTable(s *stream) {
+	delete(c.streams, s.id)
+	if s.served != nil && s.served.lingers {
+		s.served.lingers = false
+		c.early--
+	}
+}
+
 // closeIfDoneLocked takes a stream out of the table once both halves have ended.
 func (c *Conn) closeIfDoneLocked(s *stream) {
 	if s.sendEnded && s.peerDone && c.streams[s.id] == s {
 		c.finished.add(s.id, mostFinished)
 		s.endedWell = true
-		delete(c.streams, s.id)
+		c.leaveTable(s)
 		c.drainedLocked()
 	}
 }
@@ -350,8 +362,9 @@ func (c *Conn) tapFrame(sent bool, h frame.Header, payload []byte) {
 
 // recentStreams remembers streams that have left the table, the last ones. It grows as far as it is used.
 type recentStreams struct {
-	ids  []uint32
-	next int
+	ids    []uint32
+	next   int
+	newest uint32 // the highest of them all
 }
 
 // Late frames for a stream that we reset come for a round trip; what comes for one that has ended well is a breach, and
@@ -362,6 +375,7 @@ const (
 )
 
 func (r *recentStreams) add(id uint32, most int) {
+	r.newest = max(r.newest, id)
 	if len(r.ids) < most {
 		r.ids = append(r.ids, id)
 		return
@@ -370,7 +384,7 @@ func (r *recentStreams) add(id uint32, most int) {
 	r.next = (r.next + 1) % most
 }
 
-func (r *recentStreams) has(id uint32) bool { return slices.Contains(r.ids, id) }
+func (r *recentStreams) has(id uint32) bool { return id <= r.newest && slices.Contains(r.ids, id) }
 
 // deadlines is the one coarse timer of a server's connection. Guarded by the connection's mu.
 type deadlines struct {

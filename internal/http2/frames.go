@@ -41,11 +41,13 @@ func (c *Conn) receive(h frame.Header, payload []byte) error {
 	case frame.WindowUpdate:
 		return c.receiveWindowUpdate(h, payload)
 	case frame.Priority:
-		return frame.ParsePriority(h, payload)
+		if err := frame.ParsePriority(h, payload); err != nil {
+			return err
+		}
 	case frame.PushPromise:
 		return connectionError(frame.ProtocolError, "PUSH_PROMISE, which we do not take")
 	}
-	return nil // unknown types are ignored (RFC 9113 section 5.5)
+	return c.lose(1) // PRIORITY says nothing to us, and unknown types are ignored (RFC 9113 section 5.3.2 and 5.5)
 }
 
 func (c *Conn) receiveData(h frame.Header, payload []byte) error {
@@ -56,6 +58,11 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	held := c.options.Budget.exceeded()
 	if len(data) > 0 {
 		c.reader.pings.data()
+		c.reader.patience.useful++
+	} else if !h.Flags.Has(frame.EndStream) {
+		if err := c.lose(1); err != nil {
+			return err
+		}
 	}
 	c.mu.Lock()
 	c.watch.doubts = 0
@@ -231,6 +238,14 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	if err != nil {
 		return err
 	}
+	if s.served != nil {
+		c.mu.Lock()
+		room := s.served.released || s.served.hoard(head)
+		c.mu.Unlock()
+		if !room {
+			return tooManyHeads(s.id)
+		}
+	}
 	s.mu.Lock()
 	if s.declared >= 0 && s.total != s.declared && !s.deaf() {
 		s.mu.Unlock()
@@ -241,11 +256,15 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	}
 	s.unlockAndWake()
 	c.peerEnded(s)
+	c.reader.patience.useful++
 	return nil
 }
 
 func (c *Conn) receiveReset(h frame.Header, payload []byte) error {
 	code, err := frame.ParseResetStream(h, payload)
+	if err == nil {
+		err = c.lose(1)
+	}
 	if err != nil {
 		return err
 	}
@@ -268,6 +287,9 @@ func (c *Conn) receiveReset(h frame.Header, payload []byte) error {
 
 func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 	increment, err := frame.ParseWindowUpdate(h, payload)
+	if err == nil {
+		err = c.lose(1)
+	}
 	if err != nil {
 		return err
 	}
@@ -295,20 +317,36 @@ func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 }
 
 func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
-	c.mu.Lock()
-	before := c.settings.initialWindow
-	err := frame.ParseSettings(h, payload, c.applySetting)
-	if err == nil {
-		err = c.resizeWindows(c.settings.initialWindow - before)
-	}
-	if err != nil || h.Flags.Has(frame.Ack) {
-		c.mu.Unlock()
-		if err == nil {
+	points := 1
+	var err error
+	if h.Flags.Has(frame.Ack) {
+		if err = frame.ParseSettings(h, payload, nil); err == nil {
 			c.settingsAcknowledged()
 		}
+	} else {
+		points, err = c.takeSettings(h, payload)
+	}
+	if err != nil {
 		return err
 	}
+	return c.lose(points)
+}
+
+// takeSettings applies the peer's settings, and returns how much patience that costs.
+func (c *Conn) takeSettings(h frame.Header, payload []byte) (points int, err error) {
+	c.mu.Lock()
 	defer c.mu.Unlock()
+	before := c.settings.initialWindow
+	if err := frame.ParseSettings(h, payload, c.applySetting); err != nil {
+		return 0, err
+	}
+	points = 1 + len(payload)/settingBytes/settingsPerPoint
+	if delta := c.settings.initialWindow - before; delta != 0 {
+		points += len(c.streams) / streamsPerPoint
+		if err := c.resizeWindows(delta); err != nil {
+			return 0, err
+		}
+	}
 	c.mergeBulkLocked() // what was made under the old settings leaves before the acknowledgement
 	if !c.settings.came {
 		c.settings.came = true
@@ -318,7 +356,7 @@ func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
 	start := len(c.fast)
 	c.fast = frame.AppendSettingsAck(c.fast)
 	c.appendedControl(start)
-	return nil
+	return points, nil
 }
 
 // settingsAcknowledged is called on the reader goroutine when the peer has taken our settings. If their window is smaller
@@ -372,9 +410,6 @@ func (c *Conn) applySetting(setting frame.Setting) error {
 
 // resizeWindows changes the windows of all streams, under mu: once for each SETTINGS, which may have thousands.
 func (c *Conn) resizeWindows(delta int64) error {
-	if delta == 0 {
-		return nil
-	}
 	for _, s := range c.streams {
 		if !s.credit.add(delta) {
 			return connectionError(frame.FlowControlError, "INITIAL_WINDOW_SIZE makes a window larger than 2^31-1")
@@ -385,6 +420,9 @@ func (c *Conn) resizeWindows(delta int64) error {
 
 func (c *Conn) receivePing(h frame.Header, payload []byte) error {
 	data, err := frame.ParsePing(h, payload)
+	if err == nil {
+		err = c.lose(1)
+	}
 	if err != nil {
 		return err
 	}

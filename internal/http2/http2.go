@@ -51,8 +51,8 @@ type Options struct {
 	MaxAge time.Duration
 	// MaxAgeGrace is how long the streams of an aged connection have to end before they are cut off. 0: as they need.
 	MaxAgeGrace time.Duration
-	// Budget bounds received bytes that nobody has consumed, over the connections that share it. nil: one of 512 MiB for
-	// this connection alone.
+	// Budget bounds received bytes that nobody has consumed, over the connections that share it; a part of it the header
+	// lists of requests under way. nil: one of 512 MiB for this connection alone.
 	Budget *Budget
 	// Tap sees every frame and header block. nil: nobody does.
 	Tap Tap
@@ -157,6 +157,7 @@ type Tap interface {
 type Budget struct {
 	limit int64
 	used  atomic.Int64
+	heads atomic.Int64 // bytes of header lists beyond what each connection may have (hoard.go)
 }
 
 // NewBudget returns a Budget of limit bytes.

@@ -30,7 +30,9 @@ type reader struct {
 	blockFlags   frame.Flags
 	blockInvalid error // HEADERS was wrong for its stream; the block must be decoded all the same
 
-	pings pings
+	pings    pings
+	patience patience
+	work     int // since the reader has last let others run
 
 	// A reader is hot after hotReads reads within one coolTime, and then keeps its buffer while it waits; the cooler
 	// takes it out of the wait when a coolTime brought no read.
@@ -247,7 +249,11 @@ func (c *Conn) parse() error {
 				return connectionError(breach.Code, breach.Reason)
 			}
 			c.refuse(breach)
+			if err := c.lose(costOf(breach.Code)); err != nil {
+				return err
+			}
 		}
+		r.worked(h)
 	}
 	return nil
 }

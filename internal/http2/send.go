@@ -107,7 +107,9 @@ func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
 		s.queued += n
 		c.bulk = c.appendFrames(c.bulk, s, data[:n], end && n == len(data))
 	}
-	c.sentFrames++
+	if n == len(data) || n >= tinyData {
+		c.sentFrames++
+	}
 	s.credit.credit -= int64(n)
 	c.credit.credit -= int64(n)
 	if n == len(data) && end {

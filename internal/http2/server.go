@@ -20,6 +20,8 @@ type ServerStream struct {
 
 	// Guarded by conn.mu:
 	deadline time.Time // zero for none
+	hoarded  int       // bytes of header lists that count towards the connection's
+	lingers  bool      // the answer is out, and the request has a moment to end
 	released bool
 	accepted bool  // Accept has returned
 	overdue  bool  // Overdue was called, or is about to be
@@ -103,7 +105,7 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	refusal := c.refusalLocked()
 	c.mu.Unlock()
 	if refusal != nil {
-		return streamError(id, refusal.Code, refusal.Reason)
+		return c.refuseHead(head, streamError(id, refusal.Code, refusal.Reason))
 	}
 	if tooLarge != nil {
 		return streamError(id, frame.EnhanceYourCalm, "a header list above the limit")
@@ -123,10 +125,15 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 		c.mu.Unlock()
 		return c.err
 	}
+	if !s.hoard(head) {
+		c.mu.Unlock()
+		return c.refuseHead(head, tooManyHeads(id))
+	}
 	s.credit.credit = c.settings.initialWindow
 	c.streams[id] = &s.stream
 	c.handling++
 	c.mu.Unlock()
+	c.reader.patience.useful++
 	c.handler.Accept(s)
 	c.mu.Lock()
 	s.accepted = true
@@ -147,6 +154,14 @@ func (c *Conn) refusalLocked() *Error {
 		return &Error{Code: frame.RefusedStream, Reason: "more streams at a time than the server takes"}
 	}
 	return nil
+}
+
+// refuseHead returns refusal, unless there have been too many: to decode a head for nothing costs as much as it has fields.
+func (c *Conn) refuseHead(head exchange.Head, refusal error) error {
+	if err := c.lose(len(head.Fields) / fieldsPerPoint); err != nil {
+		return err
+	}
+	return refusal
 }
 
 // receiveNextHead takes the trailers of a request, or a head or trailers of an answer.
@@ -225,6 +240,7 @@ func (s *ServerStream) release(recycle bool) {
 		return
 	}
 	s.released = true
+	s.giveUpHoard()
 	c.handling--
 	open := c.streams[s.id] == &s.stream
 	unanswered := open && !s.sendEnded
@@ -351,7 +367,12 @@ func (s *ServerStream) finishLocked() {
 	s.deadline = time.Time{}
 	c.closeIfDoneLocked(&s.stream)
 	early := c.streams[s.id] == &s.stream
-	if early { // a reset right behind the answer makes some clients lose it, so the request has a moment to end
+	switch {
+	case early && c.early >= mostEarly:
+		c.stopRequestLocked(&s.stream)
+	case early: // a reset right behind the answer makes some clients lose it, so the request has a moment to end
+		c.early++
+		s.lingers = true
 		s.deadline = time.Now().Add(earlyAnswerTime)
 		c.scheduleLocked(s.deadline)
 	}
@@ -366,11 +387,14 @@ func (s *ServerStream) finishLocked() {
 // is told to stop.
 const earlyAnswerTime = time.Second
 
+// mostEarly is how many such requests there may be on a connection. Those above it are told to stop at once.
+const mostEarly = 100
+
 var errAnsweredEarly = &Error{Code: frame.NoError, Scope: StreamScope, Culprit: ByUs, Reason: "the request was answered before its end"}
 
 // stopRequestLocked tells the peer that the rest of its request is not wanted.
 func (c *Conn) stopRequestLocked(s *stream) {
-	delete(c.streams, s.id)
+	c.leaveTable(s)
 	c.appendReset(s, frame.NoError)
 	c.drainedLocked()
 }
