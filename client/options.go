@@ -115,6 +115,7 @@ type Backoff struct {
 const (
 	userAgent              = "grpc-go-farcall/0.1"
 	defaultMaxReceiveBytes = 4 << 20
+	defaultMaxHeaderList   = 64 << 10
 	defaultMaxConnections  = 4
 	defaultConnectTimeout  = 20 * time.Second
 	defaultStall           = 20 * time.Second
@@ -129,6 +130,7 @@ const (
 func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
 	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, http2.LargestWant-wire.PrefixBytes)
+	o.MaxHeaderListBytes = limit(o.MaxHeaderListBytes, defaultMaxHeaderList, math.MaxInt32)
 	o.MaxConnections = limit(o.MaxConnections, defaultMaxConnections, math.MaxInt32)
 	o.MinCompressBytes = limit(o.MinCompressBytes, call.DefaultMinCompressBytes, 0)
 	o.ConnectTimeout = limit(o.ConnectTimeout, defaultConnectTimeout, forever)

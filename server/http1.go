@@ -34,10 +34,6 @@ type http1 struct {
 func (h *http1) init(s *Server) {
 	h.server = s
 	h.incoming = &handover{connections: make(chan net.Conn), closed: make(chan struct{})}
-	maxHeader := s.options.MaxHeaderListBytes
-	if maxHeader <= 0 {
-		maxHeader = 64 << 10
-	}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	h.http = &http.Server{
@@ -45,7 +41,7 @@ func (h *http1) init(s *Server) {
 		Protocols:         protocols,
 		ReadHeaderTimeout: s.options.HandshakeTimeout,
 		IdleTimeout:       idleHTTP1,
-		MaxHeaderBytes:    maxHeader,
+		MaxHeaderBytes:    s.options.MaxHeaderListBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 		ConnContext:       connectionContext,
 	}

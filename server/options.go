@@ -114,6 +114,8 @@ type HTTP2 struct {
 
 const (
 	defaultMaxReceiveBytes = 4 << 20
+	defaultMaxHeaderList   = 64 << 10
+	defaultMaxStreams      = 1000
 	defaultHandshake       = 10 * time.Second
 	defaultStall           = 20 * time.Second
 	defaultPingInterval    = 2 * time.Hour
@@ -125,6 +127,8 @@ const (
 func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
 	o.MaxReceiveBytes = limit(o.MaxReceiveBytes, defaultMaxReceiveBytes, http2.LargestWant-wire.PrefixBytes)
+	o.MaxHeaderListBytes = limit(o.MaxHeaderListBytes, defaultMaxHeaderList, math.MaxInt32)
+	o.MaxConcurrentStreams = limit(o.MaxConcurrentStreams, defaultMaxStreams, math.MaxInt32)
 	o.MinCompressBytes = limit(o.MinCompressBytes, call.DefaultMinCompressBytes, 0)
 	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
