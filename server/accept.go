@@ -127,10 +127,10 @@ func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
 	s := &stream{server: a.server, transport: transport}
 	transport.User = s
 	s.owned.Store(true)
-	go func() { // ends when the rejection is on its way
+	a.server.crowd.start(func() { // ends when the rejection is on its way
 		defer transport.Release()
 		_ = transport.Answer(rejection.Head(), nil, nil) // fails if the peer has gone
-	}()
+	})
 }
 
 // onPrefix runs when the prefix of a call's only message is there. What it finds wrong is answered by the call's own
@@ -172,10 +172,10 @@ func (s *stream) start() {
 // refuse answers a call that no handler will see, on a goroutine that ends when the answer is on its way.
 func (s *stream) refuse(err error) {
 	s.owned.Store(true)
-	go func() {
+	s.server.crowd.start(func() {
 		defer s.transport.Release()
 		s.finish(err)
-	}()
+	})
 }
 
 // Ended is told that the peer has gone: the handler's context ends. A request that is still incomplete has failed then,

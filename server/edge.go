@@ -45,7 +45,7 @@ func (e *edge) accept(transport *http2.ServerStream) {
 	request := &edgeRequest{}
 	request.ctx, request.cancel = context.WithCancel(exchange.WithPeer(context.Background(), transport.Peer()))
 	transport.User = request
-	go func() {
+	e.server.crowd.start(func() {
 		defer transport.Release()
 		defer request.cancel()
 		if e.isUsers(transport) {
@@ -53,7 +53,7 @@ func (e *edge) accept(transport *http2.ServerStream) {
 			return
 		}
 		e.serve(request.ctx, transport)
-	}()
+	})
 }
 
 // serve answers a request that is not gRPC, whatever carries it.

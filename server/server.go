@@ -34,6 +34,7 @@ type Server struct {
 	tap     http2.Tap // nil without Options.Frames
 	edge    edge
 	workers workers
+	crowd   crowd
 
 	unknown     farcall.Handler // with the interceptors around it; nil without Options.Unknown
 	compressors *compress.Table

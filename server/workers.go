@@ -3,7 +3,9 @@
 package server
 
 import (
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -49,9 +51,33 @@ func (w *workers) run(s runner) {
 		w.queue, w.next = w.queue[:rest], 0
 	}
 	w.queue = append(w.queue, s)
+	waiting := len(w.queue) - w.next
 	wake := w.wakeLocked()
 	w.mu.Unlock()
 	w.wake(wake)
+	if waiting > mostWaiting {
+		runtime.Gosched()
+	}
+}
+
+// mostWaiting is how many calls may wait before a connection's reader, which can accept a thousand in no time, lets the
+// workers go first with each that it adds. It is above what comes together when all is well.
+const mostWaiting = 128
+
+// crowd is the goroutines that were started for requests without a handler and have not begun. A reader that finds many
+// lets them go first, as it does with the workers.
+type crowd struct{ waiting atomic.Int32 }
+
+// start starts a goroutine.
+func (c *crowd) start(f func()) {
+	waiting := c.waiting.Add(1)
+	go func() { // ends with f
+		c.waiting.Add(-1)
+		f()
+	}()
+	if waiting > mostWaiting {
+		runtime.Gosched()
+	}
 }
 
 // wakeLocked makes sure that a worker comes to look into the queue. What it returns is for wake.

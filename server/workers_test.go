@@ -3,6 +3,7 @@
 package server
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -167,5 +168,50 @@ func TestNoCallWaitsForAnothersHandler(t *testing.T) {
 			}()
 		}
 		done.Wait()
+	}
+}
+
+// alone makes this process's goroutines take turns on one processor, so that they run in the order in which they yield.
+func alone(t *testing.T) {
+	t.Helper()
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// TestAFloodOfCallsDoesNotPileUp adds calls faster than workers do them, as a connection's reader can.
+func TestAFloodOfCallsDoesNotPileUp(t *testing.T) {
+	alone(t)
+	w := &workers{}
+	defer w.close()
+	const flood = 100 * mostWaiting
+	var done sync.WaitGroup
+	done.Add(flood)
+	most := 0
+	for range flood {
+		w.run(runnerFunc(done.Done))
+		w.mu.Lock()
+		most = max(most, len(w.queue)-w.next)
+		w.mu.Unlock()
+	}
+	done.Wait()
+	if most > 4*mostWaiting {
+		t.Errorf("%d calls waited at a time", most)
+	}
+}
+
+func TestAFloodOfRefusalsDoesNotPileUp(t *testing.T) {
+	alone(t)
+	var c crowd
+	const flood = 100 * mostWaiting
+	var done sync.WaitGroup
+	done.Add(flood)
+	most := int32(0)
+	for range flood {
+		c.start(done.Done)
+		most = max(most, c.waiting.Load())
+	}
+	done.Wait()
+	if most > 4*mostWaiting || c.waiting.Load() != 0 {
+		t.Errorf("%d goroutines waited at a time, %d do in the end", most, c.waiting.Load())
 	}
 }
