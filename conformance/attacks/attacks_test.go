@@ -109,7 +109,7 @@ var frailSystem = system{
 
 // TestTheJudgeIsNoFriend attacks a server that cannot take it.
 func TestTheJudgeIsNoFriend(t *testing.T) {
-	a, err := findAttack("server-reset-zero")
+	a, err := findAttack("rapid-reset")
 	if err != nil {
 		t.Fatal(err)
 	}

