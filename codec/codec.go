@@ -8,15 +8,30 @@ package codec
 import (
 	"reflect"
 	"strings"
+	"unsafe"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/fallback"
 )
 
-// Size returns the length of the encoded message. It notes the lengths of inner messages in the message itself, for an
-// AppendSized that follows.
+// Options change how messages are encoded and decoded. The zero value is what the functions of this package do.
+type Options struct {
+	// Deterministic writes maps in the order of their keys, so that one program gives equal messages equal bytes.
+	Deterministic bool
+
+	// Singly makes every decoded string a copy of its own. Otherwise the strings of a message share copies of its bytes,
+	// of up to 32 KiB each, and one string that is kept keeps those around it: set it to keep a few strings of large
+	// messages for long.
+	Singly bool
+
+	// Alias lets decoded strings and bytes refer to the data instead of copies: it must never change again.
+	Alias bool
+}
+
+// Size returns the length of the encoded message.
 func Size(message any) (int, error) {
 	switch message := message.(type) {
 	case proto.Message:
@@ -33,28 +48,35 @@ func Size(message any) (int, error) {
 	return 0, notAMessage(message)
 }
 
-// Append appends the encoded message. A Raw is copied and not released.
-func Append(dst []byte, message any) ([]byte, error) {
-	return appendMessage(dst, message, proto.MarshalOptions{})
-}
+// Append appends the encoded message. A Raw is copied and not released. All of dst's memory, to its capacity, may be used
+// meanwhile.
+func Append(dst []byte, message any) ([]byte, error) { return Options{}.Append(dst, message) }
 
-// AppendSized is Append right after Size of the same message, which nobody has changed in between; it saves measuring the
-// inner messages once more.
-func AppendSized(dst []byte, message any) ([]byte, error) {
-	return appendMessage(dst, message, proto.MarshalOptions{UseCachedSize: true})
-}
+// Decode replaces what message holds by what data says. data stays the caller's: a message refers to copies, and a Raw
+// gets a pooled copy of its own, which its Release gives back.
+func Decode(data []byte, message any) error { return Options{}.Decode(data, message) }
 
-func appendMessage(dst []byte, message any, options proto.MarshalOptions) ([]byte, error) {
+// Append appends the encoded message. A Raw is copied and not released. All of dst's memory, to its capacity, may be used
+// meanwhile.
+func (o Options) Append(dst []byte, message any) ([]byte, error) {
 	switch message := message.(type) {
+	case generated:
+		if isNil(message) {
+			return dst, nilMessage(message)
+		}
+		if encoded, ok := appendGenerated(dst, message, o.Deterministic); ok {
+			return encoded, nil
+		}
+		encoded, err := appendProtobuf(dst, message, proto.MarshalOptions{Deterministic: o.Deterministic})
+		if err == nil {
+			fallback.Report(message)
+		}
+		return encoded, err
 	case proto.Message:
 		if !usable(message) {
 			return dst, nilMessage(message)
 		}
-		encoded, err := options.MarshalAppend(dst, message)
-		if err != nil {
-			return dst, encodeFailure(message, err)
-		}
-		return encoded, nil
+		return appendProtobuf(dst, message, proto.MarshalOptions{Deterministic: o.Deterministic})
 	case *farcall.Raw:
 		if message == nil {
 			return dst, nilMessage(message)
@@ -64,18 +86,56 @@ func appendMessage(dst []byte, message any, options proto.MarshalOptions) ([]byt
 	return dst, notAMessage(message)
 }
 
-// Decode replaces what message holds by what data says. data stays the caller's: a message refers to copies, and a Raw
-// gets a pooled copy of its own, which its Release gives back.
-func Decode(data []byte, message any) error {
+func appendProtobuf(dst []byte, message proto.Message, options proto.MarshalOptions) ([]byte, error) {
+	encoded, err := options.MarshalAppend(dst, message)
+	if err != nil {
+		return dst, encodeFailure(message, err)
+	}
+	return encoded, nil
+}
+
+// Encode returns the encoded message behind front bytes, which are the caller's to fill, in a buffer that the caller
+// frees. It is for the packages of this module that put a prefix there.
+func Encode(message any, front int) (*buffer.Buffer, error) {
+	if fast, ok := message.(generated); ok && !isNil(fast) {
+		encoded, ok := encodeGenerated(fast, front)
+		if ok {
+			return encoded, nil
+		}
+		encoded.Free()
+	}
+	size, err := Size(message)
+	if err != nil {
+		return nil, err
+	}
+	encoded := buffer.Get(front + size)
 	switch message := message.(type) {
+	case proto.Message:
+		encoded.B, err = appendProtobuf(encoded.B[:front], message, proto.MarshalOptions{UseCachedSize: true})
+	case *farcall.Raw:
+		encoded.B = append(encoded.B[:front], message.Data...)
+	}
+	if err != nil {
+		encoded.Free()
+		return nil, err
+	}
+	return encoded, nil
+}
+
+// Decode replaces what message holds by what data says. data stays the caller's unless Alias is set: a message refers to
+// copies, and a Raw gets a pooled copy of its own, which its Release gives back.
+func (o Options) Decode(data []byte, message any) error {
+	switch message := message.(type) {
+	case generated:
+		if isNil(message) {
+			return nilMessage(message)
+		}
+		return decodeGenerated(data, message, o)
 	case proto.Message:
 		if !usable(message) {
 			return nilMessage(message)
 		}
-		if err := proto.Unmarshal(data, message); err != nil {
-			return decodeFailure(message, data, err)
-		}
-		return nil
+		return decodeProtobuf(data, message)
 	case *farcall.Raw:
 		if message == nil {
 			return nilMessage(message)
@@ -87,6 +147,16 @@ func Decode(data []byte, message any) error {
 	}
 	return notAMessage(message)
 }
+
+func decodeProtobuf(data []byte, message proto.Message) error {
+	if err := proto.Unmarshal(data, message); err != nil {
+		return decodeFailure(message, data, err)
+	}
+	return nil
+}
+
+// isNil reports whether message is a nil pointer: generated messages are pointers.
+func isNil(message generated) bool { return (*[2]unsafe.Pointer)(unsafe.Pointer(&message))[1] == nil }
 
 // usable reports whether message is more than a nil pointer, which protobuf would take for an empty message.
 func usable(message proto.Message) bool { return message.ProtoReflect().IsValid() }

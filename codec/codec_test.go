@@ -36,12 +36,15 @@ func TestMessageComesAcross(t *testing.T) {
 		if size != len(want) || err != nil {
 			t.Errorf("Size = %d, %v; want %d", size, err, len(want))
 		}
-		for name, encode := range map[string]func([]byte, any) ([]byte, error){"Append": codec.Append, "AppendSized": codec.AppendSized} {
-			got, err := encode([]byte("front"), message)
-			if string(got) != "front"+string(want) || err != nil {
-				t.Errorf("%s = %q, %v", name, got, err)
-			}
+		got, err := codec.Append([]byte("front"), message)
+		if string(got) != "front"+string(want) || err != nil {
+			t.Errorf("Append = %q, %v", got, err)
 		}
+		encoded, err := codec.Encode(message, 5)
+		if err != nil || !bytes.Equal(encoded.B[5:], want) {
+			t.Errorf("Encode = %q, %v", encoded.B, err)
+		}
+		encoded.Free()
 		into := message.ProtoReflect().New().Interface()
 		if err := codec.Decode(want, into); err != nil || !proto.Equal(into, message) {
 			t.Errorf("Decode = %v, %v", into, err)
@@ -113,12 +116,15 @@ func TestRawPassesUntouched(t *testing.T) {
 	if size != len(raw.Data) || err != nil {
 		t.Errorf("Size = %d, %v", size, err)
 	}
-	for _, encode := range []func([]byte, any) ([]byte, error){codec.Append, codec.AppendSized} {
-		got, err := encode([]byte("front"), raw)
-		if string(got) != "front\xff not protobuf" || err != nil {
-			t.Errorf("encoded %q, %v", got, err)
-		}
+	got, err := codec.Append([]byte("front"), raw)
+	if string(got) != "front\xff not protobuf" || err != nil {
+		t.Errorf("encoded %q, %v", got, err)
 	}
+	encoded, err := codec.Encode(raw, 3)
+	if err != nil || string(encoded.B[3:]) != "\xff not protobuf" {
+		t.Errorf("encoded %q, %v", encoded.B, err)
+	}
+	encoded.Free()
 	if released != 0 {
 		t.Error("encoding released the Raw, which is its owner's to do")
 	}
@@ -211,11 +217,12 @@ func TestWhatCannotBeDecoded(t *testing.T) {
 func TestEncodingCostsNoAllocation(t *testing.T) {
 	message, room := nested(), make([]byte, 0, 1024)
 	if n := testing.AllocsPerRun(100, func() {
-		size, err := codec.Size(message)
+		encoded, err := codec.Encode(message, 5)
 		if err != nil {
 			t.Fail()
 		}
-		if encoded, err := codec.AppendSized(room, message); err != nil || len(encoded) != size {
+		encoded.Free()
+		if _, err := codec.Append(room, message); err != nil {
 			t.Fail()
 		}
 	}); n != 0 {

@@ -48,7 +48,7 @@ api/proto/a.proto:11:3: wire-breaking: the method Send was unary and is server s
 api/proto/b.proto:5:1: source-breaking: the message p.B is gone, or has another name
 `
 	// They are warnings, and the code is written.
-	mustRun(t, "wrote pb/a.pb.go\nwrote pb/a.farcall.go\n", warnings, "generate", "--against", "HEAD")
+	mustRun(t, "wrote pb/a.pb.go\nwrote pb/a.farcall.go\nwrote pb/a.codec.farcall.go\n", warnings, "generate", "--against", "HEAD")
 	// With --check they fail the run, unless stale code does.
 	stdout, stderr, err := run(t, "generate", "--check", "--against", "HEAD")
 	if err == nil || err.Error() != "breaking changes since HEAD: 4" || exitCodeOf(err) != 3 || stdout != "" || stderr != warnings {
@@ -63,7 +63,7 @@ api/proto/b.proto:5:1: source-breaking: the message p.B is gone, or has another 
 
 	// All of a directory that was not there is new.
 	write(t, "fresh/d.proto", strings.Replace(protoFile("example.com/m/d", ping), "package p", "package d", 1))
-	mustRun(t, "wrote d/d.pb.go\nwrote d/d.farcall.go\n", "", "generate", "fresh", "--against", "HEAD")
+	mustRun(t, "wrote d/d.pb.go\nwrote d/d.farcall.go\nwrote d/d.codec.farcall.go\n", "", "generate", "fresh", "--against", "HEAD")
 }
 
 func TestAgainstCannotTell(t *testing.T) {

@@ -25,7 +25,7 @@ func TestAFileNamesSeveralDirectories(t *testing.T) {
 		"elsewhere/keep.proto": "nonsense that nobody names",
 	}
 	lay(t, files)
-	mustRun(t, "wrote a/a.pb.go\nwrote gen/sub/b.pb.go\nwrote gen/sub/b.farcall.go\n", "", "generate")
+	mustRun(t, "wrote a/a.pb.go\nwrote a/a.codec.farcall.go\nwrote gen/sub/b.pb.go\nwrote gen/sub/b.farcall.go\nwrote gen/sub/b.codec.farcall.go\n", "", "generate")
 	mustRun(t, "nothing to write: the code of farcall.yaml is up to date\n", "", "generate")
 	// From elsewhere the file's paths mean the same.
 	t.Chdir("elsewhere")
@@ -52,7 +52,7 @@ func TestDirectoriesInEachOthersWay(t *testing.T) {
 		"farcall.yaml":      "generate:\n  - directory: proto\n  - directory: proto/sub\n    import-roots: [proto]\n",
 		"proto/sub/a.proto": protoFile("example.com/m/a", ping),
 	})
-	mustRun(t, "wrote a/a.pb.go\nwrote a/a.farcall.go\n", "", "generate") // one inside the other does no harm
+	mustRun(t, "wrote a/a.pb.go\nwrote a/a.farcall.go\nwrote a/a.codec.farcall.go\n", "", "generate") // one inside the other does no harm
 	write(t, "second/sub/a.proto", protoFile("example.com/m/a", "message Other {}\n"))
 	write(t, "farcall.yaml", "generate:\n  - directory: proto\n  - directory: second\n")
 	want := "proto/sub/a.proto and second/sub/a.proto would both be written to a/a.pb.go: rename one, or give it another go_package"
@@ -95,24 +95,27 @@ func TestCheck(t *testing.T) {
 			t.Errorf("--check wrote or removed files: %v", goFiles(t))
 		}
 	}
-	check("the generated code is not current: run farcall generate, and commit the 3 files",
-		"pb/a.pb.go is missing: proto/a.proto makes it\npb/a.farcall.go is missing: proto/a.proto makes it\npb/b.pb.go is missing: proto/b.proto makes it\n")
-	mustRun(t, "wrote pb/a.pb.go\nwrote pb/a.farcall.go\nwrote pb/b.pb.go\n", "", "generate", "proto")
+	check("the generated code is not current: run farcall generate, and commit the 5 files",
+		"pb/a.pb.go is missing: proto/a.proto makes it\npb/a.farcall.go is missing: proto/a.proto makes it\npb/a.codec.farcall.go is missing: proto/a.proto makes it\n"+
+			"pb/b.pb.go is missing: proto/b.proto makes it\npb/b.codec.farcall.go is missing: proto/b.proto makes it\n")
+	mustRun(t, "wrote pb/a.pb.go\nwrote pb/a.farcall.go\nwrote pb/a.codec.farcall.go\nwrote pb/b.pb.go\nwrote pb/b.codec.farcall.go\n", "", "generate", "proto")
 	check("", "")
 	write(t, "proto/b.proto", protoFile("example.com/m/pb", "message B {\n  string text = 1;\n}\n"))
-	check("the generated code is not current: run farcall generate, and commit the file", "pb/b.pb.go is stale: proto/b.proto makes something else now\n")
-	mustRun(t, "wrote pb/b.pb.go\n", "", "generate", "proto")
+	check("the generated code is not current: run farcall generate, and commit the 2 files",
+		"pb/b.pb.go is stale: proto/b.proto makes something else now\npb/b.codec.farcall.go is stale: proto/b.proto makes something else now\n")
+	mustRun(t, "wrote pb/b.pb.go\nwrote pb/b.codec.farcall.go\n", "", "generate", "proto")
 	write(t, "proto/a.proto", protoFile("example.com/m/pb", "message Ping {}\n"))
 	check("the generated code is not current: run farcall generate, and commit the 2 files",
-		"pb/a.pb.go is stale: proto/a.proto makes something else now\npb/a.farcall.go should not be there: proto/a.proto declares no service any more\n")
+		"pb/a.pb.go is stale: proto/a.proto makes something else now\npb/a.farcall.go should not be there: proto/a.proto makes it no more\n")
 	write(t, "proto/a.proto", protoFile("example.com/m/pb", ping))
 	if err := os.Rename("proto/a.proto", "proto/c.proto"); err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, "wrote pb/c.pb.go\nwrote pb/c.farcall.go\n", "", "generate", "proto")
+	mustRun(t, "wrote pb/c.pb.go\nwrote pb/c.farcall.go\nwrote pb/c.codec.farcall.go\n", "", "generate", "proto")
 	check("", "") // what is left over is not looked for
-	check("the generated code is not current: run farcall generate, and commit the 2 files",
-		"pb/a.farcall.go should not be there: there is no a.proto any more\npb/a.pb.go should not be there: there is no a.proto any more\n", "--prune")
+	check("the generated code is not current: run farcall generate, and commit the 3 files",
+		"pb/a.codec.farcall.go should not be there: there is no a.proto any more\npb/a.farcall.go should not be there: there is no a.proto any more\n"+
+			"pb/a.pb.go should not be there: there is no a.proto any more\n", "--prune")
 }
 
 func TestPrune(t *testing.T) {
@@ -148,18 +151,19 @@ func TestPrune(t *testing.T) {
 
 	// One directory: what is gone where code still goes, and nothing of others.
 	begin(nil)
-	moved := "removed pb/moved.farcall.go: moved.proto makes it no more\nremoved pb/moved.pb.go: moved.proto makes it no more\n"
-	wrote := "wrote pb2/moved.pb.go\nwrote pb2/moved.farcall.go\n"
+	moved := "removed pb/moved.codec.farcall.go: moved.proto makes it no more\nremoved pb/moved.farcall.go: moved.proto makes it no more\nremoved pb/moved.pb.go: moved.proto makes it no more\n"
+	wrote := "wrote pb2/moved.pb.go\nwrote pb2/moved.farcall.go\nwrote pb2/moved.codec.farcall.go\n"
 	mustRun(t, wrote+moved, "", "generate", "proto", "--prune")
-	left := []string{"apart/apart.farcall.go", "apart/apart.pb.go", "gonepb/gone.farcall.go", "gonepb/gone.pb.go", "hand/hand.farcall.go",
-		"hand/theirs.pb.go", "inner/x.farcall.go", "pb/gone.pb.go", "pb/kept.farcall.go", "pb/kept.pb.go", "pb2/moved.farcall.go", "pb2/moved.pb.go"}
+	left := []string{"apart/apart.codec.farcall.go", "apart/apart.farcall.go", "apart/apart.pb.go",
+		"gonepb/gone.codec.farcall.go", "gonepb/gone.farcall.go", "gonepb/gone.pb.go", "hand/hand.farcall.go", "hand/theirs.pb.go", "inner/x.farcall.go", "pb/gone.pb.go", "pb/kept.codec.farcall.go", "pb/kept.farcall.go", "pb/kept.pb.go",
+		"pb2/moved.codec.farcall.go", "pb2/moved.farcall.go", "pb2/moved.pb.go"}
 	if got := goFiles(t); !slices.Equal(got, left) {
 		t.Errorf("left %v, want %v", got, left)
 	}
 
 	// The file names all there is in the module: what is gone from directories that have no code any more, too.
 	begin(map[string]string{"farcall.yaml": "generate:\n  - directory: proto\nprune: true\n"})
-	mustRun(t, wrote+"removed gonepb/gone.farcall.go: there is no gone.proto any more\nremoved gonepb/gone.pb.go: there is no gone.proto any more\n"+moved,
+	mustRun(t, wrote+"removed gonepb/gone.codec.farcall.go: there is no gone.proto any more\nremoved gonepb/gone.farcall.go: there is no gone.proto any more\nremoved gonepb/gone.pb.go: there is no gone.proto any more\n"+moved,
 		"", "generate")
 	left = slices.DeleteFunc(left, func(name string) bool { return filepath.Dir(name) == "gonepb" })
 	if got := goFiles(t); !slices.Equal(got, left) {
@@ -174,7 +178,7 @@ func TestPrune(t *testing.T) {
 	if err := os.RemoveAll("proto/v2"); err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, "removed gen/v2/b.farcall.go: there is no v2/b.proto any more\nremoved gen/v2/b.pb.go: there is no v2/b.proto any more\n", "",
+	mustRun(t, "removed gen/v2/b.codec.farcall.go: there is no v2/b.proto any more\nremoved gen/v2/b.farcall.go: there is no v2/b.proto any more\nremoved gen/v2/b.pb.go: there is no v2/b.proto any more\n", "",
 		"generate", "proto", "-o", "gen", "--prune")
 }
 
@@ -192,7 +196,7 @@ func TestImportsFromGoModules(t *testing.T) {
 			"message A {\n  money.Money money = 1;\n  k8s.Pod pod = 2;\n}\n"),
 	})
 	t.Chdir("m")
-	mustRun(t, "wrote a/a.pb.go\n", "", "generate", "proto", "--go-module", "example.com/types/proto")
+	mustRun(t, "wrote a/a.pb.go\nwrote a/a.codec.farcall.go\n", "", "generate", "proto", "--go-module", "example.com/types/proto")
 	for _, imported := range []string{`moneypb "example.com/types/moneypb"`, `v1 "example.com/types/k8s/v1"`} {
 		if code := read(t, "a/a.pb.go"); !strings.Contains(code, imported) {
 			t.Errorf("the code does not import %s", imported)

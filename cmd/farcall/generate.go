@@ -21,8 +21,8 @@ import (
 )
 
 const generateHelp = `Generate compiles every .proto file below DIR and writes the Go code of its
-messages (X.pb.go, as protoc-gen-go does) and of its services (X.farcall.go). It
-needs neither protoc nor a plug-in.
+messages (X.pb.go, as protoc-gen-go does), of its services (X.farcall.go) and of the
+messages' encoding (X.codec.farcall.go). It needs neither protoc nor a plug-in.
 
 Without DIR it reads farcall.yaml, which names one directory or several:
 

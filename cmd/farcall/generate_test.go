@@ -98,9 +98,9 @@ func protoFile(goPackage, body string) string {
 const ping = "message Ping {}\nservice Pinger {\n  rpc Send(Ping) returns (Ping);\n}\n"
 
 func TestWhereFilesGo(t *testing.T) {
-	two := []string{"p.farcall.go", "p.pb.go"}
+	three := []string{"p.codec.farcall.go", "p.farcall.go", "p.pb.go"}
 	in := func(directory string) []string {
-		return []string{directory + "/" + two[0], directory + "/" + two[1]}
+		return []string{directory + "/" + three[0], directory + "/" + three[1], directory + "/" + three[2]}
 	}
 	for name, test := range map[string]struct {
 		module    string
@@ -111,7 +111,7 @@ func TestWhereFilesGo(t *testing.T) {
 		warning   string
 	}{
 		"the package in the module":   {"example.com/shop", "proto/p.proto", "example.com/shop/internal/shoppb", nil, in("internal/shoppb"), ""},
-		"the module's own package":    {"example.com/shop", "proto/p.proto", "example.com/shop;shop", nil, two, ""},
+		"the module's own package":    {"example.com/shop", "proto/p.proto", "example.com/shop;shop", nil, three, ""},
 		"the .proto's own directory":  {"example.com/shop", "proto/p.proto", "example.com/shop/proto", nil, in("proto"), ""},
 		"no module":                   {"", "proto/p.proto", "example.com/shop/shoppb", nil, in("proto"), ""},
 		"below --out":                 {"example.com/shop", "proto/v1/p.proto", "example.com/shop/shoppb", []string{"--out", "gen"}, in("gen/v1"), ""},
@@ -149,7 +149,7 @@ func TestWritesOnlyWhatChanges(t *testing.T) {
 		"proto/a.proto": protoFile("example.com/m/pb", ping),
 		"proto/b.proto": protoFile("example.com/m/pb", "message Other {}\n"),
 	})
-	mustRun(t, "wrote pb/a.pb.go\nwrote pb/a.farcall.go\nwrote pb/b.pb.go\n", "", "generate", "proto")
+	mustRun(t, "wrote pb/a.pb.go\nwrote pb/a.farcall.go\nwrote pb/a.codec.farcall.go\nwrote pb/b.pb.go\nwrote pb/b.codec.farcall.go\n", "", "generate", "proto")
 
 	long := time.Now().Add(-time.Hour)
 	for _, file := range goFiles(t) {
@@ -176,8 +176,8 @@ func TestWritesOnlyWhatChanges(t *testing.T) {
 	// The last service goes, and its code with it; the neighbours stay, and what is not ours.
 	write(t, "pb/b.farcall.go", "package pb\n")
 	write(t, "proto/a.proto", protoFile("example.com/m/pb", "message Ping {}\n"))
-	mustRun(t, "wrote pb/a.pb.go\nremoved pb/a.farcall.go: proto/a.proto declares no service any more\n", "", "generate", "proto")
-	if got, want := goFiles(t), []string{"pb/a.pb.go", "pb/b.farcall.go", "pb/b.pb.go"}; !slices.Equal(got, want) {
+	mustRun(t, "wrote pb/a.pb.go\nremoved pb/a.farcall.go: proto/a.proto makes it no more\n", "", "generate", "proto")
+	if got, want := goFiles(t), []string{"pb/a.codec.farcall.go", "pb/a.pb.go", "pb/b.codec.farcall.go", "pb/b.farcall.go", "pb/b.pb.go"}; !slices.Equal(got, want) {
 		t.Errorf("left %v, want %v", got, want)
 	}
 }
@@ -238,12 +238,13 @@ import "google/protobuf/go_features.proto";
 option go_package = "example.com/m/pb";
 option features.(pb.go).api_level = API_HYBRID;
 ` + ping})
-	mustRun(t, "wrote proto/a.pb.go\nwrote proto/a_protoopaque.pb.go\nwrote proto/a.farcall.go\n", "", "generate", "proto")
+	mustRun(t, "wrote proto/a.pb.go\nwrote proto/a_protoopaque.pb.go\nwrote proto/a.farcall.go\nwrote proto/a.codec.farcall.go\n"+
+		"wrote proto/a_protoopaque.codec.farcall.go\n", "", "generate", "proto")
 }
 
 func TestWarnings(t *testing.T) {
 	lay(t, map[string]string{"proto/a.proto": protoFile("example.com/m/pb", "import \"google/protobuf/empty.proto\";\n"+ping)})
-	mustRun(t, "wrote proto/a.pb.go\nwrote proto/a.farcall.go\n",
+	mustRun(t, "wrote proto/a.pb.go\nwrote proto/a.farcall.go\nwrote proto/a.codec.farcall.go\n",
 		"proto/a.proto:5:1: warning: import \"google/protobuf/empty.proto\" not used\n", "generate", "proto")
 }
 
@@ -297,8 +298,8 @@ func TestShopIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(out)
-	if err != nil || len(entries) != 4 {
-		t.Fatalf("%d files, want 4 (%v)", len(entries), err)
+	if err != nil || len(entries) != 6 {
+		t.Fatalf("%d files, want 6 (%v)", len(entries), err)
 	}
 	for _, entry := range entries {
 		if read(t, filepath.Join(out, entry.Name())) != read(t, filepath.Join(root, "shoppb", entry.Name())) {

@@ -87,7 +87,7 @@ func TestManyFiles(t *testing.T) {
 	if stdout, _, err := run(t, "generate", "proto", "--check"); err != nil || stdout != "" {
 		t.Errorf("%v\n%s", err, stdout)
 	}
-	if files := goFiles(t); len(files) != 2*3*filesOfAShare {
+	if files := goFiles(t); len(files) != 3*3*filesOfAShare {
 		t.Errorf("%d files", len(files))
 	}
 }

@@ -71,8 +71,8 @@ func TestPluginWritesWhatGenerateWrites(t *testing.T) {
 	if response.GetSupportedFeatures() != features {
 		t.Errorf("supported features are %d, want %d", response.GetSupportedFeatures(), features)
 	}
-	if len(response.File) != 7 {
-		t.Errorf("%d files, want 7", len(response.File))
+	if len(response.File) != 19 {
+		t.Errorf("%d files, want 19", len(response.File))
 	}
 	for _, file := range response.File {
 		want, err := os.ReadFile(filepath.Join(golden, file.GetName()))
@@ -90,11 +90,11 @@ func TestPluginParameters(t *testing.T) {
 		}
 	}
 	response := answer(t, golden, only("edition/edition.proto", "module=example.com/golden"))
-	if len(response.File) != 1 || response.File[0].GetName() != "edition/edition.farcall.go" {
+	if len(response.File) != 2 || response.File[0].GetName() != "edition/edition.farcall.go" {
 		t.Errorf("module: %v", response)
 	}
 	response = answer(t, golden, only("edition/edition.proto", "Medition/edition.proto=example.com/other;elsewhere"))
-	if len(response.File) != 1 || response.File[0].GetName() != "example.com/other/edition.farcall.go" ||
+	if len(response.File) != 2 || response.File[0].GetName() != "example.com/other/edition.farcall.go" ||
 		!strings.Contains(response.File[0].GetContent(), "\npackage elsewhere\n") {
 		t.Errorf("M: %v", response)
 	}

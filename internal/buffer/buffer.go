@@ -24,6 +24,9 @@ type Buffer struct {
 	// pooled holds B's memory while the buffer is in a pool. B itself is nil then, so that a former owner who goes on
 	// appending gets memory of its own instead of the next owner's.
 	pooled []byte
+
+	// whole is B's memory from the beginning, if Cut has taken some of it from B.
+	whole []byte
 }
 
 // Get returns a Buffer with an empty B that has room for at least capacity bytes.
@@ -55,7 +58,16 @@ func (b *Buffer) Grow(n int) {
 	larger := Get(max(len(b.B)+n, 2*cap(b.B)))
 	larger.B = append(larger.B, b.B...)
 	b.B, larger.B = larger.B, b.B[:0]
+	b.whole, larger.whole = nil, b.whole
 	larger.Free()
+}
+
+// Cut takes the first n bytes from B. Free gives their memory back with the rest.
+func (b *Buffer) Cut(n int) {
+	if b.whole == nil {
+		b.whole = b.B[:0]
+	}
+	b.B = b.B[n:]
 }
 
 // Free gives the buffer back. The owner must not touch it, or anything that points into it, again. A nil Buffer may be
@@ -67,6 +79,9 @@ func (b *Buffer) Free() {
 	}
 	if b.pooled != nil {
 		panic("farcall: a buffer was freed twice: its Release or Free was called again")
+	}
+	if b.whole != nil {
+		b.B, b.whole = b.whole, nil
 	}
 	size := cap(b.B)
 	if size < 1<<smallestClass || size > 1<<largestClass {

@@ -124,6 +124,33 @@ func TestUseAfterFree(t *testing.T) {
 	}
 }
 
+// What is cut off comes back, once and with the rest.
+func TestCut(t *testing.T) {
+	for _, grow := range []bool{false, true} {
+		b := Get(1000)
+		b.B = b.B[:cap(b.B)]
+		whole := &b.B[0]
+		b.Cut(100)
+		b.Cut(200)
+		if len(b.B) != 1024-300 || &b.B[0] != &b.whole[:301][300] {
+			t.Fatalf("%d bytes after 300 of 1024 were cut off", len(b.B))
+		}
+		if grow {
+			b.Grow(5000)
+			if b.whole != nil || cap(b.B) < 5724 {
+				t.Fatalf("capacity %d after Grow", cap(b.B))
+			}
+		}
+		b.Free()
+		if !grow && (cap(b.pooled) != 1024 || &b.pooled[:1][0] != whole) {
+			t.Errorf("%d bytes were given back, want 1024", cap(b.pooled))
+		}
+		if b.whole != nil {
+			t.Error("a free buffer has the memory twice")
+		}
+	}
+}
+
 // Many owners at once: what one has written stays until it frees the buffer.
 func TestOneOwner(t *testing.T) {
 	var owners sync.WaitGroup

@@ -49,24 +49,16 @@ func (f *Format) Encode(message any, wanted bool) (*buffer.Buffer, error) {
 }
 
 func encodeProto(message any) (*buffer.Buffer, error) {
-	size, err := codec.Size(message)
+	encoded, err := codec.Encode(message, wire.PrefixBytes)
 	if err != nil {
 		return nil, err
 	}
+	size := len(encoded.B) - wire.PrefixBytes
 	if err := wire.CheckLength(size); err != nil {
-		return nil, err
-	}
-	encoded := buffer.Get(wire.PrefixBytes + size)
-	encoded.B = wire.AppendPrefix(encoded.B, size)
-	encoded.B, err = codec.AppendSized(encoded.B, message)
-	if err != nil {
 		encoded.Free()
 		return nil, err
 	}
-	if have := len(encoded.B) - wire.PrefixBytes; have != size { // a prefix that lies would break every later message
-		encoded.Free()
-		return nil, farcall.Errorf(farcall.Internal, "a %T was changed by another goroutine while it was encoded", message)
-	}
+	wire.PutPrefix(encoded.B, size)
 	return encoded, nil
 }
 

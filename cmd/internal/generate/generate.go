@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package generate writes the farcall half of a service's Go code: the interface, the stub, the registration.
+// Package generate writes the farcall half of the Go code of a .proto file: a service's interface, stub and registration, and
+// the fast encoding of its messages.
 //
 // It is a protoc plug-in's inside, without its standard input and output: protoc-gen-farcall and "farcall generate" both
 // run it. What it writes is thin on purpose; whatever can live in the runtime does.
@@ -12,13 +13,18 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Suffix ends the name of the file with the services of a .proto file.
-const Suffix = ".farcall.go"
+// Suffix ends the name of the file with the services of a .proto file. CodecSuffix ends that of the file with the encoding of
+// its messages, and OpaqueCodecSuffix with that of those which protoc-gen-go writes for the build tag protoopaque.
+const (
+	Suffix            = ".farcall.go"
+	CodecSuffix       = ".codec.farcall.go"
+	OpaqueCodecSuffix = "_protoopaque.codec.farcall.go"
+)
 
 // Suffixes are all that the names of our generated files end in, behind the name of the .proto file, and
 // MessageSuffixes those of protoc-gen-go's.
 var (
-	Suffixes        = []string{Suffix}
+	Suffixes        = []string{Suffix, CodecSuffix, OpaqueCodecSuffix}
 	MessageSuffixes = []string{".pb.go", "_protoopaque.pb.go"}
 )
 
@@ -34,7 +40,9 @@ const (
 	protoreflectPackage = protogen.GoImportPath("google.golang.org/protobuf/reflect/protoreflect")
 )
 
-// Files generates one file for each requested .proto file that declares a service. Whatever compiles can be generated.
+// Files generates, for each requested .proto file, one file for its services and one for the encoding of its messages, if
+// it has any. Whatever compiles can be generated. It must run before protoc-gen-go's own generator, which changes what
+// plugin says of files with the hybrid API.
 func Files(plugin *protogen.Plugin) {
 	plugin.SupportedFeatures = internal_gengo.SupportedFeatures
 	plugin.SupportedEditionsMinimum = internal_gengo.SupportedEditionsMinimum
@@ -42,15 +50,18 @@ func Files(plugin *protogen.Plugin) {
 
 	packages := make(map[protogen.GoImportPath]map[protoreflect.FullName]*serviceNames)
 	for _, file := range plugin.Files {
-		if !file.Generate || len(file.Services) == 0 {
+		if !file.Generate {
 			continue
 		}
-		names, ok := packages[file.GoImportPath]
-		if !ok {
-			names = packageNames(plugin.Files, file.GoImportPath)
-			packages[file.GoImportPath] = names
+		if len(file.Services) > 0 {
+			names, ok := packages[file.GoImportPath]
+			if !ok {
+				names = packageNames(plugin.Files, file.GoImportPath)
+				packages[file.GoImportPath] = names
+			}
+			generateFile(plugin, file, names)
 		}
-		generateFile(plugin, file, names)
+		generateCodec(plugin, file)
 	}
 }
 

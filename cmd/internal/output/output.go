@@ -96,7 +96,7 @@ func (p *Plan) Changes(ours string) ([]Change, error) {
 		case file.Content == nil && !bytes.HasPrefix(have, []byte(ours)):
 			// Not ours; and nothing of ours belongs there.
 		case file.Content == nil:
-			changes = append(changes, Change{File: file, Reason: file.Source + " declares no service any more"})
+			changes = append(changes, Change{File: file, Reason: file.Source + " makes it no more"})
 		case bytes.Equal(have, file.Content):
 		case !isGenerated(have):
 			return nil, fmt.Errorf("%s is not generated code, and would be overwritten by that of %s: rename one of them",
