@@ -24,6 +24,7 @@ import (
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
@@ -299,7 +300,21 @@ func throughBytes(request *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGenerat
 	if err := proto.Unmarshal(data, fresh); err != nil {
 		return nil, fmt.Errorf("the compiled files cannot be decoded: %w", err)
 	}
+	for _, file := range slices.Concat(fresh.ProtoFile, fresh.SourceFileDescriptors) {
+		placeEdition(file)
+	}
 	return fresh, nil
+}
+
+// placeEdition moves the place of an edition statement to where protoc has it: to that of the syntax statement, which it
+// takes the place of. The comments above it go with it.
+func placeEdition(file *descriptorpb.FileDescriptorProto) {
+	const syntax, edition = 12, 14 // FileDescriptorProto.syntax and .edition
+	for _, at := range file.GetSourceCodeInfo().GetLocation() {
+		if path := at.GetPath(); len(path) == 1 && path[0] == edition {
+			path[0] = syntax
+		}
+	}
 }
 
 var _ reporter.Reporter = (*compilation)(nil)

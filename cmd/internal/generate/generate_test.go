@@ -117,11 +117,14 @@ func TestGoldenBuilds(t *testing.T) {
 	sums := append(readFile(t, "../../go.sum"), readFile(t, filepath.Join(root, "go.sum"))...)
 	writeFile(t, filepath.Join(module, "go.sum"), sums)
 
-	for _, arguments := range [][]string{{"vet", "./..."}, {"test", "./..."}} {
+	goTool := func(arguments ...string) ([]byte, error) {
 		command := exec.CommandContext(t.Context(), "go", arguments...)
 		command.Dir = module
 		command.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
-		output, err := command.CombinedOutput()
+		return command.CombinedOutput()
+	}
+	for _, arguments := range [][]string{{"vet", "./..."}, {"test", "./..."}} {
+		output, err := goTool(arguments...)
 		if err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, output)
 		}
@@ -129,6 +132,52 @@ func TestGoldenBuilds(t *testing.T) {
 			if arguments[0] == "test" && !bytes.Contains(output, []byte("ok  \texample.com/golden/"+tested+"\t")) {
 				t.Fatalf("the tests beside the generated code of %s did not run:\n%s", tested, output)
 			}
+		}
+	}
+	strictOrPartial(t, func(directory string) ([]byte, error) { return goTool("build", directory) }, module)
+}
+
+// lacking is a service without one of its methods, and complete with the one in the place of %s.
+const lacking = `package strict
+
+import (
+	"context"
+	"iter"
+
+	"example.com/golden/streams"
+)
+
+type service struct{}
+
+func (service) Charge(context.Context, *streams.ChargeRequest) (*streams.Payment, error) { return nil, nil }
+func (service) Watch(context.Context, *streams.WatchRequest) iter.Seq2[*streams.Payment, error] { return nil }
+func (service) Settle(context.Context, iter.Seq2[*streams.Record, error]) (*streams.Summary, error) { return nil, nil }
+func (service) OldWatch(context.Context, *streams.WatchRequest) iter.Seq2[*streams.Payment, error] { return nil }
+func (service) OldSettle(context.Context, iter.Seq2[*streams.Record, error]) (*streams.Summary, error) { return nil, nil }
+func (service) OldDispute(context.Context, iter.Seq2[*streams.Message, error]) iter.Seq2[*streams.Message, error] { return nil }
+%s
+var _ streams.Payments = service{}
+`
+
+// strictOrPartial checks, in the golden module, that a service without one of its methods does not compile, unless it embeds
+// what stands in for it on purpose.
+func strictOrPartial(t *testing.T, build func(directory string) (output []byte, err error), module string) {
+	t.Helper()
+	file := filepath.Join(module, "strict", "strict.go")
+	writeFile(t, file, fmt.Appendf(nil, lacking, ""))
+	output, err := build("./strict")
+	if err == nil || !bytes.Contains(output, []byte("service does not implement streams.Payments (missing method Dispute)")) {
+		t.Errorf("a service without one of its methods: %v\n%s", err, output)
+	}
+	const dispute = "func (service) Dispute(context.Context, iter.Seq2[*streams.Message, error]) iter.Seq2[*streams.Message, error] { return nil }\n"
+	for what, text := range map[string]string{
+		"with all its methods": fmt.Sprintf(lacking, dispute),
+		"a part of it on purpose": strings.Replace(fmt.Sprintf(lacking, ""), "type service struct{}",
+			"type service struct{ streams.UnimplementedPayments }", 1),
+	} {
+		writeFile(t, file, []byte(text))
+		if output, err := build("./strict"); err != nil {
+			t.Errorf("a service %s: %v\n%s", what, err, output)
 		}
 	}
 }
