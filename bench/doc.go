@@ -3,11 +3,13 @@
 // Command bench measures farcall beside its peers: a client and a server process for each system, all on this machine,
 // taking turns.
 //
-// Every system is started once, as two processes with one connection between them. Then the systems take turns, round
-// after round, so that what disturbs the machine disturbs all of them; the ratios are taken within a round. A client
-// keeps a fixed number of calls in flight, each on a goroutine of its own that makes the next call when the last has
-// returned.
+//	go run . quick      the rows that the work on speed is steered by, in three minutes
+//	go run . compare    what its flags say, with profiles if wanted: for work on one thing
+//	go run . run        everything, in three quarters of an hour; writes results/
 //
-// To add a system, write a file system_NAME.go and name it in the list in system.go. To add a load, add it to the list
-// in load.go.
+// Every system of a section is started once. Then the systems take turns, round after round, so that what disturbs the
+// machine disturbs all of them; ratios are taken within a round.
+//
+// What is measured stands in plan/. To add a system, write a program in systems/ and name it there; to add a load, write
+// it in harness/load.go. The goals stand in outcome/goal.go.
 package main

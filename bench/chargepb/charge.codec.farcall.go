@@ -242,3 +242,102 @@ func (x *ChargeResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	}
 	return i
 }
+
+// Farcall_encode is for package codec.
+func (x *Payload) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
+	b, i = e.Room(b, i)
+	if x == nil {
+		return b, i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		b, i = e.Raw(b, i, v)
+	}
+	if v := x.Data; len(v) > 0 { // data = 1
+		b, i = e.Bytes(b, i, 0x0a, v)
+	}
+	return b, i
+}
+
+// Farcall_decode is for package codec.
+func (x *Payload) Farcall_decode(d *codec.Decoder, i, end int) int {
+	b := d.Data(end)
+	for uint(i) < uint(len(b)) {
+		tag, v, next := codec.Short(b, i)
+		if next == 0 {
+			tag, v, next = d.Head(i, end)
+		}
+		switch tag {
+		case 0x0a: // data = 1
+			x.Data, i = d.BytesOrNil(next, end, v)
+		default:
+			i = d.Unknown(&x.unknownFields, i, end)
+		}
+	}
+	return i
+}
+
+// Farcall_encode is for package codec.
+func (x *WatchRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
+	b, i = e.Room(b, i)
+	if x == nil {
+		return b, i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		b, i = e.Raw(b, i, v)
+	}
+	if v := x.Count; v != 0 { // count = 1
+		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+	}
+	return e.Room(b, i)
+}
+
+// Farcall_decode is for package codec.
+func (x *WatchRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
+	b := d.Data(end)
+	for uint(i) < uint(len(b)) {
+		tag, v, next := codec.Short(b, i)
+		if next == 0 {
+			tag, v, next = d.Head(i, end)
+		}
+		switch tag {
+		case 0x08: // count = 1
+			x.Count, i = int64(v), next
+		default:
+			i = d.Unknown(&x.unknownFields, i, end)
+		}
+	}
+	return i
+}
+
+// Farcall_encode is for package codec.
+func (x *SettleResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
+	b, i = e.Room(b, i)
+	if x == nil {
+		return b, i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		b, i = e.Raw(b, i, v)
+	}
+	if v := x.Count; v != 0 { // count = 1
+		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+	}
+	return e.Room(b, i)
+}
+
+// Farcall_decode is for package codec.
+func (x *SettleResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
+	b := d.Data(end)
+	for uint(i) < uint(len(b)) {
+		tag, v, next := codec.Short(b, i)
+		if next == 0 {
+			tag, v, next = d.Head(i, end)
+		}
+		switch tag {
+		case 0x08: // count = 1
+			x.Count, i = int64(v), next
+		default:
+			i = d.Unknown(&x.unknownFields, i, end)
+		}
+	}
+	return i
+}

@@ -8,6 +8,7 @@ import (
 	farcall "github.com/farcall/farcall"
 	proto "google.golang.org/protobuf/proto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	iter "iter"
 )
 
 // This code and the runtime it is built with belong together.
@@ -17,6 +18,20 @@ const _ = farcall.GeneratedVersion1
 type Payments interface {
 	// Charge takes an amount from a card.
 	Charge(ctx context.Context, req *ChargeRequest) (*ChargeResponse, error)
+	// Echo returns what it gets: a payload both ways.
+	Echo(ctx context.Context, req *Payload) (*Payload, error)
+	// Watch answers as often as it is asked to.
+	Watch(ctx context.Context, req *WatchRequest) iter.Seq2[*ChargeResponse, error]
+	// Settle counts the charges that it gets.
+	//
+	// A caller's in is ranged on the caller's goroutine, and the end of the call is noticed when it yields: it must be
+	// finite, or end by a context that its author cancels. Where it may block, use a farcall.Feed or OpenPaymentsSettle.
+	Settle(ctx context.Context, in iter.Seq2[*ChargeRequest, error]) (*SettleResponse, error)
+	// Dispute answers every charge as Charge does.
+	//
+	// A caller's in is ranged on a goroutine of its own, and nobody waits for it when the call ends: it must be finite, or
+	// end by a context that its author cancels. A farcall.Feed ends with the call; see also OpenPaymentsDispute.
+	Dispute(ctx context.Context, in iter.Seq2[*ChargeRequest, error]) iter.Seq2[*ChargeResponse, error]
 }
 
 // NewPaymentsStub returns the Payments that via reaches.
@@ -30,9 +45,47 @@ func (s *paymentsStub) Charge(ctx context.Context, req *ChargeRequest) (*ChargeR
 	return farcall.InvokeUnary[ChargeResponse](ctx, s.via, PaymentsChargeMethod, req)
 }
 
+func (s *paymentsStub) Echo(ctx context.Context, req *Payload) (*Payload, error) {
+	return farcall.InvokeUnary[Payload](ctx, s.via, PaymentsEchoMethod, req)
+}
+
+func (s *paymentsStub) Watch(ctx context.Context, req *WatchRequest) iter.Seq2[*ChargeResponse, error] {
+	return farcall.InvokeServerStream[ChargeResponse](ctx, s.via, PaymentsWatchMethod, req)
+}
+
+func (s *paymentsStub) Settle(ctx context.Context, in iter.Seq2[*ChargeRequest, error]) (*SettleResponse, error) {
+	return farcall.InvokeClientStream[ChargeRequest, SettleResponse](ctx, s.via, PaymentsSettleMethod, in)
+}
+
+func (s *paymentsStub) Dispute(ctx context.Context, in iter.Seq2[*ChargeRequest, error]) iter.Seq2[*ChargeResponse, error] {
+	return farcall.InvokeBidi[ChargeRequest, ChargeResponse](ctx, s.via, PaymentsDisputeMethod, in)
+}
+
+// OpenPaymentsWatch is Watch for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenPaymentsWatch(ctx context.Context, via farcall.Invoker, req *WatchRequest) (*farcall.ServerStream[ChargeResponse], error) {
+	return farcall.OpenServerStream[ChargeResponse](ctx, via, PaymentsWatchMethod, req)
+}
+
+// OpenPaymentsSettle is Settle for conversations that an iterator does not fit. The call ends when
+// CloseAndReceive returns, at Close, or with its context: see to it that one of them happens.
+func OpenPaymentsSettle(ctx context.Context, via farcall.Invoker) (*farcall.ClientStream[ChargeRequest, SettleResponse], error) {
+	return farcall.OpenClientStream[ChargeRequest, SettleResponse](ctx, via, PaymentsSettleMethod)
+}
+
+// OpenPaymentsDispute is Dispute for conversations that an iterator does not fit. The call ends when
+// Receive returns an error or io.EOF, at Close, or with its context: see to it that one of them happens.
+func OpenPaymentsDispute(ctx context.Context, via farcall.Invoker) (*farcall.BidiStream[ChargeRequest, ChargeResponse], error) {
+	return farcall.OpenBidi[ChargeRequest, ChargeResponse](ctx, via, PaymentsDisputeMethod)
+}
+
 // RegisterPayments offers impl's methods on a server.
 func RegisterPayments(on farcall.Registrar, impl Payments) {
 	on.Register(PaymentsChargeMethod, farcall.HandleUnary(impl.Charge))
+	on.Register(PaymentsEchoMethod, farcall.HandleUnary(impl.Echo))
+	on.Register(PaymentsWatchMethod, farcall.HandleServerStream(impl.Watch))
+	on.Register(PaymentsSettleMethod, farcall.HandleClientStream(impl.Settle))
+	on.Register(PaymentsDisputeMethod, farcall.HandleBidi(impl.Dispute))
 }
 
 // UnimplementedPayments fails every call with UNIMPLEMENTED. Embed it to implement a part of Payments on purpose.
@@ -42,12 +95,60 @@ func (UnimplementedPayments) Charge(context.Context, *ChargeRequest) (*ChargeRes
 	return nil, farcall.Errorf(farcall.Unimplemented, "farcall.bench.v1.Payments/Charge is not implemented")
 }
 
+func (UnimplementedPayments) Echo(context.Context, *Payload) (*Payload, error) {
+	return nil, farcall.Errorf(farcall.Unimplemented, "farcall.bench.v1.Payments/Echo is not implemented")
+}
+
+func (UnimplementedPayments) Watch(context.Context, *WatchRequest) iter.Seq2[*ChargeResponse, error] {
+	return func(yield func(*ChargeResponse, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "farcall.bench.v1.Payments/Watch is not implemented"))
+	}
+}
+
+func (UnimplementedPayments) Settle(context.Context, iter.Seq2[*ChargeRequest, error]) (*SettleResponse, error) {
+	return nil, farcall.Errorf(farcall.Unimplemented, "farcall.bench.v1.Payments/Settle is not implemented")
+}
+
+func (UnimplementedPayments) Dispute(context.Context, iter.Seq2[*ChargeRequest, error]) iter.Seq2[*ChargeResponse, error] {
+	return func(yield func(*ChargeResponse, error) bool) {
+		yield(nil, farcall.Errorf(farcall.Unimplemented, "farcall.bench.v1.Payments/Dispute is not implemented"))
+	}
+}
+
 // The methods of farcall.bench.v1.Payments, for interceptors, observers and calls without a stub.
 var (
 	PaymentsChargeMethod = &farcall.Method{
 		Path:        "/farcall.bench.v1.Payments/Charge",
 		Kind:        farcall.KindUnary,
 		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Charge") },
+		NewRequest:  func() proto.Message { return new(ChargeRequest) },
+		NewResponse: func() proto.Message { return new(ChargeResponse) },
+	}
+	PaymentsEchoMethod = &farcall.Method{
+		Path:        "/farcall.bench.v1.Payments/Echo",
+		Kind:        farcall.KindUnary,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Echo") },
+		NewRequest:  func() proto.Message { return new(Payload) },
+		NewResponse: func() proto.Message { return new(Payload) },
+	}
+	PaymentsWatchMethod = &farcall.Method{
+		Path:        "/farcall.bench.v1.Payments/Watch",
+		Kind:        farcall.KindServerStream,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Watch") },
+		NewRequest:  func() proto.Message { return new(WatchRequest) },
+		NewResponse: func() proto.Message { return new(ChargeResponse) },
+	}
+	PaymentsSettleMethod = &farcall.Method{
+		Path:        "/farcall.bench.v1.Payments/Settle",
+		Kind:        farcall.KindClientStream,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Settle") },
+		NewRequest:  func() proto.Message { return new(ChargeRequest) },
+		NewResponse: func() proto.Message { return new(SettleResponse) },
+	}
+	PaymentsDisputeMethod = &farcall.Method{
+		Path:        "/farcall.bench.v1.Payments/Dispute",
+		Kind:        farcall.KindBidi,
+		Descriptor:  func() protoreflect.MethodDescriptor { return paymentsMethods().ByName("Dispute") },
 		NewRequest:  func() proto.Message { return new(ChargeRequest) },
 		NewResponse: func() proto.Message { return new(ChargeResponse) },
 	}

@@ -350,6 +350,141 @@ func (x *ChargeResponse) GetCharged() *Money {
 	return nil
 }
 
+// Payload is bytes without meaning.
+type Payload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Payload) Reset() {
+	*x = Payload{}
+	mi := &file_charge_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Payload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Payload) ProtoMessage() {}
+
+func (x *Payload) ProtoReflect() protoreflect.Message {
+	mi := &file_charge_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Payload.ProtoReflect.Descriptor instead.
+func (*Payload) Descriptor() ([]byte, []int) {
+	return file_charge_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Payload) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// WatchRequest asks for a number of answers.
+type WatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_charge_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_charge_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_charge_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WatchRequest) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// SettleResponse says how many charges came.
+type SettleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleResponse) Reset() {
+	*x = SettleResponse{}
+	mi := &file_charge_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleResponse) ProtoMessage() {}
+
+func (x *SettleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_charge_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleResponse.ProtoReflect.Descriptor instead.
+func (*SettleResponse) Descriptor() ([]byte, []int) {
+	return file_charge_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SettleResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 var File_charge_proto protoreflect.FileDescriptor
 
 const file_charge_proto_rawDesc = "" +
@@ -376,13 +511,23 @@ const file_charge_proto_rawDesc = "" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.farcall.bench.v1.StatusR\x06status\x12\x1d\n" +
 	"\n" +
 	"charged_at\x18\x03 \x01(\x03R\tchargedAt\x121\n" +
-	"\acharged\x18\x04 \x01(\v2\x17.farcall.bench.v1.MoneyR\acharged*F\n" +
+	"\acharged\x18\x04 \x01(\v2\x17.farcall.bench.v1.MoneyR\acharged\"\x1d\n" +
+	"\aPayload\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"$\n" +
+	"\fWatchRequest\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\"&\n" +
+	"\x0eSettleResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count*F\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTATUS_PAID\x10\x01\x12\x13\n" +
-	"\x0fSTATUS_DECLINED\x10\x022W\n" +
+	"\x0fSTATUS_DECLINED\x10\x022\x83\x03\n" +
 	"\bPayments\x12K\n" +
-	"\x06Charge\x12\x1f.farcall.bench.v1.ChargeRequest\x1a .farcall.bench.v1.ChargeResponseB+Z)github.com/farcall/farcall/bench/chargepbb\x06proto3"
+	"\x06Charge\x12\x1f.farcall.bench.v1.ChargeRequest\x1a .farcall.bench.v1.ChargeResponse\x12<\n" +
+	"\x04Echo\x12\x19.farcall.bench.v1.Payload\x1a\x19.farcall.bench.v1.Payload\x12K\n" +
+	"\x05Watch\x12\x1e.farcall.bench.v1.WatchRequest\x1a .farcall.bench.v1.ChargeResponse0\x01\x12M\n" +
+	"\x06Settle\x12\x1f.farcall.bench.v1.ChargeRequest\x1a .farcall.bench.v1.SettleResponse(\x01\x12P\n" +
+	"\aDispute\x12\x1f.farcall.bench.v1.ChargeRequest\x1a .farcall.bench.v1.ChargeResponse(\x010\x01B+Z)github.com/farcall/farcall/bench/chargepbb\x06proto3"
 
 var (
 	file_charge_proto_rawDescOnce sync.Once
@@ -397,27 +542,38 @@ func file_charge_proto_rawDescGZIP() []byte {
 }
 
 var file_charge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_charge_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_charge_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_charge_proto_goTypes = []any{
 	(Status)(0),            // 0: farcall.bench.v1.Status
 	(*Money)(nil),          // 1: farcall.bench.v1.Money
 	(*ChargeRequest)(nil),  // 2: farcall.bench.v1.ChargeRequest
 	(*Item)(nil),           // 3: farcall.bench.v1.Item
 	(*ChargeResponse)(nil), // 4: farcall.bench.v1.ChargeResponse
+	(*Payload)(nil),        // 5: farcall.bench.v1.Payload
+	(*WatchRequest)(nil),   // 6: farcall.bench.v1.WatchRequest
+	(*SettleResponse)(nil), // 7: farcall.bench.v1.SettleResponse
 }
 var file_charge_proto_depIdxs = []int32{
-	1, // 0: farcall.bench.v1.ChargeRequest.amount:type_name -> farcall.bench.v1.Money
-	3, // 1: farcall.bench.v1.ChargeRequest.items:type_name -> farcall.bench.v1.Item
-	1, // 2: farcall.bench.v1.Item.price:type_name -> farcall.bench.v1.Money
-	0, // 3: farcall.bench.v1.ChargeResponse.status:type_name -> farcall.bench.v1.Status
-	1, // 4: farcall.bench.v1.ChargeResponse.charged:type_name -> farcall.bench.v1.Money
-	2, // 5: farcall.bench.v1.Payments.Charge:input_type -> farcall.bench.v1.ChargeRequest
-	4, // 6: farcall.bench.v1.Payments.Charge:output_type -> farcall.bench.v1.ChargeResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1,  // 0: farcall.bench.v1.ChargeRequest.amount:type_name -> farcall.bench.v1.Money
+	3,  // 1: farcall.bench.v1.ChargeRequest.items:type_name -> farcall.bench.v1.Item
+	1,  // 2: farcall.bench.v1.Item.price:type_name -> farcall.bench.v1.Money
+	0,  // 3: farcall.bench.v1.ChargeResponse.status:type_name -> farcall.bench.v1.Status
+	1,  // 4: farcall.bench.v1.ChargeResponse.charged:type_name -> farcall.bench.v1.Money
+	2,  // 5: farcall.bench.v1.Payments.Charge:input_type -> farcall.bench.v1.ChargeRequest
+	5,  // 6: farcall.bench.v1.Payments.Echo:input_type -> farcall.bench.v1.Payload
+	6,  // 7: farcall.bench.v1.Payments.Watch:input_type -> farcall.bench.v1.WatchRequest
+	2,  // 8: farcall.bench.v1.Payments.Settle:input_type -> farcall.bench.v1.ChargeRequest
+	2,  // 9: farcall.bench.v1.Payments.Dispute:input_type -> farcall.bench.v1.ChargeRequest
+	4,  // 10: farcall.bench.v1.Payments.Charge:output_type -> farcall.bench.v1.ChargeResponse
+	5,  // 11: farcall.bench.v1.Payments.Echo:output_type -> farcall.bench.v1.Payload
+	4,  // 12: farcall.bench.v1.Payments.Watch:output_type -> farcall.bench.v1.ChargeResponse
+	7,  // 13: farcall.bench.v1.Payments.Settle:output_type -> farcall.bench.v1.SettleResponse
+	4,  // 14: farcall.bench.v1.Payments.Dispute:output_type -> farcall.bench.v1.ChargeResponse
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_charge_proto_init() }
@@ -431,7 +587,7 @@ func file_charge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_charge_proto_rawDesc), len(file_charge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -3,4 +3,4 @@
 // Package chargepb holds the messages and the service that every measured system speaks.
 package chargepb
 
-//go:generate env GOWORK=off go -C ../../conformance run ./generate -import ../bench/chargepb -package github.com/farcall/farcall/bench/chargepb -out ../bench/chargepb charge.proto
+//go:generate env GOWORK=off go -C ../../conformance run ./generate -import ../bench/chargepb -package github.com/farcall/farcall/bench/chargepb -out ../bench/chargepb -plugins go,farcall charge.proto

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command generate compiles a .proto file and runs three generators on it side by side: protoc-gen-go,
-// protoc-gen-go-grpc and protoc-gen-farcall. It needs no protoc.
+// Command generate compiles a .proto file and runs generators on it side by side: protoc-gen-go, protoc-gen-go-grpc,
+// protoc-gen-farcall, and protoc-gen-grpc-gateway if asked to. It needs no protoc.
 //
 //	go run ./generate -import ../examples/shop/proto -package example.com/paymentspb -out paymentspb payments.proto
 package main
@@ -42,12 +42,13 @@ var plugins = []plugin{
 	{name: "go", command: []string{"go", "tool", "protoc-gen-go"}},
 	{name: "go-grpc", command: []string{"go", "tool", "protoc-gen-go-grpc"}},
 	{name: "farcall", command: []string{"go", "-C", "../cmd", "run", "./protoc-gen-farcall"}},
+	{name: "grpc-gateway", command: []string{"go", "-C", "../bench", "tool", "protoc-gen-grpc-gateway"}},
 }
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("generate: ")
-	importPath := flag.String("import", ".", "`directory` that the .proto file's imports are relative to")
+	importPath := flag.String("import", ".", "`list` of directories that the .proto file's imports are relative to, as in PATH")
 	goPackage := flag.String("package", "", "`import path` of the generated Go package")
 	out := flag.String("out", "", "`directory` for the generated files")
 	only := flag.String("plugins", "go,go-grpc,farcall", "the generators to run, a comma-separated `list`")
@@ -76,7 +77,7 @@ func main() {
 func compile(ctx context.Context, importPath, file string) (*pluginpb.CodeGeneratorRequest, error) {
 	compiler := protocompile.Compiler{
 		Resolver: protocompile.CompositeResolver{
-			protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{importPath}}),
+			protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: filepath.SplitList(importPath)}),
 			protocompile.ResolverFunc(linked),
 		},
 		SourceInfoMode: protocompile.SourceInfoStandard,

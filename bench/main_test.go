@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/rpc"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/farcall/farcall/bench/chargepb"
+	"github.com/farcall/farcall/bench/harness"
+	"github.com/farcall/farcall/bench/outcome"
+	"github.com/farcall/farcall/bench/plan"
+)
+
+// TestMain lets the test binary be the server, edge and client processes that the conductor starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == harness.RoleServer || os.Args[1] == harness.RoleEdge || os.Args[1] == harness.RoleClient) {
+		log.SetOutput(io.Discard) // net/rpc tells of every listener that is closed
+		harness.Main(stands()...)
+		return
+	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // of the processes: each would wait a second
+	os.Exit(m.Run())
+}
+
+// stands returns what stands for the plan's systems in tests, under their names: net/rpc, which needs no program of its own.
+func stands() []harness.System {
+	all := []harness.System{harness.RESTClient}
+	for _, name := range plan.SystemNames() {
+		all = append(all, harness.System{Name: name, Settings: "net/rpc in a test", Serve: serveRPC, Connect: dialRPC, Edge: serveEdge})
+	}
+	return all
+}
+
+// Payments is the service in the form of net/rpc.
+type Payments struct{}
+
+// Charge is exported because net/rpc wants it so.
+func (Payments) Charge(request *chargepb.ChargeRequest, response **chargepb.ChargeResponse) error {
+	*response = harness.Charge(request)
+	return nil
+}
+
+func serveRPC(listener net.Listener, _ harness.Setup) (func(), error) {
+	server := rpc.NewServer()
+	if err := server.Register(Payments{}); err != nil {
+		return nil, err
+	}
+	go server.Accept(listener) // ends with the listener
+	return func() { listener.Close() }, nil
+}
+
+type rpcClient struct{ *rpc.Client }
+
+func dialRPC(_ context.Context, address string, _ harness.Setup) (harness.Client, error) {
+	client, err := rpc.Dial("tcp", address)
+	return rpcClient{client}, err
+}
+
+func (c rpcClient) Charge(_ context.Context, request *chargepb.ChargeRequest) (*chargepb.ChargeResponse, error) {
+	var response *chargepb.ChargeResponse
+	err := c.Call("Payments.Charge", request, &response)
+	return response, err
+}
+
+func (c rpcClient) Close() { c.Client.Close() }
+
+func serveEdge(listener net.Listener, behind string) (func(), error) {
+	backend, err := dialRPC(context.Background(), behind, harness.Setup{})
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		response, err := backend.Charge(r.Context(), harness.NewRequest(0, 0))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		_, _ = io.WriteString(w, `{"payment_id":"`+response.GetPaymentId()+`"}`)
+	})}
+	go server.Serve(listener) // ends in Close
+	return func() { server.Close() }, nil
+}
+
+// buildNothing lets this test binary be every program.
+func buildNothing(_ context.Context, systems []string) (programs, missing map[string]string, err error) {
+	self, err := os.Executable()
+	programs = map[string]string{}
+	for _, system := range systems {
+		programs[system] = self
+	}
+	return programs, nil, err
+}
+
+var shortest = []string{"-rounds", "1", "-turn", "10ms", "-warmup", "0s"}
+
+func TestQuick(t *testing.T) {
+	var out strings.Builder
+	err := runProgram(t.Context(), append([]string{"quick"}, shortest...), &out, buildNothing)
+	if err == nil || !strings.Contains(err.Error(), "short of their target") {
+		t.Fatalf("systems that are all the same reach every target: %v", err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != len(outcome.QuickGoals()) || strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), string(outcome.NotMeasured)) {
+		t.Errorf("want a measured line for each goal:\n%s", &out)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	var out strings.Builder
+	arguments := append([]string{"compare", "-systems", "farcall,floor", "-loads", "charge,charge-50", "-inflight", "2,3"}, shortest...)
+	if err := runProgram(t.Context(), arguments, &out, buildNothing); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(out.String(), "\n| floor"); got != 4 {
+		t.Errorf("%d rows of floor, want one for each of two loads with each of two numbers in flight:\n%s", got, &out)
+	}
+}
+
+// A run of turns in an open loop, of an edge, and of cold starts: what the stands can do.
+func TestRun(t *testing.T) {
+	folder := t.TempDir()
+	arguments := append([]string{"run", "-only", "open,journey,cold", "-out", folder}, shortest...)
+	if err := runProgram(t.Context(), arguments, io.Discard, buildNothing); err != nil {
+		t.Fatal(err)
+	}
+	results, err := outcome.Read(filepath.Join(folder, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"open", "journey"} {
+		planned, _ := plan.FindSection(name)
+		section, ok := results.Section(name)
+		if !ok || len(section.Cells) != len(planned.Cells) {
+			t.Errorf("section %s has %d cells, want %d", name, len(section.Cells), len(planned.Cells))
+			continue
+		}
+		for i, cell := range section.Cells {
+			for _, contestant := range planned.Contestants {
+				if turns := cell.Turns[contestant.Label]; planned.Cells[i].Plays(contestant.Label) != (len(turns) == 1) {
+					t.Errorf("%s, %s: %d turns of %s", name, cell.Name, len(turns), contestant.Label)
+				} else {
+					checkTurns(t, name, cell, turns)
+				}
+			}
+		}
+	}
+	if len(results.Cold) != len(plan.ColdSystems) || len(results.Cold[0].Client) != 2 || results.Cold[0].Client[1] <= 0 {
+		t.Errorf("cold starts: %+v", results.Cold)
+	}
+	if results.Systems[plan.Floor].Settings == "" || results.Machine.Processors == 0 || results.Ended.Before(results.Began) {
+		t.Errorf("the results do not say what was measured: %+v", results)
+	}
+}
+
+func checkTurns(t *testing.T, section string, cell outcome.Cell, turns []outcome.Turn) {
+	t.Helper()
+	for _, turn := range turns {
+		if turn.Client.Units == 0 || turn.Client.Usage.CPU <= 0 || turn.Server.CPU <= 0 || turn.Server.Allocations < uint64(turn.Client.Units) {
+			t.Errorf("%s, %s: an impossible turn: %+v", section, cell.Name, turn)
+		}
+		if (turn.Edge != nil) != (section == "journey") || (turn.Client.Offered > 0) != (section == "open") {
+			t.Errorf("%s, %s: edge %v, offered %d", section, cell.Name, turn.Edge, turn.Client.Offered)
+		}
+	}
+}
+
+func TestIdleConnections(t *testing.T) {
+	var c conductor
+	c.programs, _, _ = buildNothing(t.Context(), []string{plan.Subject})
+	weighed, err := c.weighIdle(t.Context(), plan.Idle{System: plan.Subject, Connections: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// net/rpc has a goroutine for a connection on either side.
+	if weighed.Goroutines() != 2 || weighed.Bytes() < 1000 {
+		t.Errorf("a connection has %.2f goroutines and %.0f bytes", weighed.Goroutines(), weighed.Bytes())
+	}
+}
+
+func TestWrongArguments(t *testing.T) {
+	for _, arguments := range [][]string{
+		{}, {"sing"}, {"quick", "charge"}, {"quick", "-rounds", "0"}, {"run", "-only", "everything"}, {"run", "-turn", "0s"},
+		{"compare", "-systems", "smoke-signals"}, {"compare", "-loads", "none"}, {"compare", "-inflight", "0"},
+		{"compare", "-inflight", "1,x"}, {"compare", "-setup", `{"tls":true}`}, {"compare", "-systems", "floor", "grpc-go"},
+	} {
+		if err := runProgram(t.Context(), arguments, io.Discard, buildNothing); err == nil {
+			t.Errorf("%q is accepted", arguments)
+		}
+	}
+}
+
+// A process that ends too early is an error that names it, and nothing is left running.
+func TestProcessThatDies(t *testing.T) {
+	if _, _, err := startProcess(t.Context(), "the dead", "/bin/false"); err == nil || !strings.Contains(err.Error(), "the dead") {
+		t.Errorf("got %v", err)
+	}
+}

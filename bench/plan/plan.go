@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package plan says what is measured: which systems take turns, set up how, at which loads.
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/farcall/farcall/bench/harness"
+)
+
+// Section is a group of measurements for which every contestant is started once and takes its turn in every round.
+type Section struct {
+	Name        string
+	Title       string
+	Contestants []Contestant
+	Cells       []Cell
+	// Calibrate says that Cell.OfPeak is used: the Baseline's peak is measured first.
+	Calibrate bool
+}
+
+// Contestant is a system with its setup: a server and a client process, for an edge a process between them.
+type Contestant struct {
+	Label  string // its name in the section
+	System string
+	Setup  harness.Setup
+	// Behind makes it an edge, called by the REST client, in front of a server of this system.
+	Behind string
+}
+
+// Cell is a load with its numbers.
+type Cell struct {
+	Name     string
+	Load     string
+	InFlight int
+	// OfPeak makes it an open loop at this part of the Baseline's peak rate.
+	OfPeak float64
+	// Only are the labels that play it; empty for all.
+	Only []string
+}
+
+// Plays says whether a contestant plays the cell.
+func (c Cell) Plays(label string) bool { return len(c.Only) == 0 || slices.Contains(c.Only, label) }
+
+// Find returns a section's cell.
+func (s Section) Find(cell string) (Cell, bool) {
+	at := slices.IndexFunc(s.Cells, func(c Cell) bool { return c.Name == cell })
+	if at < 0 {
+		return Cell{}, false
+	}
+	return s.Cells[at], true
+}
+
+// Names that the plan and the report share.
+const (
+	Subject  = "farcall"
+	Baseline = "grpc-go"
+	Floor    = "floor"
+	HTTPJSON = "http-json"
+	REST     = "rest-client" // the client of every edge
+)
+
+// contestants returns systems under their own names, all with the same setup.
+func contestants(setup harness.Setup, systems ...string) []Contestant {
+	var all []Contestant
+	for _, name := range systems {
+		all = append(all, Contestant{Label: name, System: name, Setup: setup})
+	}
+	return all
+}
+
+// charging returns cells of the plain call.
+func charging(inFlight ...int) []Cell {
+	var cells []Cell
+	for _, n := range inFlight {
+		cells = append(cells, Cell{Name: fmt.Sprintf("charge-%d", n), Load: "charge", InFlight: n})
+	}
+	return cells
+}
+
+// Sections are what `make bench` measures by turns.
+var Sections = []Section{
+	{
+		Name: "unary", Title: "A small unary call",
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON),
+		Cells:       charging(1, 8, 64, 512),
+	},
+	{
+		Name: "connections", Title: "A small unary call over eight connections",
+		Contestants: contestants(harness.Setup{Connections: 8}, Subject, Baseline, Floor),
+		Cells:       charging(64),
+	},
+	{
+		Name: "items", Title: "A unary call with fifty items",
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON),
+		Cells:       []Cell{{Name: "charge50-64", Load: "charge-50", InFlight: 64}},
+	},
+	{
+		Name: "realistic", Title: "A realistic call: deadline, ten metadata entries, two interceptors on either end",
+		Contestants: contestants(harness.Setup{Interceptors: true}, Subject, Baseline, HTTPJSON),
+		Cells:       []Cell{{Name: "realistic-64", Load: "realistic", InFlight: 64}},
+	},
+	{
+		Name: "work", Title: "A small unary call with a handler that works",
+		Contestants: contestants(harness.Setup{}, Subject, Baseline),
+		Cells: []Cell{
+			{Name: "work50us-64", Load: "charge-work50us", InFlight: 64},
+			{Name: "work1ms-64", Load: "charge-work1ms", InFlight: 64},
+		},
+	},
+	{
+		Name: "tls", Title: "A small unary call over TLS 1.3",
+		Contestants: contestants(harness.Setup{Certificates: "yes"}, Subject, Baseline, Floor, HTTPJSON),
+		Cells:       charging(1, 64),
+	},
+	{
+		Name: "gzip", Title: "Messages compressed by gzip",
+		Contestants: contestants(harness.Setup{Gzip: true}, Subject, Baseline),
+		Cells: []Cell{
+			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
+			{Name: "echo64k-8", Load: "echo-64k", InFlight: 8},
+		},
+	},
+	{
+		Name: "payloads", Title: "Large messages",
+		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor, HTTPJSON),
+		Cells: []Cell{
+			{Name: "echo1k-64", Load: "echo-1k", InFlight: 64},
+			{Name: "echo64k-16", Load: "echo-64k", InFlight: 16},
+			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4},
+			{Name: "echo16m-2", Load: "echo-16m", InFlight: 2},
+		},
+	},
+	{
+		Name: "streams", Title: "Streams of small messages",
+		Contestants: contestants(harness.Setup{}, Subject, Baseline),
+		Cells: []Cell{
+			{Name: "server-8", Load: "server-stream", InFlight: 8},
+			{Name: "client-8", Load: "client-stream", InFlight: 8},
+			{Name: "two-way-8", Load: "two-way", InFlight: 8},
+		},
+	},
+	{
+		Name: "open", Title: "Calls offered at a fixed rate",
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, HTTPJSON),
+		Calibrate:   true,
+		Cells: []Cell{
+			offered(0.1), offered(0.3), offered(0.5), offered(0.7), offered(0.9, Subject, Baseline),
+			offered(1.5, Subject), offered(2, Subject), offered(3, Subject), offered(4, Subject),
+		},
+	},
+	{
+		Name: "parked", Title: "Small unary calls beside 10,000 parked streams on ten connections",
+		Contestants: []Contestant{
+			{Label: Subject, System: Subject, Setup: harness.Setup{Connections: 10}},
+			{Label: Subject + " parked", System: Subject, Setup: harness.Setup{Connections: 10, Parked: 10_000}},
+			{Label: Baseline, System: Baseline, Setup: harness.Setup{Connections: 10}},
+			{Label: Baseline + " parked", System: Baseline, Setup: harness.Setup{Connections: 10, Parked: 10_000}},
+		},
+		Cells: charging(64),
+	},
+	{
+		Name: "journey", Title: "REST in, a second hop, REST out",
+		Contestants: []Contestant{
+			{Label: Subject, System: Subject, Behind: Subject},
+			{Label: HTTPJSON, System: HTTPJSON, Behind: HTTPJSON},
+		},
+		Cells: charging(1, 64),
+	},
+}
+
+// offered returns the cell of an open loop at a part of the Baseline's peak.
+func offered(ofPeak float64, only ...string) Cell {
+	return Cell{Name: fmt.Sprintf("offered-%.0f%%", ofPeak*100), Load: "charge", OfPeak: ofPeak, Only: only}
+}
+
+// Quick is what `make bench-quick` measures.
+var Quick = Section{
+	Name: "quick", Title: "The rows that the work on speed is steered by",
+	Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON),
+	Cells: []Cell{
+		{Name: "charge-64", Load: "charge", InFlight: 64},
+		{Name: "charge-512", Load: "charge", InFlight: 512, Only: []string{Subject, Baseline}},
+		{Name: "charge-1", Load: "charge", InFlight: 1, Only: []string{Subject, Baseline, Floor}},
+		{Name: "charge50-64", Load: "charge-50", InFlight: 64, Only: []string{Subject, Baseline, Floor}},
+	},
+}
+
+// FindSection returns the section of a name, Quick included.
+func FindSection(name string) (Section, bool) {
+	for _, s := range append([]Section{Quick}, Sections...) {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Section{}, false
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/farcall/farcall/bench/outcome"
+	"github.com/farcall/farcall/bench/plan"
+)
+
+// The parts of a run that are no sections of the plan.
+const (
+	partIdle     = "idle"
+	partCold     = "cold"
+	partBinaries = "binaries"
+)
+
+// runAll is `make bench`: it measures everything, and writes the results and the pages.
+func runAll(ctx context.Context, arguments []string, out io.Writer, build builder) (err error) {
+	c := &conductor{}
+	defer c.close()
+	flags := flag.NewFlagSet("bench run", flag.ContinueOnError)
+	c.timing(flags, 6, 2*time.Second, 300*time.Millisecond)
+	short := flags.Bool("short", false, "five rounds of a quarter of a second: for work on the bench, not for figures")
+	only := flags.String("only", strings.Join(partNames(), ","), "`list` of the parts that are measured")
+	folder := flags.String("out", "results", "`folder` for the results")
+	if err := parse(flags, arguments); err != nil {
+		return err
+	}
+	if *short {
+		c.rounds, c.turn, c.warmUp = 5, 250*time.Millisecond, 50*time.Millisecond
+	}
+	parts := strings.Split(*only, ",")
+	if err := errors.Join(c.checkTiming(), checkParts(parts)); err != nil {
+		return err
+	}
+	results := &outcome.Results{Began: time.Now(), Machine: thisMachine(), Rounds: c.rounds, Turn: c.turn, WarmUp: c.warmUp}
+	if c.programs, results.Missing, err = build(ctx, plan.AllSystems()); err != nil {
+		return err
+	}
+	failure := c.measure(ctx, parts, *short, results)
+	results.Ended, results.Machine.LoadAfter, results.Systems = time.Now(), loadAverages(), c.systems
+	if failure != nil && len(results.Sections) == 0 { // what was measured before a failure is worth keeping
+		return failure
+	}
+	if err := os.MkdirAll(*folder, 0o755); err != nil {
+		return errors.Join(failure, err)
+	}
+	if err := results.Write(filepath.Join(*folder, "results.json")); err != nil {
+		return errors.Join(failure, err)
+	}
+	outcome.WriteVerdicts(out, outcome.Goals(), results)
+	return failure
+}
+
+func partNames() []string {
+	var names []string
+	for _, section := range plan.Sections {
+		names = append(names, section.Name)
+	}
+	return append(names, partIdle, partCold, partBinaries)
+}
+
+func checkParts(parts []string) error {
+	for _, part := range parts {
+		if !slices.Contains(partNames(), part) {
+			return fmt.Errorf("-only: no part %q; there are: %s", part, strings.Join(partNames(), ", "))
+		}
+	}
+	return nil
+}
+
+// measure fills the results.
+func (c *conductor) measure(ctx context.Context, parts []string, short bool, results *outcome.Results) error {
+	for _, section := range plan.Sections {
+		if !slices.Contains(parts, section.Name) {
+			continue
+		}
+		measured, err := c.play(ctx, without(section, results.Missing))
+		if err != nil {
+			return err
+		}
+		results.Sections = append(results.Sections, measured)
+	}
+	if slices.Contains(parts, partIdle) {
+		for _, planned := range plan.IdleConnections(short) {
+			if results.Missing[planned.System] != "" {
+				continue
+			}
+			weighed, err := c.weighIdle(ctx, planned)
+			if err != nil {
+				return err
+			}
+			results.Idle = append(results.Idle, weighed)
+		}
+	}
+	var err error
+	if slices.Contains(parts, partCold) {
+		if results.Cold, err = c.startCold(ctx, results.Missing); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(parts, partBinaries) {
+		results.Binaries, err = weighBinaries(ctx)
+	}
+	return err
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command everything is a server whose binary is weighed: a service over gRPC and REST, TLS, health and reflection.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"log"
+
+	"github.com/farcall/farcall/bench/chargepb"
+	"github.com/farcall/farcall/bench/edgepb"
+	"github.com/farcall/farcall/health"
+	"github.com/farcall/farcall/reflection"
+	"github.com/farcall/farcall/server"
+)
+
+type payments struct{ chargepb.UnimplementedPayments }
+
+func (payments) Charge(context.Context, *chargepb.ChargeRequest) (*chargepb.ChargeResponse, error) {
+	return &chargepb.ChargeResponse{Status: chargepb.Status_STATUS_PAID}, nil
+}
+
+func main() {
+	certificate, err := server.CertificateFiles("tls.crt", "tls.key")
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv := server.New(server.Options{TLS: &tls.Config{GetCertificate: certificate}})
+	chargepb.RegisterPayments(srv, payments{})
+	edgepb.RegisterEdge(srv, payments{})
+	health.Register(srv)
+	reflection.Register(srv)
+	log.Fatal(srv.ListenAndServe("127.0.0.1:9090"))
+}
