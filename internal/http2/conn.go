@@ -38,7 +38,7 @@ type Conn struct {
 	writer
 	encoder *hpack.Encoder
 	streams map[uint32]*stream
-	retired []*stream // given back by their users; see recycle.go
+	aside   []*stream // given back by their users; see recycle.go
 	reuses  bool      // they are used again
 	err     error     // why the connection ended; set once, before done is closed
 

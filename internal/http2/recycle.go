@@ -8,7 +8,7 @@ import "sync"
 // allocation of a small call.
 //
 // Besides the user, the reader goroutine may have one in its hands, until it has handled the frame that it is at. So what
-// is given back is retired first, and the reader hands it on between two batches, when it holds none. Streams that others
+// is given back is set aside first, and the reader hands it on between two batches, when it holds none. Streams that others
 // may have seen, because they failed, were overdue or waited to send, are left to the garbage collector.
 
 var (
@@ -16,18 +16,18 @@ var (
 	serverStreams = sync.Pool{New: func() any { return new(ServerStream) }}
 )
 
-// retireLocked takes a stream that its user has given back, if it may be used again.
-func (c *Conn) retireLocked(s *stream) {
+// setAsideLocked takes a stream that its user has given back, if it may be used again.
+func (c *Conn) setAsideLocked(s *stream) {
 	if c.reuses && s.endedWell && s.queued == 0 && !s.waited && c.err == nil && !c.options.Timed {
-		c.retired = append(c.retired, s)
+		c.aside = append(c.aside, s)
 	}
 }
 
-// reuseLocked hands retired streams on. The reader goroutine calls it when it holds no stream. Only a connection that is
-// hot reuses streams, so that an idle one holds none.
+// reuseLocked hands on the streams that were set aside. The reader goroutine calls it when it holds no stream. Only a
+// connection that is hot reuses streams, so that an idle one holds none.
 func (c *Conn) reuseLocked() {
 	c.reuses = c.reader.hot
-	for _, s := range c.retired {
+	for _, s := range c.aside {
 		if s.served != nil {
 			served := s.served
 			*served = ServerStream{}
@@ -38,14 +38,14 @@ func (c *Conn) reuseLocked() {
 			clientStreams.Put(sent)
 		}
 	}
-	clear(c.retired)
-	c.retired = c.retired[:0]
+	clear(c.aside)
+	c.aside = c.aside[:0]
 }
 
 // stopReusing lets go of the streams that a connection holds which is not hot any more.
 func (c *Conn) stopReusing() {
 	c.mu.Lock()
-	c.reuses, c.retired = false, nil
+	c.reuses, c.aside = false, nil
 	c.mu.Unlock()
 }
 
@@ -63,7 +63,7 @@ func (s *ClientStream) Recycle() {
 	c.mu.Lock()
 	c.closeIfDoneLocked(&s.stream)
 	open := c.streams[s.id] == &s.stream
-	c.retireLocked(&s.stream)
+	c.setAsideLocked(&s.stream)
 	c.mu.Unlock()
 	if open { // the answer came before the request's end
 		s.Close()

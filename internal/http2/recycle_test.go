@@ -84,7 +84,7 @@ func TestWhatOthersMayHaveIsNotUsedAgain(t *testing.T) {
 			s.Recycle()
 			client.mu.Lock()
 			defer client.mu.Unlock()
-			if len(client.retired) != 0 {
+			if len(client.aside) != 0 {
 				t.Error("it may be used again")
 			}
 		})
@@ -97,15 +97,15 @@ func TestAnIdleConnectionHoldsNoStreams(t *testing.T) {
 	c := s.conn
 	c.mu.Lock()
 	c.reuses, s.endedWell = true, true
-	c.retireLocked(&s.stream)
-	if len(c.retired) != 1 {
+	c.setAsideLocked(&s.stream)
+	if len(c.aside) != 1 {
 		t.Error("a stream that ended well is not used again")
 	}
 	c.mu.Unlock()
 	c.stopReusing()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retireLocked(&s.stream); len(c.retired) != 0 {
+	if c.setAsideLocked(&s.stream); len(c.aside) != 0 {
 		t.Error("it is kept where nothing happens")
 	}
 }

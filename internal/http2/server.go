@@ -246,7 +246,7 @@ func (s *ServerStream) release(recycle bool) {
 	unanswered := open && !s.sendEnded
 	c.drainedLocked()
 	if recycle && !s.told && !s.overdue {
-		c.retireLocked(&s.stream)
+		c.setAsideLocked(&s.stream)
 	}
 	c.mu.Unlock()
 	if unanswered {
