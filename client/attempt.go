@@ -15,14 +15,15 @@ import (
 	"github.com/farcall/farcall/internal/wire"
 )
 
-// open begins an attempt: it sends the head and the first message, or none, and half-closes if end is set. avoid is the
-// connection of an attempt that has failed.
-func (s *stream) open(end bool, avoid *http2.Conn) error {
+// open begins an attempt: it sends the head and body, which is the first message or nil, and half-closes if end is set. It
+// returns what is left of the body for want of credit; the end has not been sent then either. avoid is the connection of an
+// attempt that has failed.
+func (s *stream) open(body []byte, end bool, avoid *http2.Conn) (rest []byte, err error) {
 	ctx := s.ctx
 	metadata := s.outgoing.Metadata()
 	s.attempts++
 	if s.tap.On() {
-		ctx, s.tap = s.tap.Attempt(ctx, s.attempts)
+		ctx = s.tap.Attempt(ctx, s.attempts)
 	}
 	if s.tap.On() || len(s.conn.options.Interceptors) > 0 {
 		metadata = s.outgoing.Open(ctx)
@@ -34,41 +35,50 @@ func (s *stream) open(end bool, avoid *http2.Conn) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		fields.Timeout, fields.HasTimeout = time.Until(deadline), true
 		if fields.Timeout <= 0 { // the timer behind ctx merely fires a moment later
-			return farcall.Errorf(farcall.DeadlineExceeded, "%s: the caller's deadline passed before it was sent: %w", s.method, context.DeadlineExceeded)
+			return nil, farcall.Errorf(farcall.DeadlineExceeded, "%s: the caller's deadline passed before it was sent: %w", s.method, context.DeadlineExceeded)
 		}
 	}
-	head := exchange.Head{}
-	var err error
-	if head.Fixed, err = s.conn.heads.Fixed(s.method); err != nil {
-		return err
+	wanted := opening{body: body, end: end}
+	if wanted.head.Fixed, err = s.conn.heads.Fixed(s.method); err != nil {
+		return nil, err
 	}
 	if s.fields, err = wire.AppendRequest(s.fields[:0], &fields); err != nil {
-		return err
+		return nil, err
 	}
-	head.Fields = s.fields
-	var body []byte
-	if s.request != nil {
-		body = s.request.B
+	wanted.head.Fields = s.fields
+	if body != nil {
 		s.step(farcall.StepSendRequest, 1, len(body), nil)
 	}
-	s.transport, err = s.conn.pool.open(ctx, head, body, end, avoid)
+	opened, err := s.conn.pool.open(ctx, wanted, avoid)
 	if err != nil {
-		s.transport = nil
-		return s.unopened(err)
+		return nil, s.unopened(err)
 	}
-	return nil
+	s.transport = opened.stream
+	return opened.rest, nil
 }
 
 // unopened returns the call's error where no stream could be opened.
 func (s *stream) unopened(cause error) error {
-	if err := call.ContextEnded(s.ctx, s.method, "before "+s.conn.target.name+" could be called"); err != nil {
+	if err := s.ended(nil, cause); err != nil {
 		return err
 	}
 	var none unconnected
 	if errors.As(cause, &none) {
 		return s.conn.unreachable(s.method, none.error)
 	}
-	return s.transportError(cause)
+	return s.transportError(nil, cause)
+}
+
+// try makes an attempt at a unary call, and waits until all of the request is on its way. avoid is as it is for open.
+func (s *stream) try(avoid *http2.Conn) error {
+	rest, err := s.open(s.request.B, true, avoid)
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	if err := s.transport.Send(s.ctx, rest, true); err != nil {
+		return s.ended(s.transport, err) // or else the answer tells what it means
+	}
+	return nil
 }
 
 // await waits for the whole answer, in one wake-up, and reads it. An attempt that the server never saw is made once more
@@ -80,30 +90,36 @@ func (s *stream) await() {
 			s.fail(call.Returned(s.ctx, s.method, s.read(err != nil)))
 			break
 		}
-		if s.unseen(err) {
-			s.fail(s.again())
+		if s.again(err) {
+			s.transport.Close()
+			s.fail(s.try(s.transport.Conn()))
 			continue
 		}
 		if sent, _ := s.transport.Times(); s.tap.On() && !sent.IsZero() { // no answer has come
 			s.tap.StepAt(sent, farcall.StepRequestFrames, 1, len(s.request.B), nil)
 		}
-		s.fail(s.transportError(err))
+		s.fail(s.transportError(s.transport, err))
 	}
 	s.answered = true
 }
 
-// unseen reports whether an attempt failed with err before the server saw it, and may be made once more.
-func (s *stream) unseen(err error) bool {
-	var failure *http2.Error
-	return s.attempts == 1 && s.ctx.Err() == nil && errors.As(err, &failure) && failure.Unprocessed
-}
+// mostUnsent bounds the attempts that break before anything of them has left: a server that ends its connections at once
+// must not keep a call busy for ever.
+const mostUnsent = 5
 
-// again makes a second attempt, with the same request, on another connection if there can be one.
-func (s *stream) again() error {
-	last := s.transport.Conn()
-	s.transport.Close()
-	s.conn.pool.freed()
-	return s.open(true, last)
+// again reports whether another attempt may be made after one that failed with err: what the server has refused is tried
+// once more, what never left a few times (grpc/proposal A6).
+func (s *stream) again(err error) bool {
+	failure := unprocessed(err)
+	switch {
+	case failure == nil || s.ctx.Err() != nil:
+		return false
+	case failure.Unsent:
+		s.unsent++
+		return s.unsent <= mostUnsent
+	}
+	s.refused++
+	return s.refused == 1
 }
 
 // read reads an answer that is complete, or longer than it may be.
@@ -112,7 +128,7 @@ func (s *stream) read(tooLong bool) error {
 	s.peer = farcall.Peer(s.transport.Peer())
 	head, err := s.transport.Head(s.ctx) // it is there
 	if err != nil {
-		return s.transportError(err)
+		return s.transportError(s.transport, err)
 	}
 	if s.answer, err = wire.ParseAnswer(head); err == nil {
 		err = s.checkForm()
@@ -158,9 +174,10 @@ func (s *stream) checkCompressed() error {
 	return wire.CheckCompressed(s.compressed, s.answer.Encoding)
 }
 
-// transportError returns the call's error where the stream, or its connection, has failed with cause.
-func (s *stream) transportError(cause error) error {
-	if err := call.ContextEnded(s.ctx, s.method, "while it was running"); err != nil {
+// transportError returns the call's error where the stream, or its connection, has failed with cause. transport is the
+// stream if there is one.
+func (s *stream) transportError(transport *http2.ClientStream, cause error) error {
+	if err := s.ended(transport, cause); err != nil {
 		return err
 	}
 	if errors.Is(cause, errClosed) {

@@ -2,8 +2,9 @@
 
 // Package client is a channel to a name: connects, calls, retries.
 //
-// A call comes in by invoke.go, is a stream (stream.go), and makes one or two attempts (attempt.go) on a connection of
-// the pool (pool.go), which dial.go opens.
+// A call comes in by invoke.go, is a stream (stream.go, streaming.go), and makes one or more attempts (attempt.go,
+// resend.go) on a connection of the pool (pool.go, queue.go), which dial.go opens. What a call that is overdue was waiting
+// for is in overdue.go.
 package client
 
 import (
@@ -65,9 +66,19 @@ func New(targetName string, options Options) (*Conn, error) {
 	if options.Frames != nil {
 		c.tap = frameTap{options.Frames}
 	}
-	c.pool = newPool(c.connect, options.MaxConnections, options.Backoff)
+	c.pool = newPool(targetName, c.connect, options.MaxConnections, options.Backoff)
+	c.pool.log = c.logQueue
 	return c, nil
 }
+
+// logQueue tells that calls have to wait for others to end.
+func (c *Conn) logQueue(now Stats) {
+	c.options.Logger.Warn("calls wait for others to end, since the server takes no more at a time: see MaxConnections in client.Options",
+		"target", c.target.name, "connections", now.Connections, "calls", now.Calls, "waiting", now.Waiting)
+}
+
+// Stats returns what the channel has under way.
+func (c *Conn) Stats() Stats { return c.pool.stats() }
 
 // Target returns the target as it was given to New.
 func (c *Conn) Target() string { return c.target.name }

@@ -38,7 +38,7 @@ func secured(given *tls.Config, host string) *tls.Config {
 }
 
 // connect opens one connection and makes it ready for calls, within Options.ConnectTimeout.
-func (c *Conn) connect(ctx context.Context) (*http2.Conn, error) {
+func (c *Conn) connect(ctx context.Context, d *dialing) (*http2.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.ConnectTimeout)
 	defer cancel()
 	nc, err := c.options.Dialer(ctx, c.target.network, c.target.address)
@@ -46,10 +46,12 @@ func (c *Conn) connect(ctx context.Context) (*http2.Conn, error) {
 		return nil, err
 	}
 	if c.tls != nil {
+		d.stage.Store(stageSecuring)
 		if nc, err = handshake(ctx, nc, c.tls); err != nil {
 			return nil, err
 		}
 	}
+	d.stage.Store(stageGreeting)
 	interval := c.pingInterval()
 	return http2.NewClient(ctx, nc, http2.Options{
 		MaxHeaderListBytes: c.options.MaxHeaderListBytes,
@@ -63,6 +65,7 @@ func (c *Conn) connect(ctx context.Context) (*http2.Conn, error) {
 		MaxWindow:          c.options.HTTP2.MaxWindowBytes,
 		Keepalive:          http2.Keepalive{Interval: interval, Timeout: c.options.Keepalive.Timeout, WithoutStreams: c.options.Keepalive.WithoutCalls},
 		TooManyPings:       func() { c.pingLess(interval) },
+		Changed:            c.pool.changed,
 		Tap:                c.tap,
 		Timed:              c.options.Observer != nil,
 	})

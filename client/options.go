@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"math"
 	"net"
 	"time"
@@ -34,7 +35,8 @@ type Options struct {
 	// MaxHeaderListBytes bounds an answer's headers, and its trailers, 32 bytes a field included. 0: 64 KiB.
 	MaxHeaderListBytes int
 	// MaxConnections bounds the connections to the target: another one is opened when a server takes no more calls at a
-	// time on those there are. At the bound, calls wait for one to end. 0: 4.
+	// time on those there are, and ends by IdleTimeout when it is not needed any more. At the bound, calls wait for others
+	// to end, first come first served; that is logged, and Conn.Stats counts it. 0: 4.
 	MaxConnections int
 
 	// Compression is how requests are compressed: the name of a compressor such as "gzip" or "zstd". "": not at all.
@@ -76,6 +78,8 @@ type Options struct {
 	Keepalive Keepalive
 	// HTTP2 are settings of the connections.
 	HTTP2 HTTP2
+	// Logger is told of what concerns more than one call, such as calls that have to wait for others. nil: slog.Default().
+	Logger *slog.Logger
 }
 
 // Keepalive is how a client asks a silent server whether it is still there (grpc/proposal A8).
@@ -142,6 +146,9 @@ func (o Options) withDefaults() Options {
 	o.Keepalive.Timeout = limit(o.Keepalive.Timeout, defaultPingTimeout, forever)
 	o.Backoff.First = limit(o.Backoff.First, defaultFirstBackoff, 0)
 	o.Backoff.Longest = limit(o.Backoff.Longest, defaultLongestBackoff, forever)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
 	if o.Dialer == nil {
 		o.Dialer = new(net.Dialer).DialContext
 	}

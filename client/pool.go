@@ -23,13 +23,18 @@ var errClosed = errors.New("the client.Conn was closed")
 //
 //	         a call comes            dialled
 //	idle ────────────────► connecting ─────────► ready
-//	 ▲                      │      ▲               │ every connection has ended
-//	 │ the pause is over    │      └───────────────┘ and a call comes
+//	 ▲                      │      ▲               │ every connection has ended, or has as many calls as the
+//	 │ the pause is over    │      └───────────────┘ server takes at a time, and a call comes
 //	 └────────── in backoff ◄ failed
 //
-// (grpc/grpc doc/connectivity-semantics-and-api.md calls them IDLE, CONNECTING, READY and TRANSIENT_FAILURE.)
+// (grpc/grpc doc/connectivity-semantics-and-api.md calls them IDLE, CONNECTING, READY and TRANSIENT_FAILURE.) At the bound
+// of connections calls wait in a queue (queue.go).
+//
+// Lock order: a connection's lock comes before mu, since connections tell of changes under theirs. So no method of a
+// connection is called under mu.
 type pool struct {
-	connect func(context.Context) (*http2.Conn, error)
+	target  string
+	connect func(context.Context, *dialing) (*http2.Conn, error)
 	most    int
 	backoff Backoff
 	life    context.Context // of dials; ends with close
@@ -37,7 +42,7 @@ type pool struct {
 
 	// current is the connection that calls try first.
 	current atomic.Pointer[http2.Conn]
-	// waiting is the number of waiters, so that a call that ends looks for them without the lock.
+	// waiting is the length of the queue, so that calls look at it without the lock.
 	waiting atomic.Int32
 
 	mu          sync.Mutex // guards what follows
@@ -46,109 +51,179 @@ type pool struct {
 	failures    int      // dials in a row
 	failure     error    // of the last
 	retryAt     time.Time
-	waiters     []*slotWaiter // calls that wait for others to end, first come first
+	queue       []*place // calls that wait for others to end, first come first
+	waited      uint64   // how many ever did
+	toldAt      time.Time
 	closed      bool
+	log         func(waiting Stats)
+}
+
+// opening is what a call wants of a connection: a stream with this beginning.
+type opening struct {
+	head exchange.Head
+	body []byte
+	end  bool
+}
+
+func (o opening) on(ctx context.Context, conn *http2.Conn) (attempt, error) {
+	stream, rest, err := conn.Begin(ctx, o.head, o.body, o.end)
+	return attempt{stream, rest}, err
+}
+
+// attempt is a stream that was opened, and what did not leave at once of the bytes it was opened with.
+type attempt struct {
+	stream *http2.ClientStream
+	rest   []byte
 }
 
 // dialing is a dial that any number of calls wait for, each as long as its own context lets it.
 type dialing struct {
-	done chan struct{} // closed when what follows is set
-	conn *http2.Conn
-	err  error
+	began time.Time
+	stage atomic.Int32  // how far it is
+	done  chan struct{} // closed when err is set
+	err   error
 }
 
-// slotWaiter is a call that waits for another to end.
-type slotWaiter struct {
-	freed chan struct{} // has room for the one signal
-}
-
-func newPool(connect func(context.Context) (*http2.Conn, error), most int, backoff Backoff) *pool {
-	p := &pool{connect: connect, most: most, backoff: backoff}
+func newPool(target string, connect func(context.Context, *dialing) (*http2.Conn, error), most int, backoff Backoff) *pool {
+	p := &pool{target: target, connect: connect, most: most, backoff: backoff, log: func(Stats) {}}
 	p.life, p.end = context.WithCancel(context.Background())
 	return p
 }
 
 // open opens a stream on a connection that has room for it, and connects if need be. Nothing was sent if it fails with
-// an errUnconnected or with ctx's error. avoid is a connection on which the call has failed already, nil for none.
-func (p *pool) open(ctx context.Context, head exchange.Head, body []byte, end bool, avoid *http2.Conn) (*http2.ClientStream, error) {
-	if conn := p.current.Load(); conn != nil && conn != avoid {
-		stream, err := conn.Open(ctx, head, body, end)
-		if err == nil || !unsent(err) {
-			return stream, err
+// an unconnected or with ctx's error. avoid is a connection on which the call has failed already, nil for none.
+func (p *pool) open(ctx context.Context, o opening, avoid *http2.Conn) (attempt, error) {
+	if conn := p.current.Load(); conn != nil && conn != avoid && p.waiting.Load() == 0 && !conn.Doubtful() {
+		opened, err := o.on(ctx, conn)
+		if err == nil || !refused(err) {
+			return opened, err
 		}
 	}
-	return p.openElsewhere(ctx, head, body, end, avoid)
+	return p.openElsewhere(ctx, o, avoid)
 }
 
-// unsent reports whether another connection may take what Open has refused.
-func unsent(err error) bool {
+// refused reports whether another connection may take what this one has not.
+func refused(err error) bool { return err == http2.ErrStreamLimit || unprocessed(err) != nil }
+
+// unprocessed returns the failure that says that the server has not handled a request, nil if err is another.
+func unprocessed(err error) *http2.Error {
 	var failure *http2.Error
-	return err == http2.ErrStreamLimit || errors.As(err, &failure) && failure.Unprocessed
+	if errors.As(err, &failure) && failure.Unprocessed {
+		return failure
+	}
+	return nil
 }
 
-// mostDials bounds the connections that one call opens: a server that accepts them and goes away at once must not keep
-// a call busy.
-const mostDials = 3
+// mostUseless bounds the connections that one call opens in vain: a server that accepts them and goes away at once must not
+// keep a call busy.
+const mostUseless = 3
 
-// recheck is how often a call that waits for others to end looks itself: a server may raise its limit.
-const recheck = 250 * time.Millisecond
-
-// openElsewhere tries all connections, then opens another, and at the bound waits for calls to end.
-func (p *pool) openElsewhere(ctx context.Context, head exchange.Head, body []byte, end bool, avoid *http2.Conn) (*http2.ClientStream, error) {
-	var waiter *slotWaiter
-	defer func() { p.leave(waiter) }()
-	for dials := 0; ; {
-		usable := p.usable(avoid)
-		for _, conn := range usable {
-			stream, err := conn.Open(ctx, head, body, end)
-			if err == nil {
-				p.current.Store(conn)
-			}
-			if err == nil || !unsent(err) {
-				return stream, err
-			}
+// openElsewhere tries all connections. Where none takes calls it waits for another to be dialled; where all have as many as
+// the server takes, another is dialled if there may be one, and the call stands in the queue.
+func (p *pool) openElsewhere(ctx context.Context, o opening, avoid *http2.Conn) (attempt, error) {
+	queued := &place{}
+	defer p.leave(queued)
+	if p.waiting.Load() > 0 && !p.enter(queued) { // others came first
+		if err := p.wait(ctx, queued, time.Time{}); err != nil {
+			return attempt{}, err
 		}
-		if dials == mostDials && len(usable) == 0 {
-			return nil, unconnected{fmt.Errorf("the server accepted %d connections and took no call on any", dials)}
+	}
+	for useless := 0; ; {
+		opened, err := p.openOnAny(ctx, o, avoid)
+		if err == nil || !refused(err) {
+			return opened, err
 		}
-		if dials < mostDials {
-			dialled, err := p.dial(ctx)
-			if dialled {
-				dials++
-				continue
+		if err == http2.ErrStreamLimit {
+			avoid = nil // rather that one than none
+			_, retryAt, err := p.join()
+			if errors.Is(err, errClosed) {
+				return attempt{}, err
 			}
-			if err != nil && (len(usable) == 0 || ctx.Err() != nil) {
-				return nil, err
-			}
-		}
-		avoid = nil // there is no other
-		if waiter == nil {
-			waiter = p.enter() // and try once more, since a call may have ended just before
+			if queued.entered || !p.enter(queued) {
+				if err := p.wait(ctx, queued, retryAt); err != nil {
+					return attempt{}, err
+				}
+			} // else the first in the queue tries once more, since a call may have ended just before
 			continue
 		}
-		select {
-		case <-waiter.freed:
-			waiter = p.enter()
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-p.life.Done():
-			return nil, unconnected{errClosed}
-		case <-time.After(recheck):
+		if useless == mostUseless {
+			return attempt{}, unconnected{fmt.Errorf("the server accepted %d connections and took no call on any", mostUseless)}
+		}
+		dialled, err := p.dial(ctx)
+		switch {
+		case dialled:
+			useless++
+		case avoid != nil && ctx.Err() == nil:
+			avoid = nil // there is no other
+		case err != nil:
+			return attempt{}, err
 		}
 	}
 }
 
-// usable returns the connections that take calls, those with the fewest first, and forgets those that have ended.
+// openOnAny tries the connections that there are. It fails with ErrStreamLimit if one of them takes calls, but no more at a
+// time.
+func (p *pool) openOnAny(ctx context.Context, o opening, avoid *http2.Conn) (attempt, error) {
+	var reason error = errNoConnection
+	for _, conn := range p.usable(avoid) {
+		opened, err := o.on(ctx, conn)
+		if err == nil {
+			p.current.Store(conn)
+		}
+		if err == nil || !refused(err) {
+			return opened, err
+		}
+		if err == http2.ErrStreamLimit {
+			reason = err
+		}
+	}
+	return attempt{}, reason
+}
+
+var errNoConnection = &http2.Error{Scope: http2.ConnectionScope, Culprit: http2.ByUs, Unprocessed: true, Unsent: true, Reason: "there is no connection"}
+
+// usable returns the connections that take calls: those that are not in doubt first, and of them those with the fewest.
 func (p *pool) usable(avoid *http2.Conn) []*http2.Conn {
 	p.mu.Lock()
-	p.connections = slices.DeleteFunc(p.connections, func(conn *http2.Conn) bool { return !conn.Available() })
 	usable := slices.Clone(p.connections)
 	p.mu.Unlock()
-	usable = slices.DeleteFunc(usable, func(conn *http2.Conn) bool { return conn == avoid })
+	usable = slices.DeleteFunc(usable, func(conn *http2.Conn) bool {
+		if conn.Available() {
+			return conn == avoid
+		}
+		p.forget(conn)
+		return true
+	})
 	if len(usable) > 1 {
-		slices.SortStableFunc(usable, func(a, b *http2.Conn) int { return a.Active() - b.Active() })
+		slices.SortStableFunc(usable, func(a, b *http2.Conn) int {
+			if a.Doubtful() != b.Doubtful() {
+				if a.Doubtful() {
+					return 1
+				}
+				return -1
+			}
+			return a.Active() - b.Active()
+		})
 	}
 	return usable
+}
+
+// changed is told by a connection, under its lock, that it has room for a call again, or that it takes none any more.
+func (p *pool) changed(conn *http2.Conn, takes bool) {
+	if !takes {
+		p.forget(conn)
+	}
+	p.freed()
+}
+
+// forget takes a connection out that takes no calls any more. Those on it keep it.
+func (p *pool) forget(conn *http2.Conn) {
+	p.current.CompareAndSwap(conn, nil)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at := slices.Index(p.connections, conn); at >= 0 {
+		p.connections = slices.Delete(p.connections, at, at+1)
+	}
 }
 
 // unconnected is the error of a call for which there is no connection.
@@ -157,15 +232,15 @@ type unconnected struct{ error }
 func (u unconnected) Unwrap() error { return u.error }
 
 // dial waits for a new connection, and reports whether it is there. Without an error there are as many as there may be.
-func (p *pool) dial(ctx context.Context) (bool, error) {
-	d, err := p.join()
+func (p *pool) dial(ctx context.Context) (dialled bool, err error) {
+	d, _, err := p.join()
 	if d == nil {
 		return false, err
 	}
 	select {
 	case <-d.done:
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, waited{what: p.progress(d), cause: ctx.Err()}
 	}
 	if d.err != nil {
 		return false, unconnected{d.err}
@@ -173,30 +248,31 @@ func (p *pool) dial(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// join returns the dial that is under way, or begins one if that is allowed now.
-func (p *pool) join() (*dialing, error) {
+// join returns the dial that is under way, or begins one if that is allowed now. Without an error and a dial there are as
+// many connections as there may be; with an error, retryAt is when another dial may begin.
+func (p *pool) join() (d *dialing, retryAt time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return nil, unconnected{errClosed}
+		return nil, time.Time{}, unconnected{errClosed}
 	case p.dialing != nil:
-		return p.dialing, nil
+		return p.dialing, time.Time{}, nil
 	case len(p.connections) >= p.most:
-		return nil, nil
+		return nil, time.Time{}, nil
 	}
 	if wait := time.Until(p.retryAt); wait > 0 {
-		return nil, unconnected{fmt.Errorf("%w (failed %d times, the next attempt is in %v)", p.failure, p.failures, wait.Round(time.Millisecond))}
+		return nil, p.retryAt, unconnected{fmt.Errorf("%w (failed %d times, the next attempt is in %v)", p.failure, p.failures, wait.Round(time.Millisecond))}
 	}
-	d := &dialing{done: make(chan struct{})}
+	d = &dialing{began: time.Now(), done: make(chan struct{})}
 	p.dialing = d
 	go p.run(d) // ends with the dial, which ConnectTimeout and close end
-	return d, nil
+	return d, time.Time{}, nil
 }
 
 // run dials, and enters the outcome.
 func (p *pool) run(d *dialing) {
-	conn, err := p.connect(p.life)
+	conn, err := p.connect(p.life, d)
 	p.mu.Lock()
 	p.dialing = nil
 	switch {
@@ -215,10 +291,10 @@ func (p *pool) run(d *dialing) {
 	p.mu.Unlock()
 	if closed && conn != nil {
 		conn.Close(errClosed)
-		conn = nil
 	}
-	d.conn, d.err = conn, err
+	d.err = err
 	close(d.done)
+	p.freed()
 }
 
 // pause returns how long to wait after one more failure, with mu held.
@@ -231,49 +307,6 @@ func (p *pool) pause() time.Duration {
 	}
 	pause = min(pause, float64(p.backoff.Longest))
 	return time.Duration(pause * (0.8 + 0.4*rand.Float64()))
-}
-
-// enter queues a call that waits for others to end.
-func (p *pool) enter() *slotWaiter {
-	waiter := &slotWaiter{freed: make(chan struct{}, 1)}
-	p.mu.Lock()
-	p.waiters = append(p.waiters, waiter)
-	p.waiting.Store(int32(len(p.waiters)))
-	p.mu.Unlock()
-	return waiter
-}
-
-// leave takes a call out of the queue. A signal that came too late for it is the next one's.
-func (p *pool) leave(waiter *slotWaiter) {
-	if waiter == nil {
-		return
-	}
-	p.mu.Lock()
-	at := slices.Index(p.waiters, waiter)
-	if at >= 0 {
-		p.waiters = slices.Delete(p.waiters, at, at+1)
-		p.waiting.Store(int32(len(p.waiters)))
-	}
-	p.mu.Unlock()
-	if at < 0 {
-		p.freed()
-	}
-}
-
-// freed is told that a call has ended, and lets the first in the queue try.
-func (p *pool) freed() {
-	if p.waiting.Load() == 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.waiters) == 0 {
-		return
-	}
-	first := p.waiters[0]
-	p.waiters = slices.Delete(p.waiters, 0, 1)
-	p.waiting.Store(int32(len(p.waiters)))
-	first.freed <- struct{}{}
 }
 
 // close ends every connection and every wait.

@@ -27,9 +27,11 @@ type stream struct {
 	tap      call.Tap
 	format   call.Format // of the messages, both ways
 
-	request  *buffer.Buffer // the encoded request behind its prefix, kept for a second attempt
+	request  *buffer.Buffer // the encoded request of a unary call behind its prefix, kept for another attempt
 	fields   []exchange.Field
 	attempts int
+	refused  int // attempts that the server has not handled
+	unsent   int // attempts of which nothing has left
 
 	transport  *http2.ClientStream // of the attempt under way, or of the last one until the response is decoded
 	answered   bool                // the whole answer is here, and what follows is set
@@ -127,7 +129,7 @@ func (s *stream) send(message any) error {
 		return s.fail(err)
 	}
 	s.request = encoded
-	return s.fail(s.open(true, nil))
+	return s.fail(s.try(nil))
 }
 
 // encode encodes the nth request.
@@ -189,10 +191,14 @@ func (s *stream) end(err error) error {
 		s.message = nil
 		s.transport.Recycle()
 		s.transport = nil // it may be another call's by now
-		s.conn.pool.freed()
 	}
 	s.request.Free()
 	s.request = nil
+	return s.conclude(err, bytes)
+}
+
+// conclude hands the caller what was collected, and reports the end of the call.
+func (s *stream) conclude(err error, bytes int) error {
 	s.outgoing.Deliver(s.method, s.peer, s.answer.Header, s.trailer)
 	err = call.Outcome(err)
 	only := 1

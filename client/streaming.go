@@ -10,24 +10,32 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
 
 // streaming is the client's end of a call whose requests or responses are a stream. One goroutine may send while another
-// receives; the first of them opens the call. Where several do the same, against the contract, they take turns, and one
-// that is left behind when the call is over finds it over: the connection is others' as well.
+// receives; the first of them opens the call. What was sent is kept for another attempt (resend.go) until an answer begins:
+// from then on transport is the receiving goroutine's to use without mu, and before that either may replace it.
+//
+// Where several goroutines do the same, against the contract, they take turns, and one that is left behind when the call is
+// over finds it over: the connection is others' as well.
 type streaming struct {
 	stream // of it the sending side uses request and tap, the receiving side answer and what follows
 
-	mu      sync.Mutex  // guards opened, and outcome until then
-	opened  bool        // an attempt was made: transport is set, or outcome says why not
-	opening int         // bytes of the message that opened the call; set with opened
-	unwatch func() bool // set with transport; the receiving goroutine's once it is
+	mu       sync.Mutex // guards what follows, and transport and outcome until the answer begins
+	prepared bool       // how requests are compressed is settled
+	opened   bool       // an attempt was made: transport is set, or outcome says why not
+	opening  int        // bytes of the message that opened the call
+	stuck    error      // what a message that could not be sent in time has waited for
+	unwatch  func() bool
+	resend
 
-	sending   sync.Mutex // guards what is the sending goroutine's:
-	sent      int        // messages
-	halfClose bool       // no more messages are sent
-	sendErr   error      // sticks
+	sending   sync.Mutex          // taken before mu; guards what is the sending goroutine's:
+	sent      int                 // messages
+	halfClose bool                // no more messages are sent
+	sendErr   error               // sticks
+	settled   *http2.ClientStream // the attempt, once it is known to be the last
 
 	// The receiving goroutine's, and guarded by receiving:
 	begun    bool // the answer's head was read
@@ -55,55 +63,26 @@ func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.
 	return s.run(s, s.end, body)
 }
 
-// start opens the call unless that was done, with message as the first if there is a first, and ends it there if end is set.
-// It reports whether it did that.
-func (s *streaming) start(first bool, message any, end bool) (did bool, err error) {
+// prepare settles, before the first request is encoded, how it is. Its error is the outcome of a call that cannot be opened.
+func (s *streaming) prepare() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.opened || s.outcome != nil {
-		err := s.unopenedOutcome()
-		if err != nil {
-			release(message)
-		}
-		return false, err
-	}
-	s.opened = true
-	if err := call.ContextEnded(s.ctx, s.method, "before it was sent"); err != nil {
-		release(message)
-		return false, s.fail(err)
-	}
-	if err := s.chooseCompression(); err != nil {
-		release(message)
-		return false, s.fail(err)
-	}
-	if first {
-		if s.request, err = s.encode(1, message); err != nil {
-			return false, s.fail(err)
-		}
-		s.opening = len(s.request.B)
-	}
-	if err := s.fail(s.stream.open(end, nil)); err != nil {
-		return false, err
-	}
-	s.watch()
-	if s.method.Kind.SendsStream() { // what was sent is not sent again: only calls with one request get a second attempt
-		s.request.Free()
-		s.request = nil
-		s.attempts = 2
-	}
-	return true, nil
+	return s.prepareLocked()
 }
 
-// watch makes the end of the call's context reset the stream at once, also while the caller is busy with what it has
-// received, or with what it is about to send.
-func (s *streaming) watch() {
-	if s.unwatch != nil {
-		s.unwatch()
+func (s *streaming) prepareLocked() error {
+	if s.opened || s.prepared || s.outcome != nil {
+		return s.unopenedOutcome()
 	}
-	if s.ctx.Done() != nil {
-		transport := s.transport
-		s.unwatch = context.AfterFunc(s.ctx, func() { transport.Reset(frame.Cancel) })
+	s.prepared = true
+	err := call.ContextEnded(s.ctx, s.method, "before it was sent")
+	if err == nil {
+		err = s.chooseCompression()
 	}
+	if err != nil {
+		s.opened = true
+	}
+	return s.fail(err)
 }
 
 // unopenedOutcome returns the outcome, under mu, of a call that could not be opened.
@@ -114,6 +93,31 @@ func (s *streaming) unopenedOutcome() error {
 	return nil
 }
 
+// openLocked opens the call with body, which may be nil, and returns what is left of it for want of credit.
+func (s *streaming) openLocked(body []byte, end bool) (rest []byte, err error) {
+	s.opened = true
+	s.opening = len(body)
+	if rest, err = s.open(body, end, nil); err != nil {
+		return nil, s.fail(err)
+	}
+	if s.ctx.Done() != nil {
+		s.unwatch = context.AfterFunc(s.ctx, s.giveUp)
+	}
+	return rest, nil
+}
+
+// giveUp resets the stream at once when the call's context has ended, also while the caller is busy with what it has
+// received, or with what it is about to send.
+func (s *streaming) giveUp() {
+	s.mu.Lock()
+	transport := s.transport
+	s.mu.Unlock()
+	if s.ctx.Err() == context.DeadlineExceeded {
+		transport.Overdue()
+	}
+	transport.Reset(frame.Cancel)
+}
+
 // end ends the call. A sending goroutine that is late finds it over, and does not open it.
 func (s *streaming) end(err error) error {
 	s.takeBack(&s.mu)
@@ -121,6 +125,8 @@ func (s *streaming) end(err error) error {
 		s.opened = true
 		s.fail(errOver(s.method))
 	}
+	s.commitLocked()
+	resent := s.resent
 	s.mu.Unlock()
 	s.takeBack(&s.receiving)
 	defer s.receiving.Unlock()
@@ -128,7 +134,14 @@ func (s *streaming) end(err error) error {
 	if s.unwatch != nil {
 		s.unwatch()
 	}
-	return s.stream.end(err)
+	if s.transport != nil { // not to be used again: others may be at work with it
+		s.transport.Close()
+	}
+	err = s.conclude(err, 0)
+	if resent != nil {
+		<-resent // its stream has ended
+	}
+	return err
 }
 
 // Send sends the next request; the first opens the call. It returns io.EOF when the call has ended: Receive says how.
@@ -151,19 +164,17 @@ func (s *streaming) sendNext(message any) error {
 	}
 	s.sent++
 	s.halfClose = single
-	if sent, err := s.start(true, message, single); sent || err != nil {
-		return err
+	if s.sent == 1 {
+		if err := s.prepare(); err != nil {
+			release(message)
+			return err
+		}
 	}
 	encoded, err := s.encode(s.sent, message)
 	if err != nil {
-		return err
+		return s.unencoded(err)
 	}
-	defer encoded.Free()
-	s.step(farcall.StepSendRequest, s.sent, len(encoded.B), nil)
-	if s.ctx.Err() != nil || s.transport.Send(s.ctx, encoded.B, single) != nil {
-		return io.EOF
-	}
-	return nil
+	return s.deliver(encoded, single)
 }
 
 // CloseSend half-closes.
@@ -177,13 +188,22 @@ func (s *streaming) CloseSend() error {
 		return s.sendErr
 	}
 	s.halfClose = true
-	if sent, err := s.start(false, nil, true); sent || err != nil {
+	if err := s.prepare(); err != nil {
 		return err
 	}
-	if s.ctx.Err() != nil || s.transport.Send(s.ctx, nil, true) != nil { // after a cancel the requests have no good end
-		return io.EOF
+	return s.deliver(nil, true)
+}
+
+// unencoded returns the error of a request that could not be encoded, which is the outcome of a call that was to begin with
+// it.
+func (s *streaming) unencoded(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened {
+		return err
 	}
-	return nil
+	s.opened = true
+	return s.fail(err)
 }
 
 // Receive waits for the next response. With nil it waits for the end of the call.
@@ -219,16 +239,20 @@ func (s *streaming) ready() error {
 		return io.EOF
 	case s.over && s.outcome == nil:
 		return errOver(s.method)
-	case s.method.Kind.SendsStream():
-		if _, err := s.start(false, nil, false); err != nil {
+	case s.begun:
+		return s.outcome
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.opened && !s.method.Kind.SendsStream() {
+		return farcall.Errorf(farcall.FailedPrecondition, "%s waits for its request: Send comes before Receive", s.method)
+	}
+	if err := s.prepareLocked(); err != nil {
+		return err
+	}
+	if !s.opened {
+		if _, err := s.openLocked(nil, false); err != nil {
 			return err
-		}
-	default:
-		s.mu.Lock()
-		opened := s.opened
-		s.mu.Unlock()
-		if !opened {
-			return farcall.Errorf(farcall.FailedPrecondition, "%s waits for its request: Send comes before Receive", s.method)
 		}
 	}
 	return s.outcome
@@ -237,25 +261,15 @@ func (s *streaming) ready() error {
 // next returns the bytes of the next message, valid until the next call, or io.EOF when the call has succeeded.
 func (s *streaming) next() ([]byte, error) {
 	// Messages that have come already do not outlive the context.
-	if err := call.ContextEnded(s.ctx, s.method, "while it was running"); err != nil {
-		return nil, s.fail(err)
+	if s.ctx.Err() != nil {
+		return nil, s.overdue()
 	}
-	for {
-		err := s.transport.Want(s.ctx, wire.PrefixBytes)
-		switch {
-		case err == io.EOF:
-			return nil, s.finish()
-		case err == nil:
-		case s.messages == 0 && s.unseen(err):
-			if err := s.fail(s.again()); err != nil {
-				return nil, err
-			}
-			s.watch()
-			continue
-		default:
-			return nil, s.fail(s.transportError(err))
-		}
-		break
+	err := s.answering(func(transport *http2.ClientStream) error { return transport.Want(s.ctx, wire.PrefixBytes) })
+	switch {
+	case err == io.EOF:
+		return nil, s.finish()
+	case err != nil:
+		return nil, err
 	}
 	if err := s.begin(); err != nil {
 		return nil, s.broken(err)
@@ -271,7 +285,7 @@ func (s *streaming) next() ([]byte, error) {
 	case err == io.EOF:
 		return nil, s.broken(wire.Truncated(wire.PrefixBytes + s.transport.Buffered()))
 	case err != nil:
-		return nil, s.fail(s.transportError(err))
+		return nil, s.fail(s.transportError(s.transport, err))
 	}
 	s.messages++
 	s.CountReceived(length)
@@ -288,9 +302,9 @@ func (s *streaming) begin() error {
 		return nil
 	}
 	s.peer = farcall.Peer(s.transport.Peer())
-	head, err := s.transport.Head(s.ctx)
+	head, err := s.transport.Head(s.ctx) // it is there
 	if err != nil {
-		return s.transportError(err)
+		return s.transportError(s.transport, err)
 	}
 	s.begun = true
 	if s.tap.On() {
@@ -339,6 +353,13 @@ func (s *streaming) only() error {
 	}
 }
 
+// overdue is the outcome of a call whose context has ended.
+func (s *streaming) overdue() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fail(s.transportError(s.transport, s.stuck))
+}
+
 // broken is the outcome of a call whose answer cannot be understood: the server is told to stop.
 func (s *streaming) broken(err error) error {
 	outcome := s.fail(err)
@@ -351,7 +372,8 @@ func (s *streaming) ResponseHeader() *farcall.Metadata {
 	s.receiving.Lock()
 	defer s.receiving.Unlock()
 	if !s.ended && s.ready() == nil && !s.begun {
-		if _, err := s.transport.Head(s.ctx); err == nil {
+		err := s.answering(func(transport *http2.ClientStream) error { _, err := transport.Head(s.ctx); return err })
+		if err == nil {
 			if err := s.begin(); err != nil {
 				s.broken(err)
 			}

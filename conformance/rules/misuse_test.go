@@ -224,10 +224,11 @@ func TestAHandlerThatIgnoresItsErrors(t *testing.T) {
 // A loop that ends its goroutine (runtime.Goexit, as t.FailNow does) ends the call as one that is left.
 func TestALoopThatEndsItsGoroutine(t *testing.T) {
 	called(t, func(t *testing.T, m mode) {
-		ended := make(chan error, 1)
+		ended, talking := make(chan error, 1), make(chan struct{}, 2)
 		rules := m.start(t, &service{
 			list: endless(ended),
 			talk: func(ctx context.Context, _ iter.Seq2[*rulespb.Item, error]) iter.Seq2[*rulespb.Item, error] {
+				talking <- struct{}{}
 				return endless(ended)(ctx, nil)
 			},
 			collect: func(ctx context.Context, _ iter.Seq2[*rulespb.Item, error]) (*rulespb.Item, error) {
@@ -272,7 +273,11 @@ func TestALoopThatEndsItsGoroutine(t *testing.T) {
 			}
 		}
 		// The input of a two-way call has a goroutine of the library's.
-		got := all(t, rules.Talk(t.Context(), func(func(*rulespb.Item, error) bool) { runtime.Goexit() }))
+		await(t, talking, "the call above")
+		got := all(t, rules.Talk(t.Context(), func(func(*rulespb.Item, error) bool) {
+			<-talking // or else the call would end before there is a handler
+			runtime.Goexit()
+		}))
 		wantCode(t, got.err, farcall.Internal)
 		await(t, ended, "the handler's end")
 	})

@@ -272,7 +272,7 @@ func TestTap(t *testing.T) {
 		t.Error("the observer's context is not the call's")
 	}
 	tap.Step(farcall.StepEncodeRequest, 1, 91, nil)
-	ctx, tap = tap.Attempt(ctx, 2)
+	ctx = tap.Attempt(ctx, 2)
 	if ctx.Value(r) != 2 {
 		t.Error("the observer's context is not the attempt's")
 	}

@@ -4,6 +4,7 @@ package call
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -15,7 +16,7 @@ import (
 type Tap struct {
 	observer farcall.Observer
 	info     *farcall.CallInfo
-	attempt  int
+	attempt  *atomic.Int32 // the number of the client's attempt under way, for every copy of the Tap; nil on the server
 	clock    *Clock
 }
 
@@ -26,20 +27,29 @@ func Begin(ctx context.Context, observer farcall.Observer, method *farcall.Metho
 	}
 	tap := Tap{observer: observer, info: &farcall.CallInfo{Method: method, Side: side, Start: time.Now()}}
 	if side == farcall.SideClient {
-		tap.attempt = 1 // what comes before the attempt itself is the first one's
+		tap.attempt = new(atomic.Int32)
+		tap.attempt.Store(1) // what comes before the attempt itself is the first one's
 	}
 	return observer.Begin(ctx, tap.info), tap
 }
 
-// Attempt tells the observer of the client's nth attempt at the call, and returns the attempt's context and Tap. Events
-// go on naming the call as a whole.
-func (t Tap) Attempt(ctx context.Context, n int) (context.Context, Tap) {
+// Attempt tells the observer of the client's nth attempt at the call, and returns the attempt's context. Events go on
+// naming the call as a whole.
+func (t *Tap) Attempt(ctx context.Context, n int) context.Context {
 	if t.observer == nil {
-		return ctx, t
+		return ctx
 	}
 	attempt := &farcall.CallInfo{Method: t.info.Method, Side: t.info.Side, Attempt: n, Start: time.Now()}
-	t.attempt = n
-	return t.observer.Begin(ctx, attempt), t
+	t.attempt.Store(int32(n))
+	return t.observer.Begin(ctx, attempt)
+}
+
+// attempts returns the number of the attempt under way, 0 on the server.
+func (t *Tap) attempts() int {
+	if t.attempt == nil {
+		return 0
+	}
+	return int(t.attempt.Load())
 }
 
 // Timing makes the Tap note the steps in clock as well, observer or not.
@@ -62,7 +72,7 @@ func (t *Tap) StepAt(at time.Time, step farcall.Step, message, bytes int, err er
 		t.clock.note(step, at, bytes)
 	}
 	if t.observer != nil {
-		t.observer.Event(farcall.Event{Call: t.info, Attempt: t.attempt, Message: message, Step: step,
+		t.observer.Event(farcall.Event{Call: t.info, Attempt: t.attempts(), Message: message, Step: step,
 			Side: t.info.Side, Bytes: bytes, Time: at, Err: err})
 	}
 }
@@ -70,7 +80,7 @@ func (t *Tap) StepAt(at time.Time, step farcall.Step, message, bytes int, err er
 // Remote reports a step that the server timed.
 func (t *Tap) Remote(at time.Time, step farcall.Step, bytes int) {
 	if t.observer != nil {
-		t.observer.Event(farcall.Event{Call: t.info, Attempt: t.attempt, Step: step, Side: farcall.SideServer,
+		t.observer.Event(farcall.Event{Call: t.info, Attempt: t.attempts(), Step: step, Side: farcall.SideServer,
 			Bytes: bytes, Time: at, Remote: true})
 	}
 }

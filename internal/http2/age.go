@@ -20,7 +20,7 @@ func (c *Conn) endIdle(d *due) {
 	}
 	w := &c.watch
 	w.opened.look(uint64(c.lastStream)+uint64(c.nextStream), d.now) // one of the two moves
-	if len(c.streams) > 0 || c.handling > 0 {
+	if len(c.streams) > 0 || c.places.handling > 0 {
 		w.opened.since = d.now
 	}
 	if !d.waits(w.opened.since, limit) {
@@ -31,6 +31,7 @@ func (c *Conn) endIdle(d *due) {
 		return
 	}
 	c.goingAway = true // in the same critical section as the look at the streams: whoever opens one now gets another connection
+	c.changedLocked()
 	c.drainedLocked()
 }
 

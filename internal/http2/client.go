@@ -114,19 +114,31 @@ func (c *Conn) Available() bool {
 	return c.err == nil && !c.goingAway
 }
 
-// Open sends a request's head and as much of the first bytes of its body as credit allows, in one append; it waits, with
-// ctx, for the rest. It implements exchange.Sender, except for the type of the result.
+// Open sends a request's head and the first bytes of its body, in one append as far as credit allows; it waits, with ctx,
+// for the rest. It implements exchange.Sender, except for the type of the result.
 func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bool) (*ClientStream, error) {
+	s, rest, err := c.Begin(ctx, head, body, end)
+	if len(rest) > 0 {
+		if err := c.sendRest(ctx, &s.stream, rest, end); err != nil && err != errAnswered && s.Err() == nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, err
+}
+
+// Begin is Open without the wait for credit: it returns the rest of the body, for Send. Where there is a rest, the end was
+// not sent either.
+func (c *Conn) Begin(ctx context.Context, head exchange.Head, body []byte, end bool) (s *ClientStream, rest []byte, err error) {
 	c.mu.Lock()
-	err := c.openable(ctx)
-	if err == nil {
+	if err = c.openable(ctx); err == nil {
 		err = c.fits(head)
 	}
 	if err != nil {
 		c.mu.Unlock()
-		return nil, err
+		return nil, nil, err
 	}
-	s := clientStreams.Get().(*ClientStream)
+	s = clientStreams.Get().(*ClientStream)
 	s.isHEAD = head.Get(":method") == "HEAD"
 	c.initStream(&s.stream, c.nextStream)
 	s.sent = s
@@ -137,16 +149,10 @@ func (c *Conn) Open(ctx context.Context, head exchange.Head, body []byte, end bo
 	s.readsBefore = c.reader.reads.Load()
 	c.appendHead(&s.stream, head, end && len(body) == 0)
 	s.sendEnded = end && len(body) == 0
-	rest := c.appendData(&s.stream, body, end && len(body) > 0)
+	rest = c.appendData(&s.stream, body, end && len(body) > 0)
 	c.appended()
 	c.flush()
-	if len(rest) > 0 {
-		if err := c.sendRest(ctx, &s.stream, rest, end); err != nil && err != errAnswered && s.Err() == nil {
-			s.Close()
-			return nil, err
-		}
-	}
-	return s, nil
+	return s, rest, nil
 }
 
 // openable waits for room, with mu held, and returns why no stream can be opened.

@@ -52,9 +52,9 @@ type Conn struct {
 
 	// The server's role:
 	lastStream uint32 // the highest stream that the peer has opened
-	handling   int    // accepted streams whose handler has not ended
-	heads      int    // bytes of their header lists beyond ordinary ones (hoard.go)
-	early      int    // streams in the table whose answer is out and whose request has not ended
+	places     places
+	heads      int // bytes of their header lists beyond ordinary ones (hoard.go)
+	early      int // streams in the table whose answer is out and whose request has not ended
 	draining   drainState
 	drainTimer *time.Timer // ends the present step of draining
 
@@ -159,9 +159,11 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	}
 	streams := c.streams
 	c.streams = nil
+	c.places.abandonAll()
 	c.wakeAllLocked()
 	c.deadlines.stop()
 	c.watch.stop()
+	c.changedLocked()
 	if c.drainTimer != nil {
 		c.drainTimer.Stop()
 	}
@@ -204,7 +206,12 @@ const lastWriteTime = time.Second
 
 // endStream tells a stream that is out of the table that it has failed.
 func (c *Conn) endStream(s *stream, err error) {
-	if s.fail(err) && s.served != nil {
+	failed := s.fail(err)
+	switch {
+	case s.served == nil:
+	case s.served.abandoned: // set before the stream left the table
+		s.finishReceiving()
+	case failed:
 		s.served.tellEnded(err)
 	}
 }
@@ -264,13 +271,26 @@ func (c *Conn) removeLocked(s *stream, err error) {
 		s.sender.wake()
 		s.sender = nil
 	}
+	c.changedLocked()
 	c.drainedLocked()
+}
+
+// changedLocked tells a client that a stream has left, or that there will be no new ones.
+func (c *Conn) changedLocked() {
+	if c.options.Changed != nil {
+		c.options.Changed(c, c.err == nil && !c.goingAway)
+	}
 }
 
 // leaveTable takes a stream out of the table, under mu.
 func (c *Conn) leaveTable(s *stream) {
 	delete(c.streams, s.id)
-	if s.served != nil && s.served.lingers {
+	if s.served == nil {
+		return
+	}
+	c.places.answered(s.served)
+	c.places.abandon(s.served)
+	if s.served.lingers {
 		s.served.lingers = false
 		c.early--
 	}
@@ -282,6 +302,7 @@ func (c *Conn) closeIfDoneLocked(s *stream) {
 		c.finished.add(s.id, mostFinished)
 		s.endedWell = true
 		c.leaveTable(s)
+		c.changedLocked()
 		c.drainedLocked()
 	}
 }

@@ -66,5 +66,6 @@ func (c *Conn) doubt(now time.Time) {
 func (c *Conn) retire() {
 	c.watch.pinged, c.watch.mute = time.Time{}, false
 	c.goingAway = true
+	c.changedLocked()
 	c.drainedLocked()
 }

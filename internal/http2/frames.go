@@ -336,7 +336,7 @@ func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
 func (c *Conn) takeSettings(h frame.Header, payload []byte) (points int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before := c.settings.initialWindow
+	before, streams := c.settings.initialWindow, c.settings.maxStreams
 	if err := frame.ParseSettings(h, payload, c.applySetting); err != nil {
 		return 0, err
 	}
@@ -351,6 +351,9 @@ func (c *Conn) takeSettings(h frame.Header, payload []byte) (points int, err err
 	if !c.settings.came {
 		c.settings.came = true
 		close(c.settingsCame)
+	}
+	if c.settings.maxStreams > streams {
+		c.changedLocked()
 	}
 	c.wakeBlockedLocked()
 	start := len(c.fast)

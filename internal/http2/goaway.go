@@ -75,7 +75,7 @@ func (c *Conn) finishDraining() {
 // writer does, or else a goroutine that ends at once, since locks are held here.
 func (c *Conn) drainedLocked() {
 	finished := c.draining == drainFinal || c.goingAway
-	if !finished || len(c.streams) > 0 || c.handling > 0 || c.err != nil || c.closing {
+	if !finished || len(c.streams) > 0 || c.places.handling > 0 || c.err != nil || c.closing {
 		return
 	}
 	c.closing = true
@@ -131,6 +131,7 @@ func (c *Conn) receiveGoAway(h frame.Header, payload []byte) error {
 	unseen := map[*stream]error{}
 	c.mu.Lock()
 	c.goingAway = true
+	c.changedLocked()
 	for id, s := range c.streams {
 		if id > last {
 			unseen[s] = &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Reason: reason,

@@ -102,7 +102,7 @@ func TestResetFlood(t *testing.T) {
 			peer.send(frames)
 			frames = frames[:0]
 			server.mu.Lock()
-			handling := server.handling
+			handling := server.places.handling
 			server.mu.Unlock()
 			if handling > most {
 				t.Fatalf("%d handlers run, %d may", handling, most)
@@ -115,7 +115,7 @@ func TestResetFlood(t *testing.T) {
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		server.mu.Lock()
-		streams, handling := len(server.streams), server.handling
+		streams, handling := len(server.streams), server.places.handling
 		server.mu.Unlock()
 		if streams == 0 && handling == 0 {
 			break

@@ -45,6 +45,10 @@ type Options struct {
 	// TooManyPings is called on the reader goroutine if the server ends the connection because of our pings. nil: nobody
 	// is told.
 	TooManyPings func()
+	// Changed is called when a client's connection may take a stream that it did not take before, and, with takes not set,
+	// when it takes none any more: it has ended, or goes away. It is called with the connection's lock held, so it must
+	// not call back, and not wait for anybody who does. nil: nobody is told.
+	Changed func(c *Conn, takes bool)
 	// IdleTimeout ends a connection on which no stream was open for so long. 0: never.
 	IdleTimeout time.Duration
 	// MaxAge ends a server's connection gracefully when it is so old, a tenth more or less at random. 0: never.

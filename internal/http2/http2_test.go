@@ -397,44 +397,6 @@ func TestDeadlineTellsTheHandlerOnce(t *testing.T) {
 	}
 }
 
-func TestStreamLimit(t *testing.T) {
-	clientEnd, serverEnd := modes["tcp"](t)
-	block := make(chan struct{})
-	client, server := connect(t, clientEnd, serverEnd, serveFunc{serve: func(s *ServerStream) { <-block; echo(s) }},
-		Options{}, Options{MaxConcurrentStreams: 2})
-	ctx := withTimeout(t)
-	var streams []*ClientStream
-	for range 2 {
-		s, err := client.Open(ctx, postHead, nil, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		streams = append(streams, s)
-	}
-	if _, err := client.Open(ctx, postHead, nil, true); err != ErrStreamLimit {
-		t.Fatalf("the third: %v", err)
-	}
-	// A reset stream holds its place until its handler ends: the server refuses another, as one it never saw.
-	streams[0].Close()
-	refused, err := client.Open(ctx, postHead, nil, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var failure *Error
-	if err := refused.WantEnd(ctx, plenty); !errors.As(err, &failure) || !failure.Unprocessed || failure.Code != frame.RefusedStream {
-		t.Errorf("a stream above the limit: %v", err)
-	}
-	refused.Close()
-	close(block)
-	if err := streams[1].WantEnd(ctx, plenty); err != nil {
-		t.Error(err)
-	}
-	streams[1].Close()
-	if err := server.Err(); err != nil {
-		t.Errorf("the connection ended: %v", err)
-	}
-}
-
 func TestGoAwayFinishesWhatWasAccepted(t *testing.T) {
 	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
 		accepted, proceed := make(chan struct{}), make(chan struct{})

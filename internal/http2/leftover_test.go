@@ -30,7 +30,8 @@ func leftover(name string, c *Conn, credit int64) (left string) {
 		}
 	}
 	note("streams", len(c.streams))
-	note("handlers", c.handling)
+	note("handlers", c.places.handling)
+	note("waiting for a place", len(c.places.queue))
 	note("budget", int(c.options.Budget.Used()))
 	note("waiters for room", len(c.room))
 	for _, s := range c.blocked {
@@ -41,6 +42,7 @@ func leftover(name string, c *Conn, credit int64) (left string) {
 	if c.err != nil {
 		return left
 	}
+	note("unanswered", c.places.unanswered)
 	note("unwritten", len(c.fast)+len(c.bulk))
 	note("missing connection credit", c.window.target-c.window.open-c.window.owed)
 	note("credit that the other end does not have", c.window.open-int(credit))

@@ -4,6 +4,7 @@ package http2
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
@@ -166,13 +167,26 @@ func (c *Conn) sendRest(ctx context.Context, s *stream, data []byte, end bool) e
 				<-w.woken
 				c.wakeBlockedLocked() // what s was woken for is for others now
 			}
+			err := c.stuckLocked(s, len(data), ctx.Err())
 			c.mu.Unlock()
 			w.free()
-			return ctx.Err()
+			return err
 		}
 		w.free()
 		c.mu.Lock()
 	}
+}
+
+// stuckLocked returns the error of a sender whose context has ended with so many bytes unsent: what they wait for.
+func (c *Conn) stuckLocked(s *stream, left int, ended error) error {
+	reason := "the connection takes no more of them: does " + c.peerName() + " read?"
+	switch {
+	case s.credit.credit <= 0:
+		reason = c.peerName() + " lets no more of them come (flow control): does its handler read?"
+	case c.credit.credit <= 0:
+		reason = c.peerName() + " lets no more come on the connection (flow control): do the handlers of other calls read?"
+	}
+	return &Error{Scope: StreamScope, Culprit: ByPeer, Reason: strconv.Itoa(left) + " bytes are still to be sent, and " + reason, Cause: ended}
 }
 
 // sendableLocked returns why the stream cannot send any more, nil if it can.

@@ -27,6 +27,10 @@ type ServerStream struct {
 	overdue  bool  // Overdue was called, or is about to be
 	told     bool  // Ended was called, or will be behind Accept
 	early    error // what Ended is told behind Accept
+
+	counts    bool // towards the limit of streams (places.go)
+	waits     bool // for a place: Accept is not called yet
+	abandoned bool // it failed while it waited: Accept is never called
 }
 
 var _ exchange.Served = (*ServerStream)(nil)
@@ -131,16 +135,11 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	}
 	s.credit.credit = c.settings.initialWindow
 	c.streams[id] = &s.stream
-	c.handling++
+	now := c.places.enter(s, c.options.MaxConcurrentStreams)
 	c.mu.Unlock()
 	c.reader.patience.useful++
-	c.handler.Accept(s)
-	c.mu.Lock()
-	s.accepted = true
-	early := s.early
-	c.mu.Unlock()
-	if early != nil {
-		c.handler.Ended(s, early)
+	if now {
+		c.accept(s)
 	}
 	return nil
 }
@@ -150,7 +149,7 @@ func (c *Conn) refusalLocked() *Error {
 		return &Error{Code: frame.RefusedStream, Reason: "the server is going away"}
 	}
 	// Streams with an early answer are nobody's work any more, but not for nothing.
-	if c.handling >= c.options.MaxConcurrentStreams || len(c.streams) >= 2*c.options.MaxConcurrentStreams {
+	if c.places.unanswered >= c.options.MaxConcurrentStreams || len(c.streams) >= 2*c.options.MaxConcurrentStreams {
 		return &Error{Code: frame.RefusedStream, Reason: "more streams at a time than the server takes"}
 	}
 	return nil
@@ -241,7 +240,7 @@ func (s *ServerStream) release(recycle bool) {
 	}
 	s.released = true
 	s.giveUpHoard()
-	c.handling--
+	next := c.places.next()
 	open := c.streams[s.id] == &s.stream
 	unanswered := open && !s.sendEnded
 	c.drainedLocked()
@@ -251,6 +250,9 @@ func (s *ServerStream) release(recycle bool) {
 	c.mu.Unlock()
 	if unanswered {
 		s.Reset(frame.InternalError)
+	}
+	if next != nil {
+		c.accept(next)
 	}
 }
 
@@ -365,6 +367,7 @@ func (s *ServerStream) sendable(heads ...exchange.Head) error {
 func (s *ServerStream) finishLocked() {
 	c := s.conn
 	s.deadline = time.Time{}
+	c.places.answered(s)
 	c.closeIfDoneLocked(&s.stream)
 	early := c.streams[s.id] == &s.stream
 	switch {

@@ -297,6 +297,7 @@ func (c *Conn) writeFailed(err error) {
 		return
 	}
 	c.goingAway = true
+	c.changedLocked()
 	time.AfterFunc(lastWriteTime, func() { c.fail(failure, frame.NoError) })
 	unsent, never := c.unsent(failure), c.unsentLocked()
 	for _, s := range never {

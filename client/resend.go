@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"io"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/http2"
+)
+
+// Another attempt at a call with a stream (grpc/proposal A6, "transparent retries"). What was sent is kept, encoded, until
+// an answer begins or it is more than keptBytes. An attempt that the server has refused, or that never left, is made again
+// with it; the iterator that it came from is not ranged again. Whoever notices first opens the new attempt, and a goroutine
+// of the call sends what is kept, since the one that notices may be the receiver, and the server may wait for it to receive.
+
+// keptBytes is how much memory what was sent is kept in, beside the last message. A server that refuses a stream gives it no
+// credit beyond the first window, so there is seldom more to send again.
+const keptBytes = 256 << 10
+
+// resend is what another attempt needs. Guarded by the call's mu.
+type resend struct {
+	committed bool       // there will be no other attempt
+	kept      []*request // sent so far
+	size      int        // of kept
+	closed    bool       // the half-close was sent
+	failure   error      // why another attempt could not be opened
+
+	// resent is closed when the attempt under way has got what the one before was sent; nil for the first attempt. It is
+	// the goroutine's that sends, which ends with the attempt's stream.
+	resent chan struct{}
+}
+
+// request is an encoded request that several hold: the goroutine that sends it, what is kept, and a second sending. The last
+// one frees it. Guarded by the call's mu.
+type request struct {
+	encoded *buffer.Buffer
+	holders int
+}
+
+func (r *request) drop() {
+	if r == nil {
+		return
+	}
+	if r.holders--; r.holders == 0 {
+		r.encoded.Free()
+	}
+}
+
+// commitLocked rules out another attempt, and lets go of what was kept for it.
+func (s *streaming) commitLocked() {
+	s.committed = true
+	for _, r := range s.kept {
+		r.drop()
+	}
+	s.kept = nil
+}
+
+// attempt returns the attempt under way.
+func (s *streaming) attempt() *http2.ClientStream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transport
+}
+
+// deliver sends one message, or with nil only the half-close, on the attempt under way, and opens the call if there is none.
+func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
+	if s.settled != nil {
+		return s.deliverSettled(encoded, end)
+	}
+	var data []byte
+	if encoded != nil {
+		data = encoded.B
+	}
+	s.mu.Lock()
+	err := s.unopenedOutcome()
+	first := !s.opened
+	rest := data
+	if err == nil && first {
+		rest, err = s.openLocked(data, end)
+	}
+	if err != nil {
+		s.mu.Unlock()
+		encoded.Free()
+		return err
+	}
+	transport, resent := s.transport, s.resent
+	sending := s.keepLocked(encoded, end)
+	s.mu.Unlock()
+
+	if !first && data != nil {
+		s.step(farcall.StepSendRequest, s.sent, len(data), nil)
+	}
+	if !first || len(rest) > 0 {
+		if err = s.awaitResent(resent); err == nil {
+			err = transport.Send(s.ctx, rest, end)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer sending.drop()
+	switch {
+	case err == nil:
+		if s.size > keptBytes && s.method.Kind.SendsStream() {
+			s.commitLocked()
+		}
+		if s.committed {
+			s.settled = transport
+		}
+		return nil
+	case s.ctx.Err() != nil:
+		s.stuck = err
+	case s.reopenLocked(transport, err): // with this message
+		return nil
+	}
+	return io.EOF
+}
+
+// deliverSettled is deliver for an attempt that is the last.
+func (s *streaming) deliverSettled(encoded *buffer.Buffer, end bool) error {
+	defer encoded.Free()
+	var data []byte
+	if encoded != nil {
+		data = encoded.B
+		s.step(farcall.StepSendRequest, s.sent, len(data), nil)
+	}
+	err := s.ctx.Err() // after a cancel the requests have no good end
+	if err == nil {
+		err = s.settled.Send(s.ctx, data, end)
+	}
+	if err == nil {
+		return nil
+	}
+	if s.ctx.Err() != nil {
+		s.mu.Lock()
+		s.stuck = err
+		s.mu.Unlock()
+	}
+	return io.EOF
+}
+
+// keepLocked keeps a message that is about to be sent, or the half-close, unless there will be no other attempt. The sender
+// holds what it returns.
+func (s *streaming) keepLocked(encoded *buffer.Buffer, end bool) *request {
+	s.closed = s.closed || end
+	if encoded == nil {
+		return nil
+	}
+	r := &request{encoded: encoded, holders: 1}
+	if !s.committed {
+		r.holders++
+		s.kept = append(s.kept, r)
+		s.size += cap(encoded.B)
+	}
+	return r
+}
+
+// awaitResent waits until what earlier attempts were sent is ahead of what comes now.
+func (s *streaming) awaitResent(resent <-chan struct{}) error {
+	if resent == nil {
+		return s.ctx.Err() // after a cancel the requests have no good end
+	}
+	select {
+	case <-resent:
+	case <-s.ctx.Done():
+	}
+	return s.ctx.Err()
+}
+
+// answering waits, by way of wait, for the beginning of an answer, or its end, on the receiving goroutine; there may be
+// several attempts until one is answered. Another error than io.EOF is the call's outcome.
+func (s *streaming) answering(wait func(*http2.ClientStream) error) error {
+	if s.begun {
+		err := wait(s.transport)
+		if err != nil && err != io.EOF {
+			err = s.fail(s.transportError(s.transport, err))
+		}
+		return err
+	}
+	for {
+		transport := s.attempt()
+		err := wait(transport)
+		s.mu.Lock()
+		switch {
+		case err == nil || err == io.EOF:
+			s.commitLocked()
+		case s.reopenLocked(transport, err):
+			s.mu.Unlock()
+			continue
+		case s.failure != nil:
+			err = s.fail(s.failure)
+		default:
+			s.commitLocked()
+			if s.stuck != nil {
+				err = s.stuck
+			}
+			err = s.fail(s.transportError(transport, err))
+		}
+		s.mu.Unlock()
+		return err
+	}
+}
+
+// reopenLocked makes another attempt in the place of one that has failed with cause, and reports whether there is one now.
+// Where the other goroutine was faster, there is one already.
+func (s *streaming) reopenLocked(failed *http2.ClientStream, cause error) bool {
+	if s.transport != failed {
+		return true
+	}
+	if s.committed || s.failure != nil || !s.again(cause) {
+		return false
+	}
+	failed.Close()
+	var first []byte
+	if len(s.kept) > 0 {
+		first = s.kept[0].encoded.B
+	}
+	end := s.closed && len(s.kept) <= 1
+	rest, err := s.open(first, end, failed.Conn())
+	if err != nil {
+		s.failure = err
+		return false
+	}
+	if len(rest) == 0 && len(s.kept) <= 1 {
+		return true
+	}
+	again := append([]*request(nil), s.kept...)
+	for _, r := range again {
+		r.holders++
+	}
+	before, resent := s.resent, make(chan struct{})
+	s.resent = resent
+	go func(transport *http2.ClientStream, closed bool) { // ends when all is sent, or with the stream
+		defer close(resent)
+		if before != nil {
+			<-before // its stream has ended
+		}
+		s.sendAgain(transport, again, rest, closed)
+	}(s.transport, s.closed)
+	return true
+}
+
+// sendAgain sends what earlier attempts were sent: rest is what is left of the first message.
+func (s *streaming) sendAgain(transport *http2.ClientStream, again []*request, rest []byte, closed bool) {
+	var err error
+	for i, r := range again {
+		end := closed && i == len(again)-1
+		data := r.encoded.B
+		if i == 0 {
+			data = rest
+		} else {
+			s.step(farcall.StepSendRequest, i+1, len(data), nil)
+		}
+		if err == nil && len(data) > 0 {
+			err = transport.Send(s.ctx, data, end)
+		}
+		s.mu.Lock()
+		r.drop()
+		s.mu.Unlock()
+	}
+}

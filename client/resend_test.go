@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/client"
+	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/server"
+)
+
+func methodOf(kind farcall.Kind) *farcall.Method {
+	return &farcall.Method{Path: fmt.Sprintf("/test.v1.Echo/Kind%d", kind), Kind: kind, NewRequest: newString, NewResponse: newString}
+}
+
+var streamingKinds = map[string]farcall.Kind{
+	"server streaming": farcall.KindServerStream, "client streaming": farcall.KindClientStream, "two-way": farcall.KindBidi,
+}
+
+// texts takes messages of say apart.
+func texts(t *testing.T, body []byte) (list []string) {
+	for len(body) >= 5 {
+		length := int(body[1])<<24 | int(body[2])<<16 | int(body[3])<<8 | int(body[4])
+		got := new(wrapperspb.StringValue)
+		if body[0] != 0 || len(body) < 5+length || proto.Unmarshal(body[5:5+length], got) != nil {
+			break
+		}
+		list, body = append(list, got.GetValue()), body[5+length:]
+	}
+	if len(body) > 0 {
+		t.Errorf("%d bytes that are no message", len(body))
+	}
+	return list
+}
+
+// listing answers a request that has come whole with one message that lists the texts of its messages.
+func listing(t *testing.T) script {
+	return func(stream *http2.ServerStream) {
+		if stream.WantEnd(context.Background(), 64<<20) != nil {
+			return
+		}
+		got := strings.Join(texts(t, stream.Next(stream.Buffered())), ",")
+		_ = stream.Answer(grpcHead, message(fmt.Sprintf("%.20q of %d", got, len(got))), fields("grpc-status", "0"))
+	}
+}
+
+// converse makes a call that sends texts, as many as the kind sends, and returns what comes of it. With apart, another
+// goroutine sends.
+func converse(ctx context.Context, via farcall.Invoker, kind farcall.Kind, apart bool, texts ...string) (answers []string, err error) {
+	if !kind.SendsStream() {
+		texts = texts[:1]
+	}
+	err = via.Stream(ctx, methodOf(kind), func(_ context.Context, stream farcall.Stream) error {
+		var sending sync.WaitGroup
+		defer sending.Wait()
+		send := func() {
+			for _, text := range texts {
+				if stream.Send(wrapperspb.String(text)) != nil {
+					return
+				}
+			}
+			_ = stream.CloseSend() // Receive says how the call ended
+		}
+		if apart {
+			sending.Go(send)
+		} else {
+			send()
+		}
+		for {
+			got := new(wrapperspb.StringValue)
+			if err := stream.Receive(got); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			answers = append(answers, got.GetValue())
+		}
+	})
+	return answers, err
+}
+
+// everyStream runs test for each kind of stream, sent by the goroutine that receives and, for a two-way call, also by
+// another.
+func everyStream(t *testing.T, test func(t *testing.T, kind farcall.Kind, apart bool)) {
+	for name, kind := range streamingKinds {
+		t.Run(name, func(t *testing.T) { test(t, kind, false) })
+	}
+	t.Run("two-way from two goroutines", func(t *testing.T) { test(t, farcall.KindBidi, true) })
+}
+
+// A stream that the server refuses is opened again with all that was sent, whenever the refusal comes.
+func TestARefusedStreamIsSentAgain(t *testing.T) {
+	moments := map[string]func(stream *http2.ServerStream){
+		"at once":             func(*http2.ServerStream) {},
+		"with something read": func(stream *http2.ServerStream) { _ = stream.Want(context.Background(), 1) },
+		"with all of it read": func(stream *http2.ServerStream) { _ = stream.WantEnd(context.Background(), 1<<20) },
+	}
+	for name, moment := range moments {
+		t.Run(name, func(t *testing.T) {
+			everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+				for range 20 { // the refusal meets the messages at different moments
+					var attempts atomic.Int32
+					conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+						if attempts.Add(1) == 1 {
+							moment(stream)
+							stream.Reset(frame.RefusedStream)
+							return
+						}
+						listing(t)(stream)
+					}), client.Options{})
+					want := `"a,b,c,d" of 7`
+					if !kind.SendsStream() {
+						want = `"a" of 1`
+					}
+					got, err := converse(t.Context(), conn, kind, apart, "a", "b", "c", "d")
+					if err != nil || len(got) != 1 || got[0] != want {
+						t.Fatalf("got %q, %v, want %s", got, err, want)
+					}
+					if n := attempts.Load(); n != 2 {
+						t.Fatalf("%d attempts", n)
+					}
+					conn.Close()
+				}
+			})
+		})
+	}
+}
+
+// A second refusal is the call's outcome (grpc/proposal A6).
+func TestAStreamIsRefusedTwice(t *testing.T) {
+	everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+		var attempts atomic.Int32
+		conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+			attempts.Add(1)
+			stream.Reset(frame.RefusedStream)
+		}), client.Options{})
+		got, err := converse(t.Context(), conn, kind, apart, "a", "b")
+		if farcall.CodeOf(err) != farcall.Unavailable || len(got) > 0 {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if n := attempts.Load(); n != 2 {
+			t.Errorf("%d attempts", n)
+		}
+	})
+}
+
+// What the server has begun to answer, or failed otherwise, is not repeated.
+func TestAStreamThatMayHaveRunIsNotRepeated(t *testing.T) {
+	ends := map[string]script{
+		"a refusal behind a head": func(stream *http2.ServerStream) {
+			_ = stream.Start(grpcHead)
+			stream.Reset(frame.RefusedStream)
+		},
+		"a reset": func(stream *http2.ServerStream) { stream.Reset(frame.InternalError) },
+		"a broken connection": func(stream *http2.ServerStream) {
+			_ = stream.Want(context.Background(), 1)
+			stream.Conn().Close(errors.New("pulled the plug"))
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+				var attempts atomic.Int32
+				conn := dial(t, scripted(t, func(stream *http2.ServerStream) { attempts.Add(1); end(stream) }), client.Options{})
+				if _, err := converse(t.Context(), conn, kind, apart, "a", "b"); err == nil {
+					t.Error("no error")
+				}
+				if n := attempts.Load(); n != 1 {
+					t.Errorf("%d attempts", n)
+				}
+			})
+		})
+	}
+}
+
+// A large message is sent again whole, although the server gave no credit for it and the next attempt must wait for that.
+func TestALargeRequestIsSentAgain(t *testing.T) {
+	everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+		var attempts atomic.Int32
+		conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+			if attempts.Add(1) == 1 {
+				_ = stream.Want(context.Background(), 100_000)
+				stream.Reset(frame.RefusedStream)
+				return
+			}
+			listing(t)(stream)
+		}), client.Options{})
+		large := strings.Repeat("x", 3<<20)
+		got, err := converse(t.Context(), conn, kind, apart, large)
+		if want := fmt.Sprintf("of %d", len(large)); err != nil || len(got) != 1 || !strings.HasSuffix(got[0], want) {
+			t.Errorf("got %q, %v, want %s", got, err, want)
+		}
+		if n := attempts.Load(); n != 2 {
+			t.Errorf("%d attempts", n)
+		}
+	})
+}
+
+// What is kept for another attempt is bounded: behind that a refusal is the outcome.
+func TestALongStreamIsNotKept(t *testing.T) {
+	var attempts atomic.Int32
+	const messages = 1000
+	conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+		attempts.Add(1)
+		_ = stream.WantEnd(context.Background(), 64<<20)
+		stream.Reset(frame.RefusedStream)
+	}), client.Options{})
+	long := slices.Repeat([]string{strings.Repeat("x", 1000)}, messages)
+	if _, err := converse(t.Context(), conn, farcall.KindClientStream, false, long...); farcall.CodeOf(err) != farcall.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	if n := attempts.Load(); n != 1 {
+		t.Errorf("%d attempts", n)
+	}
+}
+
+// A server that answers before it has read the first message meets a client that receives.
+func TestAnswersComeWhileTheFirstMessageWaits(t *testing.T) {
+	const answers = 100
+	conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+		_ = stream.Start(grpcHead)
+		for range answers { // more than a stream's window
+			if stream.Send(append([]byte{0, 0, 0, 0x27, 0x13, 0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)) != nil {
+				return
+			}
+		}
+		_ = stream.WantEnd(context.Background(), 64<<20)
+		_ = stream.Finish(fields("grpc-status", "0"))
+	}), client.Options{})
+	got, err := converse(t.Context(), conn, farcall.KindBidi, true, strings.Repeat("x", 4<<20))
+	if err != nil || len(got) != answers {
+		t.Errorf("%d answers, %v", len(got), err)
+	}
+}
+
+// unwritable is a connection that breaks with the first request.
+type unwritable struct{ net.Conn }
+
+func (u *unwritable) Write(b []byte) (int, error) {
+	for rest := bytes.TrimPrefix(b, []byte(frame.Preface)); len(rest) > 0; {
+		h := frame.ParseHeader(rest)
+		if h.Type == frame.Headers {
+			return 0, syscall.EPIPE
+		}
+		rest = rest[frame.HeaderBytes+h.Length:]
+	}
+	return u.Conn.Write(b)
+}
+
+// An attempt that never left is made again on another connection, a few times.
+func TestWhatNeverLeftIsSentAgain(t *testing.T) {
+	address := serveTCP(t, server.Options{}, repeat)
+	for broken, want := range map[int32]farcall.Code{1: farcall.OK, 3: farcall.OK, 100: farcall.Unavailable} {
+		var dials atomic.Int32
+		conn := dial(t, address, client.Options{Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			nc, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err == nil && dials.Add(1) <= broken {
+				return &unwritable{nc}, nil
+			}
+			return nc, err
+		}})
+		got, err := call(t.Context(), conn, "x")
+		if farcall.CodeOf(err) != want || err == nil && got != "x" {
+			t.Errorf("%d broken connections: got %q, %v", broken, got, err)
+		}
+		if n := dials.Load(); n != min(broken+1, 6) {
+			t.Errorf("%d broken connections: dialled %d times", broken, n)
+		}
+	}
+	address = scripted(t, listing(t))
+	everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+		var dials atomic.Int32
+		conn := dial(t, address, client.Options{Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			nc, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err == nil && dials.Add(1) <= 3 {
+				return &unwritable{nc}, nil
+			}
+			return nc, err
+		}})
+		got, err := converse(t.Context(), conn, kind, apart, "a", "b", "c")
+		if err != nil || len(got) != 1 || !strings.HasPrefix(got[0], `"a`) {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
