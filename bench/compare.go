@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,8 +65,8 @@ func sectionOf(systems, loads, inFlight, setupText string) (plan.Section, error)
 		return section, err
 	}
 	for _, name := range strings.Split(systems, ",") {
-		if _, ok := plan.FindProgram(name); !ok {
-			return section, fmt.Errorf("no system %q; there are: %s", name, strings.Join(plan.SystemNames(), ", "))
+		if !slices.Contains(plan.CallingSystems(), name) {
+			return section, fmt.Errorf("no system %q; there are: %s", name, strings.Join(plan.CallingSystems(), ", "))
 		}
 		section.Contestants = append(section.Contestants, plan.Contestant{Label: name, System: name, Setup: setup})
 	}

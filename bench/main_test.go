@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // stands returns what stands for the plan's systems in tests, under their names: net/rpc, which needs no program of its own.
 func stands() []harness.System {
 	all := []harness.System{harness.RESTClient}
-	for _, name := range plan.SystemNames() {
+	for _, name := range plan.AllSystems() {
 		all = append(all, harness.System{Name: name, Settings: "net/rpc in a test", Serve: serveRPC, Connect: dialRPC, Edge: serveEdge})
 	}
 	return all

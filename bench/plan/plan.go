@@ -52,13 +52,18 @@ func (s Section) Find(cell string) (Cell, bool) {
 	return s.Cells[at], true
 }
 
-// Names that the plan and the report share.
+// The names of the systems.
 const (
-	Subject  = "farcall"
-	Baseline = "grpc-go"
-	Floor    = "floor"
-	HTTPJSON = "http-json"
-	REST     = "rest-client" // the client of every edge
+	Subject     = "farcall"
+	Baseline    = "grpc-go"
+	Floor       = "floor"
+	HTTPJSON    = "http-json"
+	ConnectGRPC = "connect-grpc"
+	Connect     = "connect"
+	DRPC        = "drpc"
+	Gateway     = "grpc-gateway" // an edge only
+	Vanguard    = "vanguard"     // an edge only
+	REST        = "rest-client"  // the client of every edge
 )
 
 // contestants returns systems under their own names, all with the same setup.
@@ -83,22 +88,22 @@ func charging(inFlight ...int) []Cell {
 var Sections = []Section{
 	{
 		Name: "unary", Title: "A small unary call",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC),
 		Cells:       charging(1, 8, 64, 512),
 	},
 	{
 		Name: "connections", Title: "A small unary call over eight connections",
-		Contestants: contestants(harness.Setup{Connections: 8}, Subject, Baseline, Floor),
+		Contestants: contestants(harness.Setup{Connections: 8}, Subject, Baseline, Floor, ConnectGRPC),
 		Cells:       charging(64),
 	},
 	{
 		Name: "items", Title: "A unary call with fifty items",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC),
 		Cells:       []Cell{{Name: "charge50-64", Load: "charge-50", InFlight: 64}},
 	},
 	{
 		Name: "realistic", Title: "A realistic call: deadline, ten metadata entries, two interceptors on either end",
-		Contestants: contestants(harness.Setup{Interceptors: true}, Subject, Baseline, HTTPJSON),
+		Contestants: contestants(harness.Setup{Interceptors: true}, Subject, Baseline, HTTPJSON, ConnectGRPC),
 		Cells:       []Cell{{Name: "realistic-64", Load: "realistic", InFlight: 64}},
 	},
 	{
@@ -111,12 +116,12 @@ var Sections = []Section{
 	},
 	{
 		Name: "tls", Title: "A small unary call over TLS 1.3",
-		Contestants: contestants(harness.Setup{Certificates: "yes"}, Subject, Baseline, Floor, HTTPJSON),
+		Contestants: contestants(harness.Setup{Certificates: "yes"}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC),
 		Cells:       charging(1, 64),
 	},
 	{
 		Name: "gzip", Title: "Messages compressed by gzip",
-		Contestants: contestants(harness.Setup{Gzip: true}, Subject, Baseline),
+		Contestants: contestants(harness.Setup{Gzip: true}, Subject, Baseline, ConnectGRPC),
 		Cells: []Cell{
 			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
 			{Name: "echo64k-8", Load: "echo-64k", InFlight: 8},
@@ -124,7 +129,7 @@ var Sections = []Section{
 	},
 	{
 		Name: "payloads", Title: "Large messages",
-		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor, HTTPJSON),
+		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC),
 		Cells: []Cell{
 			{Name: "echo1k-64", Load: "echo-1k", InFlight: 64},
 			{Name: "echo64k-16", Load: "echo-64k", InFlight: 16},
@@ -134,7 +139,7 @@ var Sections = []Section{
 	},
 	{
 		Name: "streams", Title: "Streams of small messages",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, ConnectGRPC, DRPC),
 		Cells: []Cell{
 			{Name: "server-8", Load: "server-stream", InFlight: 8},
 			{Name: "client-8", Load: "client-stream", InFlight: 8},
@@ -165,6 +170,8 @@ var Sections = []Section{
 		Contestants: []Contestant{
 			{Label: Subject, System: Subject, Behind: Subject},
 			{Label: HTTPJSON, System: HTTPJSON, Behind: HTTPJSON},
+			{Label: Gateway, System: Gateway, Behind: Baseline},
+			{Label: Vanguard, System: Vanguard, Behind: ConnectGRPC},
 		},
 		Cells: charging(1, 64),
 	},

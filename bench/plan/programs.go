@@ -21,6 +21,10 @@ var Programs = []Program{
 	{Folder: "grpcgo", Systems: []string{Baseline}},
 	{Folder: "floor", Systems: []string{Floor}},
 	{Folder: "httpjson", Systems: []string{HTTPJSON}},
+	{Folder: "connect", Systems: []string{ConnectGRPC, Connect}},
+	{Folder: "drpc", Systems: []string{DRPC}},
+	{Folder: "gateway", Systems: []string{Gateway}},
+	{Folder: "vanguard", Systems: []string{Vanguard}},
 	{Folder: "restclient", Systems: []string{REST}},
 }
 
@@ -33,18 +37,16 @@ func FindProgram(system string) (Program, bool) {
 	return Programs[at], true
 }
 
-// SystemNames returns the names of all systems but the REST client, which has no server.
-func SystemNames() []string {
+// AllSystems returns the names of all systems.
+func AllSystems() []string {
 	var names []string
 	for _, p := range Programs {
-		for _, name := range p.Systems {
-			if name != REST {
-				names = append(names, name)
-			}
-		}
+		names = append(names, p.Systems...)
 	}
 	return names
 }
 
-// AllSystems returns the names of all systems.
-func AllSystems() []string { return append(SystemNames(), REST) }
+// CallingSystems returns the names of the systems that have a server and a client.
+func CallingSystems() []string {
+	return slices.DeleteFunc(AllSystems(), func(name string) bool { return name == REST || name == Gateway || name == Vanguard })
+}

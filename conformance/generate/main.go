@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command generate compiles a .proto file and runs generators on it side by side: protoc-gen-go, protoc-gen-go-grpc,
-// protoc-gen-farcall, and protoc-gen-grpc-gateway if asked to. It needs no protoc.
+// protoc-gen-farcall, and the bench's protoc-gen-grpc-gateway and protoc-gen-go-drpc if asked to. It needs no protoc.
 //
 //	go run ./generate -import ../examples/shop/proto -package example.com/paymentspb -out paymentspb payments.proto
 package main
@@ -42,6 +42,7 @@ var plugins = []plugin{
 	{name: "go", command: []string{"go", "tool", "protoc-gen-go"}},
 	{name: "go-grpc", command: []string{"go", "tool", "protoc-gen-go-grpc"}},
 	{name: "farcall", command: []string{"go", "-C", "../cmd", "run", "./protoc-gen-farcall"}},
+	{name: "go-drpc", command: []string{"go", "-C", "../bench", "tool", "protoc-gen-go-drpc"}},
 	{name: "grpc-gateway", command: []string{"go", "-C", "../bench", "tool", "protoc-gen-grpc-gateway"}},
 }
 
