@@ -138,6 +138,7 @@ func (c *Conn) Begin(ctx context.Context, head exchange.Head, body []byte, end b
 		c.mu.Unlock()
 		return nil, nil, err
 	}
+	c.keepLimitLocked()
 	s = clientStreams.Get().(*ClientStream)
 	s.isHEAD = head.Get(":method") == "HEAD"
 	c.initStream(&s.stream, c.nextStream)
@@ -153,6 +154,25 @@ func (c *Conn) Begin(ctx context.Context, head exchange.Head, body []byte, end b
 	c.appended()
 	c.flush()
 	return s, rest, nil
+}
+
+// keepLimitLocked makes sure that the HEADERS of a new stream does not overtake the end of one whose place it takes: what
+// ends a stream behind its DATA waits in bulk, and to the peer the stream is open until that has come (RFC 9113 section
+// 5.1.2).
+func (c *Conn) keepLimitLocked() {
+	most := uint64(c.settings.maxStreams)
+	if uint64(len(c.streams)+len(c.bulkStreams)) < most {
+		return
+	}
+	open := uint64(len(c.streams))
+	for _, s := range c.bulkStreams {
+		if c.streams[s.id] != s {
+			open++
+		}
+	}
+	if open >= most {
+		c.mergeBulkLocked()
+	}
 }
 
 // openable waits for room, with mu held, and returns why no stream can be opened.

@@ -5,11 +5,14 @@ package http2
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/hpack"
 )
 
 // rivals returns two streams of one connection that have credit of their own, while the connection has none.
@@ -104,5 +107,82 @@ func received(t *testing.T, sent <-chan error) {
 		}
 	case <-time.After(5 * time.Second):
 		t.Fatal("a sender was not woken although there is credit for it")
+	}
+}
+
+// Trailers behind DATA in bulk are overtaken by heads that enter the compression table, and must not depend on it.
+func TestTrailersThatAreOvertaken(t *testing.T) {
+	clientEnd, serverEnd := net.Pipe()
+	peer := newScripted(t, clientEnd)
+	form := func(name string) exchange.Head {
+		return exchange.Head{Fixed: &exchange.Fixed{Fields: []exchange.Field{{Name: ":status", Value: "200"}, {Name: name, Value: "head"}}}}
+	}
+	trailers := []exchange.Field{{Name: "x-form", Value: "trailers"}}
+	accepted := make(chan *ServerStream, 3)
+	pong := make(chan struct{}, 1)
+	server := NewServer(serverEnd, acceptFunc(func(s *ServerStream) { accepted <- s }), Options{Tap: sentTap(func(h frame.Header, _ []byte) {
+		if h.Type == frame.Ping {
+			pong <- struct{}{}
+		}
+	})})
+	done := make(chan struct{})
+	go func() { server.Serve(); close(done) }()
+	t.Cleanup(func() { server.Close(nil); <-done })
+	decoder := hpack.NewDecoder(4096, plenty)
+	ends := func(stream uint32) exchange.Head { // reads to the end of a stream and returns its last head
+		for {
+			h, payload, err := peer.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Type != frame.Headers {
+				continue
+			}
+			head, err := decoder.Decode(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Stream == stream && h.Flags.Has(frame.EndStream) {
+				return head
+			}
+		}
+	}
+	go peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil), headers(1, getBlock, true)))
+	first := <-accepted
+	go func() { first.Answer(form("x-form"), nil, trailers); first.Release() }()
+	ends(1)
+	peer.send(frame.AppendPing(nil, false, [8]byte{})) // whose answer will be in the way
+	<-pong
+	awaitWriter(t, server)
+	peer.send(join(headers(3, getBlock, true), headers(5, getBlock, true)))
+	large, small := <-accepted, <-accepted
+	if err := large.Answer(form("x-form"), make([]byte, 20_000), trailers); err != nil {
+		t.Fatal(err)
+	}
+	if err := small.Answer(form("x-other"), []byte("x"), trailers); err != nil {
+		t.Fatal(err)
+	}
+	large.Release()
+	small.Release()
+	for _, stream := range []uint32{5, 3} {
+		if head := ends(stream); head.Get("x-form") != "trailers" {
+			t.Errorf("the trailers of stream %d are %v", stream, head)
+		}
+	}
+}
+
+// awaitWriter waits until somebody writes all that there is to write.
+func awaitWriter(t *testing.T, c *Conn) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		c.mu.Lock()
+		busy := c.writing && c.nothingToWrite()
+		c.mu.Unlock()
+		if busy {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody writes")
+		}
 	}
 }
