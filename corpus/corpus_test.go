@@ -56,12 +56,14 @@ func TestCorpus(t *testing.T) {
 	run(t, generated, "", "go", "build", "-trimpath", "-o", program, "./roundtrip")
 	report := run(t, generated, "", program, messages)
 	t.Logf("files %d, %s", len(request.FileToGenerate), report)
-	var tried, registered, methods int
-	if _, err := fmt.Sscanf(report, "messages %d, services %d, methods %d", &tried, &registered, &methods); err != nil {
+	var tried, fast, registered, methods int
+	if _, err := fmt.Sscanf(report, "messages %d, with generated code %d, services %d, methods %d", &tried, &fast, &registered, &methods); err != nil {
 		t.Fatalf("the program reported %q: %v", report, err)
 	}
-	if tried < want.messages || registered != services || methods < registered {
-		t.Errorf("%d messages were tried and %d of %d services, with %d methods", tried, registered, services, methods)
+	// Those without are messages of the packages that the runtime links.
+	if tried < want.messages || fast < tried*85/100 || registered != services || methods < registered {
+		t.Errorf("%d messages were tried, %d of them with generated code, and %d of %d services, with %d methods",
+			tried, fast, registered, services, methods)
 	}
 }
 

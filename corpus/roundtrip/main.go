@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"os"
 
 	"google.golang.org/protobuf/proto"
@@ -36,11 +37,11 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("roundtrip takes one argument: the file with the messages")
 	}
-	messages, failed, err := readAll(os.Args[1])
+	messages, err := readAll(os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
-	methods := 0
+	failed, methods := messages.failed, 0
 	for name, register := range services {
 		srv := server.New(server.Options{})
 		register(srv)
@@ -52,34 +53,50 @@ func main() {
 			}
 		}
 	}
-	fmt.Printf("messages %d, services %d, methods %d\n", messages, len(services), methods)
+	fmt.Printf("messages %d, with generated code %d, services %d, methods %d\n", messages.tried, messages.fast, len(services), methods)
 	if failed > 0 {
 		log.Fatalf("%d failed", failed)
 	}
 }
 
-// readAll tries all messages of a file, and returns how many there are and how many failed.
-func readAll(name string) (count, failed int, err error) {
+// tally is how many messages were tried, how many of them have code of farcall's own, and how many failed.
+type tally struct{ tried, fast, failed int }
+
+// fast is a message that the generator has made code for.
+type fast interface {
+	Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int)
+}
+
+// readAll tries all messages of a file.
+func readAll(name string) (tally, error) {
+	var t tally
 	file, err := os.Open(name)
 	if err != nil {
-		return 0, 0, err
+		return t, err
 	}
 	defer file.Close()
-	for in := bufio.NewReader(file); ; count++ {
+	for in := bufio.NewReader(file); ; t.tried++ {
 		name, err := part(in)
 		if err == io.EOF {
-			return count, failed, nil
+			return t, nil
 		}
 		if err != nil {
-			return count, failed, err
+			return t, err
 		}
 		data, err := part(in)
 		if err != nil {
-			return count, failed, err
+			return t, err
 		}
-		if err := try(protoreflect.FullName(name), data); err != nil {
+		kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(name))
+		if err == nil {
+			if _, ok := kind.Zero().Interface().(fast); ok {
+				t.fast++
+			}
+			err = errors.Join(try(kind, data), tryBroken(kind, data))
+		}
+		if err != nil {
 			log.Printf("%s: %v", name, err)
-			failed++
+			t.failed++
 		}
 	}
 }
@@ -97,11 +114,7 @@ func part(in *bufio.Reader) ([]byte, error) {
 
 // try decodes a message with farcall's codec, compares it with what google.golang.org/protobuf makes of the bytes, and
 // encodes it: it must have the length that was announced and, without a map in it, the bytes that it came from.
-func try(name protoreflect.FullName, data []byte) error {
-	kind, err := protoregistry.GlobalTypes.FindMessageByName(name)
-	if err != nil {
-		return err
-	}
+func try(kind protoreflect.MessageType, data []byte) error {
 	ours, theirs := kind.New().Interface(), kind.New().Interface()
 	if err := proto.Unmarshal(data, theirs); err != nil {
 		return fmt.Errorf("protobuf cannot decode it: %w", err)
@@ -132,6 +145,35 @@ func try(name protoreflect.FullName, data []byte) error {
 	again := kind.New().Interface()
 	if err := proto.Unmarshal(encoded, again); err != nil || !proto.Equal(again, theirs) {
 		return fmt.Errorf("encoded again, it is another message (%v)", err)
+	}
+	return nil
+}
+
+// tryBroken changes some bytes of a message. farcall's codec must refuse what protobuf refuses, and make the same of the rest.
+func tryBroken(kind protoreflect.MessageType, data []byte) error {
+	random := rand.New(rand.NewPCG(uint64(len(data)), 1))
+	for range 8 {
+		if len(data) == 0 {
+			return nil
+		}
+		broken := bytes.Clone(data)
+		at := random.IntN(len(broken))
+		switch random.IntN(3) {
+		case 0:
+			broken = broken[:at]
+		case 1:
+			broken[at] ^= 1 << random.IntN(8)
+		case 2:
+			broken[at] = byte(random.IntN(256))
+		}
+		ours, theirs := kind.New().Interface(), kind.New().Interface()
+		err, theirErr := codec.Decode(broken, ours), proto.Unmarshal(broken, theirs)
+		if (err == nil) != (theirErr == nil) {
+			return fmt.Errorf("of %x protobuf says %v, and farcall %v", broken, theirErr, err)
+		}
+		if err == nil && !proto.Equal(ours, theirs) {
+			return fmt.Errorf("%x is not decoded as protobuf decodes it", broken)
+		}
 	}
 	return nil
 }

@@ -120,6 +120,10 @@ import "google/type/money.proto";
 			files: map[string]string{"p/a.proto": "edition = \"2099\";\npackage p;\n"},
 			want:  []string{`p/a.proto:1:11: edition value "2099" not recognized; should be one of ["2023"]`},
 		},
+		"an edition for protoc": {
+			files: map[string]string{"p/a.proto": "edition = \"2024\";\npackage p;\n"},
+			want:  []string{`p/a.proto:1:11: the compiler that is built in knows the editions up to 2023: for 2024 run protoc, with --go_out and --farcall_out`},
+		},
 		"no go_package": {
 			files: map[string]string{"p/v1/a.proto": "syntax = \"proto3\";\n\npackage p;\n", "p/b.proto": "syntax = \"proto3\";\n",
 				"go.mod": "module example.com/shop // the module\n"},
