@@ -100,7 +100,7 @@ type Keepalive struct {
 // themselves where a path is long and wide.
 type HTTP2 struct {
 	// StreamWindowBytes and ConnectionWindowBytes are what a client may send ahead of what is taken here, in one call and on
-	// one connection, to begin with. 0: 256 KiB and 2 MiB; at most 256 MiB.
+	// one connection, to begin with. 0: 128 KiB and 2 MiB; at most 256 MiB.
 	StreamWindowBytes, ConnectionWindowBytes int
 	// MaxWindowBytes is how far both grow with what a connection carries in a round trip. 0: 16 MiB; negative: not at all.
 	MaxWindowBytes int

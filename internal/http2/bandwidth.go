@@ -14,13 +14,16 @@ import (
 // before (a path that is full only queues what is sent beyond its bandwidth), the window doubles, or more.
 //
 // What is measured is bytes that were paid for by consumption, so the windows of a slow consumer do not grow; nor do they
-// when the receive budget is exceeded.
+// while a good part of the receive budget is in use: many connections whose windows grew together would use it up.
 
 // bandwidthPing is the payload of the PING that measures.
 var bandwidthPing = [8]byte{'f', 'a', 'r', 'c', 'a', 'l', 'l', '#'}
 
 // mostUnmeasured is how many grants of credit pass without a measurement at most, after measurements that changed nothing.
 const mostUnmeasured = 64
+
+// muchFaster is by how much a measurement must beat the best before it: less is chance.
+const muchFaster = 1.05
 
 // bandwidth is the measurement, as arithmetic. Guarded by the connection's mu.
 type bandwidth struct {
@@ -63,7 +66,7 @@ func (b *bandwidth) end(now time.Time) (growth int) {
 	b.measuring = false
 	rate := float64(b.bytes) / max(now.Sub(b.began), time.Microsecond).Seconds()
 	// Credit is granted when half of a window is used up, so the other half is what can come in the round trip.
-	if rate <= b.best || 3*b.bytes < b.window {
+	if rate <= b.best*muchFaster || 3*b.bytes < b.window {
 		b.fruitless = min(2*b.fruitless+1, mostUnmeasured)
 		b.skip = b.fruitless
 		b.best = max(b.best, rate)
@@ -78,7 +81,7 @@ func (b *bandwidth) end(now time.Time) (growth int) {
 
 // measure begins a measurement with the credit that is being granted, under mu, if one is due.
 func (c *Conn) measure() {
-	if !c.bandwidth.due() || c.options.Budget.exceeded() {
+	if !c.bandwidth.due() || c.options.Budget.strained() {
 		return
 	}
 	c.bandwidth.begin(time.Now())
@@ -92,7 +95,7 @@ func (c *Conn) measure() {
 func (c *Conn) bandwidthMeasured() {
 	c.mu.Lock()
 	growth := c.bandwidth.end(time.Now())
-	if growth == 0 || c.err != nil || c.options.Budget.exceeded() {
+	if growth == 0 || c.err != nil || c.options.Budget.strained() {
 		c.bandwidth.window -= growth
 		c.mu.Unlock()
 		return

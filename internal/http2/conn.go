@@ -98,6 +98,7 @@ func newConn(nc net.Conn, options Options) *Conn {
 		},
 		settingsCame: make(chan struct{}),
 	}
+	c.reader.budget = options.Budget
 	c.reader.patience = patience{left: mostPatience, filled: time.Now()}
 	c.reader.decoder = hpack.NewDecoder(uint32(options.HeaderTableBytes), options.MaxHeaderListBytes)
 	limitSilence(c.socket.under, options.silenceLimit())

@@ -8,8 +8,9 @@ const (
 	defaultWindow = 65535     // what each end starts with (section 6.9.2)
 	largestWindow = 1<<31 - 1 // section 6.9.1
 
-	// streamWindow and connectionWindow are the credit that we grant, unless Options say otherwise; both may grow.
-	streamWindow     = 256 << 10
+	// streamWindow and connectionWindow are the credit that we grant, unless Options say otherwise; both may grow. What a
+	// hundred hostile connections can fill at once, before anything is known of them, is a hundred stream windows.
+	streamWindow     = 128 << 10
 	connectionWindow = 2 << 20
 	grownWindow      = 16 << 20
 

@@ -27,7 +27,7 @@ type Options struct {
 	// MaxFrameBytes is the largest frame that we take, from 16 KiB to 1 MiB. 0: 16 KiB.
 	MaxFrameBytes int
 	// StreamWindow and ConnectionWindow are what the peer may send ahead of consumption, on a stream and on the
-	// connection, to begin with. 0: 256 KiB and 2 MiB.
+	// connection, to begin with. 0: 128 KiB and 2 MiB.
 	StreamWindow, ConnectionWindow int
 	// MaxWindow is what both may grow to where the path carries more in a round trip (bandwidth.go). 0: 16 MiB; negative:
 	// they do not grow.
@@ -171,6 +171,9 @@ func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 func (b *Budget) Used() int64 { return b.used.Load() }
 
 func (b *Budget) exceeded() bool { return b.used.Load() > b.limit }
+
+// strained reports that a good part of the budget is in use. With the default of 512 MiB that is 16 MiB.
+func (b *Budget) strained() bool { return b.used.Load() > b.limit/32 }
 
 // Handler serves the requests of a server's connection.
 type Handler interface {

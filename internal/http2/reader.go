@@ -21,6 +21,7 @@ const readBuffer = 64 << 10
 // reader is the reader goroutine's own state.
 type reader struct {
 	decoder *hpack.Decoder
+	budget  *Budget
 	buffer  *buffer.Buffer // nil while a reader that is not hot waits
 	start   int            // buffer.B[start:end] is read and not parsed
 	end     int
@@ -91,9 +92,9 @@ func (r *reader) begin(received []byte) {
 	r.end = copy(r.buffer.B, received)
 }
 
-// rest lets the buffer go before a wait, unless it is in use or the reader is hot.
+// rest lets the buffer go before a wait, unless it is in use or the reader is hot and there is memory enough.
 func (r *reader) rest() {
-	if r.buffer != nil && !r.hot && r.start == r.end {
+	if r.buffer != nil && (!r.hot || r.budget.strained()) && r.start == r.end {
 		r.buffer.Free()
 		r.buffer = nil
 		r.holds.Store(false)

@@ -106,6 +106,18 @@ func (s *stream) buffered() int {
 // over reports, under mu, that nothing more will come.
 func (s *stream) over() bool { return s.ended || s.failure != nil }
 
+// Peek returns n buffered bytes without taking them. The slice is valid until the next call of Want, Next or Into.
+func (s *stream) Peek(n int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	if n == 0 {
+		return nil
+	}
+	s.lent = true
+	return s.in.B[s.taken : s.taken+n : s.taken+n]
+}
+
 // Next takes n buffered bytes; see exchange.Body.
 func (s *stream) Next(n int) []byte {
 	s.mu.Lock()
@@ -315,7 +327,7 @@ func (s *stream) store(data []byte) (increment int) {
 }
 
 // makeRoom makes room for n more bytes, under mu. The buffer grows with bytes received: it doubles, or takes the size
-// that the consumer waits for once a quarter of that is there.
+// that the consumer waits for once a quarter of that is there. It does not grow beyond what the peer may send.
 func (s *stream) makeRoom(n int) {
 	if s.in == nil {
 		s.in, s.taken = buffer.Get(n), 0
@@ -326,7 +338,13 @@ func (s *stream) makeRoom(n int) {
 	}
 	unread := s.buffered()
 	need := unread + n
-	size := 2 * need
+	if !s.lent && s.taken >= cap(s.in.B)/2 {
+		s.in.B, s.taken = s.in.B[:copy(s.in.B, s.in.B[s.taken:])], 0
+		if cap(s.in.B) >= need {
+			return
+		}
+	}
+	size := min(2*need, need+max(s.window.open, 0))
 	if !s.want.all && s.want.bytes > need && s.want.bytes/4 <= need {
 		size = s.want.bytes
 	}

@@ -175,3 +175,49 @@ func TestDataBeforeTheHeadIsABreach(t *testing.T) {
 		t.Errorf("%d bytes of connection credit are to be given back, want 10", got)
 	}
 }
+
+// TestBuffersAreNoLargerThanTheWindow lets as much come as may, in parts, while the consumer takes little or nothing.
+func TestBuffersAreNoLargerThanTheWindow(t *testing.T) {
+	for _, taken := range []int{0, 1000, 16_000} {
+		s := loneStream(t, Options{MaxWindow: -1})
+		for range 200 {
+			s.mu.Lock()
+			open := s.window.open
+			s.mu.Unlock()
+			if err := s.deliver(pattern(min(16_000, open)), 0, false, false); err != nil {
+				t.Fatal(err)
+			}
+			s.Next(min(taken, s.Buffered()))
+		}
+		s.mu.Lock()
+		if have := cap(s.in.B); have > 2*streamWindow {
+			t.Errorf("with %d bytes taken at a time, the buffer has room for %d", taken, have)
+		}
+		if have := cap(s.in.B); taken == 0 && have > streamWindow {
+			t.Errorf("with nothing taken, the buffer has room for %d", have)
+		}
+		s.mu.Unlock()
+		s.Next(s.Buffered())
+	}
+}
+
+func TestPeekTakesNothing(t *testing.T) {
+	s := loneStream(t, Options{})
+	if err := s.deliver([]byte("hello"), 0, false, false); err != nil {
+		t.Fatal(err)
+	}
+	view := s.Peek(5)
+	if err := s.deliver(pattern(10_000), 0, false, false); err != nil { // which the buffer has no room for
+		t.Fatal(err)
+	}
+	if string(view) != "hello" || s.Buffered() != 10_005 {
+		t.Errorf("%q was seen, %d bytes are left", view, s.Buffered())
+	}
+	if got := string(s.Next(5)); got != "hello" {
+		t.Errorf("Next takes %q", got)
+	}
+	if s.Peek(0) != nil {
+		t.Error("nothing was to be seen")
+	}
+	s.Next(s.Buffered())
+}
