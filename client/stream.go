@@ -169,7 +169,7 @@ func (s *stream) receive(message any) error {
 		}
 	}
 	s.received = true
-	if err := s.format.Decode(s.message, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
+	if err := s.format.Decode(s.ctx, s.message, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
 		return s.fail(err)
 	}
 	return nil

@@ -221,7 +221,7 @@ func (s *streaming) Receive(message any) error {
 		if message == nil {
 			continue
 		}
-		if err := s.format.Decode(data, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
+		if err := s.format.Decode(s.ctx, data, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
 			return s.broken(err)
 		}
 		s.step(farcall.StepDecodeResponse, s.messages, len(data), nil)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -67,7 +68,11 @@ func (g *gzipCompressor) Decompress(dst, data []byte, limit int) ([]byte, error)
 // larger than what was read.
 func readWithin(dst []byte, reader io.Reader, limit int) ([]byte, error) {
 	start := len(dst)
-	for {
+	for turn := start + turnBytes; ; {
+		if len(dst) >= turn {
+			turn = len(dst) + turnBytes
+			runtime.Gosched()
+		}
 		dst = slices.Grow(dst, 512)
 		room := dst[len(dst):cap(dst)]
 		if limit >= 0 {
@@ -86,6 +91,9 @@ func readWithin(dst []byte, reader io.Reader, limit int) ([]byte, error) {
 		}
 	}
 }
+
+// turnBytes is what is decompressed until others have their turn: about half a millisecond's work.
+const turnBytes = 256 << 10
 
 // noEOF makes the end of empty data an error that nobody takes for a proper end.
 func noEOF(err error) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -156,6 +157,10 @@ func onPrefix(transport *http2.ServerStream) {
 		return
 	}
 	s.prefixed, s.length, s.compressed = true, length, compressed
+	if wantsTrial(compressed, length) {
+		transport.OnReady(call.TrialBytes, onTrial)
+		return
+	}
 	transport.OnEnd(length, onWhole)
 }
 

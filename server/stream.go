@@ -4,6 +4,7 @@ package server
 
 import (
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -91,8 +92,9 @@ func (s *stream) Receive(message any) error {
 		return err
 	}
 	s.received++
+	takeTurns(s.received)
 	s.CountReceived(len(data))
-	err = s.format.Decode(data, s.compressed, s.server.options.MaxReceiveBytes, message)
+	err = s.format.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
 	if err != nil {
 		s.receiveErr = call.Outcome(err)
@@ -102,6 +104,15 @@ func (s *stream) Receive(message any) error {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil) // what generated code does with its one request
 	}
 	return nil
+}
+
+// takeTurns lets others run after so many messages of a stream: one with always another in it, and a hundred such, would
+// keep everybody waiting for the scheduler's time slices.
+func takeTurns(messages int) {
+	const turn = 64
+	if messages%turn == 0 {
+		runtime.Gosched()
+	}
 }
 
 // encoding returns how the request is compressed, "" for not at all.
@@ -138,6 +149,11 @@ func (s *stream) nextMessage() ([]byte, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if wantsTrial(compressed, length) {
+		if err := s.tryMessage(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.transport.Want(&s.call, length); err != nil {
 		if err != io.EOF {
@@ -188,6 +204,7 @@ func (s *stream) Send(message any) error {
 		return s.sendErr
 	}
 	s.step(farcall.StepSendResponse, s.sent, len(encoded.B), nil)
+	takeTurns(s.sent)
 	return nil
 }
 

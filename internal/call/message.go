@@ -3,7 +3,7 @@
 package call
 
 import (
-	"errors"
+	"context"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/codec"
@@ -95,25 +95,19 @@ func (f *Format) compressed(data []byte) (*buffer.Buffer, error) {
 	return small, nil
 }
 
-// Decode replaces what message holds by what data says. Decompressed it must not be longer than limit bytes.
-func (f *Format) Decode(data []byte, compressed bool, limit int, message any) error {
-	if compressed {
-		if f.Decompressor == nil {
-			return wire.CheckCompressed(true, "")
-		}
-		large := buffer.Get(2 * len(data))
-		defer large.Free()
-		var err error
-		large.B, err = f.Decompressor.Decompress(large.B, data, limit)
-		if errors.Is(err, compress.ErrTooLarge) {
-			return farcall.Errorf(farcall.ResourceExhausted,
-				"received a message of more than %d bytes once it is decompressed, which is the limit: raise Options.MaxReceiveBytes, or send less at a time", limit)
-		}
-		if err != nil {
-			return farcall.Errorf(farcall.Internal, "decompressing a message: %w", err)
-		}
-		data = large.B
+// Decode replaces what message holds by what data says. Decompressed it must not be longer than limit bytes; a large one
+// may have to wait, and does so no longer than ctx lasts.
+func (f *Format) Decode(ctx context.Context, data []byte, compressed bool, limit int, message any) error {
+	switch {
+	case !compressed:
+		return f.decode(data, message)
+	case f.Decompressor == nil:
+		return wire.CheckCompressed(true, "")
 	}
+	return f.decompressed(ctx, data, limit, func(large []byte) error { return f.decode(large, message) })
+}
+
+func (f *Format) decode(data []byte, message any) error {
 	if f.Codec != nil {
 		return f.Codec.Decode(data, message)
 	}
