@@ -10,6 +10,31 @@ import (
 
 var messages = family{"messages that are larger, or smaller, than is good", []attack{
 	{
+		name: "compression-bomb", about: "sends messages of 1 MiB that are 1 GiB once they are decompressed",
+		only:    []string{farcallSystem.name, grpcgoSystem.name}, // net/http decompresses nothing
+		prepare: func() { bomb() },
+		talk: func(p *polite) error {
+			for {
+				id := p.begin(chargePath, "grpc-encoding", "gzip")
+				if err := p.send(id, bomb(), 16<<10); err != nil && err != errReset {
+					return err
+				}
+				p.data(id, true, nil)
+				if err := p.flush(); err != nil {
+					return err
+				}
+			}
+		},
+	},
+	{
+		name: "tiny-messages", about: "sends a million messages of no bytes in one stream, each in a frame of its own",
+		talk: millions(settlePath, prefixBytes),
+	},
+	{
+		name: "tiny-messages-packed", about: "the same, as many in a frame as there is room for",
+		talk: millions(settlePath, 16000),
+	},
+	{
 		name: "tiny-echoes", about: "the same to a method that answers each",
 		talk: millions(disputePath, prefixBytes),
 	},
@@ -29,6 +54,13 @@ var messages = family{"messages that are larger, or smaller, than is good", []at
 	{
 		name: "announced-message", about: "announces messages of nearly 4 MiB that never come, in a thousand calls in all",
 		more: announce(mostReceived - 1),
+	},
+	{
+		name: "announced-too-large", about: "announces messages of 4 GiB, in a thousand calls in all, again and again",
+		more: func(h *hostile) bool {
+			announce(1<<32 - 1)(h)
+			return true
+		},
 	},
 }}
 
