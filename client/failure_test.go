@@ -57,6 +57,7 @@ func TestAnswersThatAreNotProper(t *testing.T) {
 		{"a flag byte that is none", answer(grpcHead, []byte{'<', 'h', 't', 'm', 'l', '>'}, ok), farcall.Internal, "flag byte"},
 		{"not the message's encoding", answer(grpcHead, []byte{0, 0, 0, 0, 2, 0xff, 0xff}, ok), farcall.Internal, "decode"},
 		{"compressed, by what is not said", answer(grpcHead, compressed, ok), farcall.Internal, "grpc-encoding"},
+		{"compressed, by what is not known", answer(head(":status", "200", "content-type", "application/grpc", "grpc-encoding", "snappy"), compressed, ok), farcall.Internal, "compressed by snappy, which was not accepted"},
 		{"compressed, unasked", answer(head(":status", "200", "content-type", "application/grpc", "grpc-encoding", "gzip"), compressed, ok), farcall.Internal, "gzip"},
 		{"a failure behind a message", answer(grpcHead, message("x"), fields("grpc-status", "5", "grpc-message", "gone")), farcall.NotFound, "gone"},
 		{"a failure alone", answer(head(":status", "200", "content-type", "application/grpc", "grpc-status", "7"), nil, nil), farcall.PermissionDenied, ""},
