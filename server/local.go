@@ -5,21 +5,20 @@ package server
 import (
 	"context"
 	"io"
+	"math"
 	"sync"
 	"sync/atomic"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/farcall/farcall"
-	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/wire"
 )
 
 // Local returns an Invoker that calls this server's handlers in this process, as a client would from afar: through the
-// interceptors, with deadline, cancellation, metadata and limits. Messages are copied both ways, causes of errors and
-// the context's values stay behind. It works without a listener, and until Shutdown or Close has ended.
+// interceptors, with deadline, cancellation, metadata and the limits of a request. Messages are copied both ways (see
+// Options.ShareLocalMessages); causes of errors and the context's values stay behind. It works without a listener, and until
+// Shutdown or Close has ended. docs/streams.md says how calling the implementation itself differs.
 func (s *Server) Local() farcall.Invoker { return local{server: s} }
 
 type local struct {
@@ -31,6 +30,9 @@ type local struct {
 
 // Invoke makes a unary call in this process.
 func (l local) Invoke(ctx context.Context, method *farcall.Method, request, response any) error {
+	if found, err := l.server.find(method.Path); err == nil && found.method.Kind != method.Kind && method.Kind == farcall.KindUnary {
+		return l.invokeStream(ctx, method, request, response)
+	}
 	outgoing, err := call.Claim(ctx)
 	if err != nil {
 		release(request)
@@ -42,14 +44,37 @@ func (l local) Invoke(ctx context.Context, method *farcall.Method, request, resp
 		outgoing.Deliver(method, farcall.Peer{}, farcall.Metadata{}, farcall.Metadata{})
 		return call.Outcome(err)
 	}
-	s.response = response
 	err = s.invoke(ctx)
 	var header, trailer farcall.Metadata
-	if outgoing.Collects() && s.finished() {
-		header, trailer = s.call.ResponseHeader().Clone(), s.call.ResponseTrailer().Clone()
+	if finished, packed := s.finished(); finished {
+		if err == nil {
+			err = packed.unpack(math.MaxInt, response)
+		}
+		packed.drop()
+		if outgoing.Collects() {
+			header, trailer = s.call.ResponseHeader().Clone(), s.call.ResponseTrailer().Clone()
+		}
 	}
 	outgoing.Deliver(method, farcall.Peer{}, header, trailer)
 	return err
+}
+
+// invokeStream makes a unary call of a method whose handler is of another kind here: Options.Unknown, or one that was
+// generated from another .proto file. Such a handler may send no message, or more than one.
+func (l local) invokeStream(ctx context.Context, method *farcall.Method, request, response any) error {
+	taken := false
+	defer func() {
+		if !taken {
+			release(request)
+		}
+	}()
+	return l.Stream(ctx, method, func(_ context.Context, stream farcall.Stream) error {
+		taken = true
+		if err := stream.Send(request); err != nil && err != io.EOF {
+			return err
+		}
+		return stream.Receive(response)
+	})
 }
 
 // release gives a Raw back that will not be sent.
@@ -60,7 +85,7 @@ func release(request any) {
 }
 
 // localStream is one call in this process: the farcall.Stream of its handler and, with call, the handler's context. The
-// caller may leave before the handler returns; from then on the messages are the caller's again.
+// caller may leave before the handler returns.
 type localStream struct {
 	call.Traffic
 	call   farcall.Call
@@ -75,9 +100,8 @@ type localStream struct {
 	mu       sync.Mutex // guards what follows
 	left     bool       // the caller has gone
 	over     bool       // the handler has returned
-	request  any        // the caller's; nil once received
-	size     int        // of the request
-	response any        // the caller's
+	request  parcel     // until it is received
+	response parcel
 	sent     bool
 	sendErr  error // sticks
 	outcome  error // the handler's
@@ -98,32 +122,57 @@ func (l local) enter(ctx context.Context, method *farcall.Method, request any, m
 	if err != nil {
 		return nil, err
 	}
-	size, err := codec.Size(request)
+	packed, err := s.pack(request)
 	if err != nil {
 		return nil, err
 	}
-	if size > s.options.MaxReceiveBytes {
-		return nil, farcall.Errorf(farcall.ResourceExhausted, "received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time",
-			size, s.options.MaxReceiveBytes)
+	entered := &localStream{server: s, method: found, request: packed}
+	if packed.size > s.options.MaxReceiveBytes {
+		err = wire.TooLarge(packed.size, s.options.MaxReceiveBytes)
+	} else {
+		err = s.checkMetadata(method, metadata)
 	}
-	if metadata.Len() > 0 {
-		if _, err := wire.AppendRequest(nil, &wire.RequestFields{Metadata: metadata}); err != nil {
-			return nil, err
-		}
-		metadata = metadata.Clone()
+	if err == nil && !l.admit(ctx, &entered.call, entered, metadata) {
+		err = errServerClosed
 	}
-	entered := &localStream{server: s, method: found, request: request, size: size}
+	if err != nil {
+		entered.request.drop()
+		return nil, err
+	}
+	return entered, nil
+}
+
+var errServerClosed = &farcall.Error{Code: farcall.Unavailable, Message: "the server was closed"}
+
+// checkMetadata returns the error for a request's metadata that could not be sent, or that this server would not take.
+func (s *Server) checkMetadata(method *farcall.Method, metadata farcall.Metadata) error {
+	if metadata.Len() == 0 {
+		return nil
+	}
+	fields, err := wire.AppendRequest(nil, &wire.RequestFields{Metadata: metadata})
+	if err != nil {
+		return err
+	}
+	size, limit := 0, s.options.MaxHeaderListBytes
+	for _, field := range fields {
+		size += len(field.Name) + len(field.Value) + 32 // as RFC 9113 counts it (section 6.5.2)
+	}
+	if size > limit {
+		return farcall.Errorf(farcall.ResourceExhausted, "the metadata sent with %s is too large: %d bytes, and the server takes %d", method, size, limit)
+	}
+	return nil
+}
+
+// admit makes a call the incoming one that stream's handler serves, and enters it with the server unless that is closed.
+func (l local) admit(ctx context.Context, incoming *farcall.Call, stream farcall.Stream, metadata farcall.Metadata) bool {
 	deadline, _ := ctx.Deadline()
 	peer, _ := exchange.PeerFrom(ctx)
 	values := context.Background()
 	if l.inherits {
 		values = ctx
 	}
-	entered.call.InitIncoming(values, entered, farcall.Peer(peer), deadline, metadata)
-	if !s.enterLocal(&entered.call) {
-		return nil, farcall.Errorf(farcall.Unavailable, "the server was closed")
-	}
-	return entered, nil
+	incoming.InitIncoming(values, stream, farcall.Peer(peer), deadline, metadata.Clone())
+	return l.server.enterLocal(incoming)
 }
 
 func (s *Server) enterLocal(entered *farcall.Call) bool {
@@ -192,8 +241,7 @@ func (s *localStream) end(err error) {
 	}
 	s.mu.Lock()
 	s.over = true
-	release(s.request)
-	s.request = nil
+	s.request.drop()
 	if err == nil {
 		err = s.sendErr
 	}
@@ -202,28 +250,25 @@ func (s *localStream) end(err error) {
 	}
 	if err != nil {
 		s.outcome = call.Crossed(err)
-		s.takeBackLocked()
+	}
+	if err != nil || s.left {
+		s.response.drop()
 	}
 	s.mu.Unlock()
 	s.step(farcall.StepSendResponse, 1, 0, s.outcome)
 }
 
-// takeBackLocked empties a response that was copied before the call failed.
-func (s *localStream) takeBackLocked() {
-	if s.left || !s.sent {
-		return
-	}
-	release(s.response)
-	if message, ok := s.response.(proto.Message); ok {
-		proto.Reset(message)
-	}
-}
-
-// finished reports whether the handler has returned, so that its metadata is nobody's any more.
-func (s *localStream) finished() bool {
+// finished reports whether the handler has returned, so that its metadata is nobody's any more, and its response the
+// caller's.
+func (s *localStream) finished() (bool, parcel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.over
+	if !s.over {
+		return false, parcel{}
+	}
+	response := s.response
+	s.response = parcel{}
+	return true, response
 }
 
 // tell tells the observer, once, that the handler has its result.
@@ -251,54 +296,54 @@ func (s *localStream) UseCompression(names string) error { return s.server.check
 // SendHeader has nobody to send to before the call returns.
 func (s *localStream) SendHeader() error { return nil }
 
-// Receive copies the request.
+// Receive unpacks the request.
 func (s *localStream) Receive(message any) error {
 	if s.received.Swap(true) {
 		return io.EOF
 	}
-	err := s.takeRequest(message)
-	s.CountReceived(s.size)
-	s.step(farcall.StepDecodeRequest, 1, s.size, err)
+	request, err := s.takeRequest()
+	if err == nil {
+		err = request.unpack(math.MaxInt, message) // the limit was checked
+	}
+	s.CountReceived(request.size)
+	s.step(farcall.StepDecodeRequest, 1, request.size, err)
 	if err == nil {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil)
 	}
 	return call.Outcome(err)
 }
 
-func (s *localStream) takeRequest(message any) error {
+func (s *localStream) takeRequest() (parcel, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.left:
-		return s.callerLeft()
+		return parcel{}, s.callerLeft()
 	case s.over:
-		return errHandlerReturned
+		return parcel{}, errHandlerReturned
 	}
-	err := copyMessage(message, s.request)
-	release(s.request)
-	s.request = nil
-	return err
+	request := s.request
+	s.request = parcel{}
+	return request, nil
 }
 
-// Send copies the response. If the call fails after all, the copy is taken back.
+// Send packs the response, which crosses if the call succeeds.
 func (s *localStream) Send(message any) error {
 	s.tell(nil)
-	if raw, ok := message.(*farcall.Raw); ok && raw != nil {
-		defer raw.Done()
-	}
-	size, err := codec.Size(message)
+	response, err := s.server.pack(message)
 	if err == nil {
-		err = s.giveResponse(message)
+		err = s.giveResponse(response)
 	}
-	s.step(farcall.StepEncodeResponse, 1, size, err)
+	s.step(farcall.StepEncodeResponse, 1, response.size, err)
 	if err != nil {
+		response.drop()
 		return s.failSend(err)
 	}
-	s.CountSent(size)
+	s.CountSent(response.size)
 	return nil
 }
 
-func (s *localStream) giveResponse(message any) error {
+func (s *localStream) giveResponse(response parcel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -311,9 +356,8 @@ func (s *localStream) giveResponse(message any) error {
 	case s.sent:
 		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", s.method.method)
 	}
-	err := copyMessage(s.response, message)
-	s.sent = err == nil
-	return err
+	s.response, s.sent = response, true
+	return nil
 }
 
 func (s *localStream) failSend(err error) error {
@@ -329,24 +373,4 @@ var errHandlerReturned = &farcall.Error{Code: farcall.FailedPrecondition, Messag
 
 func (s *localStream) callerLeft() error {
 	return farcall.Errorf(farcall.CodeOf(s.call.Err()), "the caller has gone: %w", s.call.Err())
-}
-
-// copyMessage makes to equal from, sharing nothing: by copying where both are of one type, by way of bytes otherwise.
-func copyMessage(to, from any) error {
-	source, fromMessage := from.(proto.Message)
-	target, toMessage := to.(proto.Message)
-	if fromMessage && toMessage && target.ProtoReflect().IsValid() &&
-		target.ProtoReflect().Descriptor() == source.ProtoReflect().Descriptor() {
-		proto.Reset(target)
-		proto.Merge(target, source)
-		return nil
-	}
-	if raw, ok := from.(*farcall.Raw); ok {
-		return codec.Decode(raw.Data, to)
-	}
-	encoded, err := codec.Append(nil, from)
-	if err != nil {
-		return err
-	}
-	return codec.Decode(encoded, to)
 }

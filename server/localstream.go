@@ -6,18 +6,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/farcall/farcall"
-	"github.com/farcall/farcall/codec"
-	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/call"
-	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/wire"
 )
 
 // Stream makes a call of any kind in this process and runs body with the caller's end of it. The handler runs on a
-// goroutine of its own; messages cross in their encoded form, a few at a time.
+// goroutine of its own; a few messages at a time are on their way.
 func (l local) Stream(ctx context.Context, method *farcall.Method, body farcall.Handler) (err error) {
 	outgoing, err := call.Claim(ctx)
 	if err != nil {
@@ -38,9 +36,9 @@ type conversation struct {
 	outcome             error            // as it crosses; nil if the call has succeeded
 }
 
-// pipe hands encoded messages to the other end. Its sender closes it.
+// pipe hands messages to the other end. Its sender closes it.
 type pipe struct {
-	messages chan *buffer.Buffer
+	messages chan parcel
 	closed   chan struct{}
 }
 
@@ -48,16 +46,16 @@ type pipe struct {
 const pipeMessages = 4
 
 func newPipe() pipe {
-	return pipe{messages: make(chan *buffer.Buffer, pipeMessages), closed: make(chan struct{})}
+	return pipe{messages: make(chan parcel, pipeMessages), closed: make(chan struct{})}
 }
 
-// rest returns a message that is there, nil if none is.
-func (p *pipe) rest() *buffer.Buffer {
+// rest returns a message that is there, and reports whether one is.
+func (p *pipe) rest() (parcel, bool) {
 	select {
 	case message := <-p.messages:
-		return message
+		return message, true
 	default:
-		return nil
+		return parcel{}, false
 	}
 }
 
@@ -127,21 +125,14 @@ func (l local) begin(ctx context.Context, method *farcall.Method, metadata farca
 	if err != nil {
 		return nil, err
 	}
-	if _, err := wire.AppendRequest(nil, &wire.RequestFields{Metadata: metadata}); err != nil {
+	if err := l.server.checkMetadata(method, metadata); err != nil {
 		return nil, err
 	}
 	h := &localHandler{server: l.server, method: found, conversation: conversation{
 		requests: newPipe(), responses: newPipe(), begun: make(chan struct{}), done: make(chan struct{}),
 	}}
-	deadline, _ := ctx.Deadline()
-	peer, _ := exchange.PeerFrom(ctx)
-	values := context.Background()
-	if l.inherits {
-		values = ctx
-	}
-	h.call.InitIncoming(values, h, farcall.Peer(peer), deadline, metadata.Clone())
-	if !l.server.enterLocal(&h.call) {
-		return nil, farcall.Errorf(farcall.Unavailable, "the server was closed")
+	if !l.admit(ctx, &h.call, h, metadata) {
+		return nil, errServerClosed
 	}
 	unwatch := context.AfterFunc(ctx, func() { h.call.Cancel(ctx.Err()) })
 	go h.run(unwatch) // ends with the handler, whose context ends with the caller's, and with the caller's body
@@ -172,25 +163,25 @@ func (c *localCaller) send(message any) error {
 		release(message)
 		return err
 	}
-	encoded, err := new(call.Format).Encode(message, false)
+	packed, err := c.via.server.pack(message)
 	if err != nil {
-		return call.Outcome(err)
+		return err
 	}
-	c.CountSent(len(encoded.B) - wire.PrefixBytes)
+	c.CountSent(packed.size)
 	if c.ctx.Err() != nil {
-		encoded.Free()
+		packed.drop()
 		return io.EOF
 	}
 	select {
-	case handler.requests.messages <- encoded:
+	case handler.requests.messages <- packed:
 	case <-handler.done:
-		encoded.Free()
+		packed.drop()
 		return io.EOF
 	case <-c.ctx.Done():
-		encoded.Free()
+		packed.drop()
 		return io.EOF
 	case <-c.left:
-		encoded.Free()
+		packed.drop()
 		return io.EOF
 	}
 	if single {
@@ -237,28 +228,40 @@ func (c *localCaller) Receive(message any) error {
 		return c.ended(err)
 	}
 	for {
-		encoded, err := c.next(handler)
+		packed, err := c.next(handler)
+		if err == io.EOF && c.received == 0 && !c.method.Kind.ReturnsStream() {
+			err = farcall.Errorf(farcall.Unimplemented, "no message came, %s returns exactly one: do both sides have the same .proto?", c.method)
+		}
 		if err != nil {
 			return c.ended(err)
 		}
 		c.received++
-		c.CountReceived(len(encoded.B) - wire.PrefixBytes)
+		c.CountReceived(packed.size)
 		if message == nil {
-			encoded.Free()
+			packed.drop()
 			continue
 		}
-		err = codec.Decode(encoded.B[wire.PrefixBytes:], message)
-		encoded.Free()
-		if err != nil {
-			return c.ended(call.Outcome(err))
+		if err := packed.unpack(math.MaxInt, message); err != nil {
+			return c.ended(err)
 		}
-		if !c.method.Kind.ReturnsStream() { // it counts if the call succeeds
-			if _, err := c.next(handler); err != io.EOF {
-				return c.ended(err)
-			}
+		if !c.method.Kind.ReturnsStream() {
+			return c.only(handler)
 		}
 		return nil
 	}
+}
+
+// only makes sure that nothing but a good end comes behind the one response of a method.
+func (c *localCaller) only(handler *localHandler) error {
+	more, err := c.next(handler)
+	switch err {
+	case io.EOF:
+		return nil
+	case nil:
+		more.drop()
+		err = farcall.Errorf(farcall.Unimplemented, "more than one message came, %s returns exactly one: do both sides have the same .proto?", c.method)
+	}
+	return c.ended(err)
 }
 
 // ended notes the outcome of the call as the receiving goroutine has seen it.
@@ -268,28 +271,28 @@ func (c *localCaller) ended(err error) error {
 }
 
 // next returns the next response, or io.EOF when the call has succeeded, or its error.
-func (c *localCaller) next(handler *localHandler) (*buffer.Buffer, error) {
+func (c *localCaller) next(handler *localHandler) (parcel, error) {
 	// Messages that have come already do not outlive the context.
 	if err := call.ContextEnded(c.ctx, c.method, "while it was running"); err != nil {
-		return nil, err
+		return parcel{}, err
 	}
 	select {
-	case encoded := <-handler.responses.messages:
-		return encoded, nil
+	case packed := <-handler.responses.messages:
+		return packed, nil
 	case <-handler.done:
 	case <-c.ctx.Done():
-		return nil, call.ContextEnded(c.ctx, c.method, "while it was running")
+		return parcel{}, call.ContextEnded(c.ctx, c.method, "while it was running")
 	case <-c.left:
-		return nil, c.errOver()
+		return parcel{}, c.errOver()
 	}
-	if encoded := handler.responses.rest(); encoded != nil {
-		return encoded, nil
+	if packed, ok := handler.responses.rest(); ok {
+		return packed, nil
 	}
 	c.header, c.trailer = handler.header.Clone(), handler.call.ResponseTrailer().Clone()
 	if handler.outcome != nil {
-		return nil, call.Returned(c.ctx, c.method, handler.outcome)
+		return parcel{}, call.Returned(c.ctx, c.method, handler.outcome)
 	}
-	return nil, io.EOF
+	return parcel{}, io.EOF
 }
 
 // ResponseHeader waits for the response header. It belongs to the receiving goroutine.
@@ -349,8 +352,8 @@ type localHandler struct {
 
 	sending sync.Mutex // guards what is the sending goroutine's:
 	sent    int
-	sendErr error          // sticks
-	pending *buffer.Buffer // the only response: it crosses when the handler returns
+	sendErr error  // sticks
+	pending parcel // the only response: it crosses when the handler returns
 }
 
 var _ farcall.Stream = (*localHandler)(nil)
@@ -423,11 +426,11 @@ func (h *localHandler) settle(err error) {
 	switch {
 	case err != nil:
 		h.outcome = call.Crossed(err)
-		h.pending.Free()
-	case h.pending != nil:
+		h.pending.drop()
+	case h.sent > 0 && !h.method.method.Kind.ReturnsStream():
 		h.responses.messages <- h.pending // has room: it is the only one
 	}
-	h.pending = nil
+	h.pending = parcel{}
 	h.step(farcall.StepSendResponse, 0, 0, h.outcome)
 }
 
@@ -438,39 +441,55 @@ func (h *localHandler) Receive(message any) error {
 	if h.receiveErr != nil {
 		return h.receiveErr
 	}
-	encoded, err := h.nextRequest()
+	packed, err := h.nextRequest()
 	if err == nil {
 		h.received++
-		size := len(encoded.B) - wire.PrefixBytes
-		h.CountReceived(size)
-		if limit := h.server.options.MaxReceiveBytes; size > limit {
-			err = farcall.Errorf(farcall.ResourceExhausted,
-				"received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time", size, limit)
-		} else {
-			err = call.Outcome(codec.Decode(encoded.B[wire.PrefixBytes:], message))
-		}
-		encoded.Free()
-		h.step(farcall.StepDecodeRequest, h.received, size, err)
+		h.CountReceived(packed.size)
+		err = packed.unpack(h.server.options.MaxReceiveBytes, message)
+		h.step(farcall.StepDecodeRequest, h.received, packed.size, err)
 	}
 	h.receiveErr = err
 	return err
 }
 
-func (h *localHandler) nextRequest() (*buffer.Buffer, error) {
+func (h *localHandler) nextRequest() (parcel, error) {
+	if h.method.method.Kind.SendsStream() {
+		return h.takeRequest()
+	}
+	if h.received > 0 {
+		return parcel{}, io.EOF
+	}
+	only, err := h.takeRequest()
+	if err == io.EOF {
+		return parcel{}, farcall.Errorf(farcall.Unimplemented, "no message came, %s takes exactly one: do both sides have the same .proto?", h.method.method)
+	}
+	if err != nil {
+		return parcel{}, err
+	}
+	more, err := h.takeRequest()
+	if err == io.EOF {
+		return only, nil
+	}
+	only.drop()
+	more.drop()
+	if err == nil {
+		err = farcall.Errorf(farcall.Unimplemented, "more than one message came, %s takes exactly one: do both sides have the same .proto?", h.method.method)
+	}
+	return parcel{}, err
+}
+
+func (h *localHandler) takeRequest() (parcel, error) {
 	select {
-	case encoded := <-h.requests.messages:
-		return encoded, nil
+	case packed := <-h.requests.messages:
+		return packed, nil
 	case <-h.call.Done():
-		return nil, h.gone()
+		return parcel{}, h.gone()
 	case <-h.requests.closed:
 	}
-	if encoded := h.requests.rest(); encoded != nil {
-		return encoded, nil
+	if packed, ok := h.requests.rest(); ok {
+		return packed, nil
 	}
-	if h.received == 0 && !h.method.method.Kind.SendsStream() {
-		return nil, farcall.Errorf(farcall.Unimplemented, "no message came, %s takes exactly one: do both sides have the same .proto?", h.method.method)
-	}
-	return nil, io.EOF
+	return parcel{}, io.EOF
 }
 
 // gone returns the error for a handler whose caller has gone.
@@ -499,28 +518,28 @@ func (h *localHandler) send(message any) error {
 		release(message)
 		return farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", h.method.method)
 	}
-	encoded, err := new(call.Format).Encode(message, false)
+	packed, err := h.server.pack(message)
 	if err != nil {
 		h.step(farcall.StepEncodeResponse, h.sent+1, 0, err)
-		return call.Outcome(err)
+		return err
 	}
 	h.sent++
-	h.CountSent(len(encoded.B) - wire.PrefixBytes)
-	h.step(farcall.StepEncodeResponse, h.sent, len(encoded.B)-wire.PrefixBytes, nil)
+	h.CountSent(packed.size)
+	h.step(farcall.StepEncodeResponse, h.sent, packed.size, nil)
 	if !h.method.method.Kind.ReturnsStream() {
-		h.pending = encoded
+		h.pending = packed
 		return nil
 	}
 	if h.call.Err() != nil {
-		encoded.Free()
+		packed.drop()
 		return h.gone()
 	}
 	h.begin()
 	select {
-	case h.responses.messages <- encoded:
+	case h.responses.messages <- packed:
 		return nil
 	case <-h.call.Done():
-		encoded.Free()
+		packed.drop()
 		return h.gone()
 	}
 }

@@ -73,6 +73,11 @@ type Options struct {
 	// Codecs are known besides protobuf and JSON, by content subtype.
 	Codecs []codec.Codec
 
+	// ShareLocalMessages makes the calls of Local share what is inside their messages (bytes, lists, inner messages) instead of
+	// encoding and decoding it: neither end may then change a message that it has sent or received, and nothing checks that
+	// it could be encoded.
+	ShareLocalMessages bool
+
 	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given, also those of what its
 	// GetConfigForClient returns. HTTP/2 is spoken to clients only that have agreed on it (ALPN), and as RFC 9113 wants it
 	// on TLS 1.2 or later without the cipher suites that it prohibits. nil: plaintext. CertificateFiles serves certificates

@@ -3,10 +3,12 @@
 package rules_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"testing"
 
 	"github.com/farcall/farcall"
@@ -200,9 +202,21 @@ var differences = []difference{
 	{"input and output run on one goroutine", sharesTheGoroutine},
 }
 
-// The bare struct differs in exactly what is documented: each difference is there on the bare struct, and nowhere else.
+// The bare struct differs in exactly what docs/streams.md lists: each difference is there on the bare struct, and nowhere
+// else.
 func TestTheBareStructDiffersAsDocumented(t *testing.T) {
+	documentation, err := os.ReadFile("../../docs/streams.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, documentation, _ = bytes.Cut(documentation, []byte("The differences are:\n"))
+	if listed := bytes.Count(documentation, []byte("\n- ")); listed != len(differences) {
+		t.Errorf("%d differences are documented, and %d tested", listed, len(differences))
+	}
 	for _, d := range differences {
+		if !bytes.Contains(documentation, []byte("\n- "+d.name)) {
+			t.Errorf("this difference is not documented: %s", d.name)
+		}
 		t.Run(d.name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, m mode) {
 				if got := d.check(t, m); got != m.bare {

@@ -77,6 +77,37 @@ func TestAConversation(t *testing.T) {
 	})
 }
 
+// The header leaves with the first message, whatever comes later.
+func TestTheHeaderLeavesWithTheFirstMessage(t *testing.T) {
+	called(t, func(t *testing.T, m mode) {
+		rules := m.start(t, &service{
+			list: func(ctx context.Context, _ *rulespb.Item) iter.Seq2[*rulespb.Item, error] {
+				return func(yield func(*rulespb.Item, error) bool) {
+					call := farcall.IncomingCall(ctx)
+					call.ResponseHeader().Set("x-header", "in time")
+					yield(item(1), nil)
+					call.ResponseHeader().Set("x-header", "too late")
+					<-ctx.Done()
+				}
+			},
+		}, settings{})
+		ctx, cancel := context.WithTimeout(t.Context(), patience) // so that a header that does not come fails the test
+		defer cancel()
+		stream, err := rulespb.OpenRulesList(ctx, rules.via, item(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Close()
+		header := stream.Header()
+		if got := header.Get("x-header"); got != "in time" || ctx.Err() != nil {
+			t.Errorf("the header is %q", got)
+		}
+		if message, err := stream.Receive(); err != nil || message.GetNumber() != 1 {
+			t.Errorf("received %v, %v", message, err)
+		}
+	})
+}
+
 func TestOpenServerStream(t *testing.T) {
 	called(t, func(t *testing.T, m mode) {
 		rules := m.start(t, counter{}, settings{})

@@ -44,12 +44,13 @@ func ParsePrefix(b []byte, limit int) (length int, compressed bool, err error) {
 		limit = math.MaxInt
 	}
 	if uint64(announced) > uint64(limit) {
-		return 0, false, tooLarge(uint64(announced), limit)
+		return 0, false, TooLarge(int(announced), limit)
 	}
 	return int(announced), b[0] == 1, nil
 }
 
-func tooLarge(length uint64, limit int) error {
+// TooLarge returns the error for a message of more bytes than the receiver takes.
+func TooLarge(length, limit int) error {
 	return farcall.Errorf(farcall.ResourceExhausted,
 		"received a message of %d bytes, the limit is %d: raise Options.MaxReceiveBytes, or send less at a time", length, limit)
 }
