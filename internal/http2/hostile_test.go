@@ -5,6 +5,7 @@ package http2
 import (
 	"bytes"
 	"context"
+	"net"
 	"testing"
 	"time"
 
@@ -138,5 +139,45 @@ func (p *scripted) verdictOfPing(number byte) string {
 		case h.Type == frame.Ping && h.Flags.Has(frame.Ack) && payload[0] == number:
 			return ""
 		}
+	}
+}
+
+// TestRequestsWaitForAClientThatDoesNotRead makes a request on a connection whose out-buffer is full of answers: it is
+// accepted when there is room, or when the reader has waited for a moment, and not before.
+func TestRequestsWaitForAClientThatDoesNotRead(t *testing.T) {
+	for _, drains := range []bool{true, false} {
+		near, far := net.Pipe()
+		defer far.Close()
+		accepted := make(chan struct{}, 1)
+		c := NewServer(near, serveFunc{serve: func(*ServerStream) { accepted <- struct{}{} }}, Options{})
+		defer c.Close(nil)
+		c.mu.Lock()
+		c.writing = true // by somebody who gets nowhere
+		c.fast = append(c.fast, make([]byte, fastBound)...)
+		c.mu.Unlock()
+		received := make(chan error, 1)
+		go func() { received <- c.receiveBlock(1, true, getBlock, nil) }()
+		for waits := false; !waits; {
+			c.mu.Lock()
+			waits = len(c.room) == 1
+			if drains && waits {
+				c.takeLocked()
+			}
+			c.mu.Unlock()
+			select {
+			case err := <-received:
+				t.Fatalf("the reader does not wait: %v", err)
+			default:
+			}
+		}
+		if err := <-received; err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the request's handler", accepted)
+		c.mu.Lock()
+		if len(c.room) != 0 {
+			t.Error("the reader still waits")
+		}
+		c.mu.Unlock()
 	}
 }

@@ -107,7 +107,11 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	}
 	c.lastStream = id
 	refusal := c.refusalLocked()
-	c.mu.Unlock()
+	if len(c.fast) >= fastBound {
+		c.letDrain()
+	} else {
+		c.mu.Unlock()
+	}
 	if refusal != nil {
 		return c.refuseHead(head, streamError(id, refusal.Code, refusal.Reason))
 	}

@@ -21,10 +21,11 @@ import (
 // to bulk as well, and trailers there are encoded without the compression table, because header blocks must reach the
 // peer's decoder in the order of their encoding.
 //
-// Invariant: the reader never waits for room. Control frames are appended in any case; more than controlAllowance of them
-// in an out-buffer that nobody drains ends the connection with ENHANCE_YOUR_CALM.
+// Invariant: the reader never waits for room, but for a moment before it accepts another request (letDrain). Control
+// frames are appended in any case; more than controlAllowance of them in an out-buffer that nobody drains ends the
+// connection with ENHANCE_YOUR_CALM.
 const (
-	fastBound        = 256 << 10 // above it, senders wait for room
+	fastBound        = 128 << 10 // above it, senders wait for room
 	bulkBound        = 256 << 10
 	bulkShare        = 64 << 10 // of one stream, then the others' turn
 	smallMessage     = 4 << 10  // up to here DATA goes to fast
@@ -354,6 +355,21 @@ func (c *Conn) awaitRoom(ctx context.Context) error {
 		w.free()
 	}
 	return c.err
+}
+
+// drainPause is how long a reader waits for room at most. Two ends of which each waits for the other to read would wait for
+// ever; this way they go on.
+const drainPause = 100 * time.Millisecond
+
+// letDrain makes the reader wait for a moment, where there is no room for answers, before it accepts a request that wants
+// one more: a client that asks faster than it reads piles up handlers that wait. Called with mu held, which it releases.
+func (c *Conn) letDrain() {
+	c.flush()
+	ctx, cancel := context.WithTimeout(context.Background(), drainPause)
+	defer cancel()
+	c.mu.Lock()
+	_ = c.awaitRoom(ctx) // without room it goes on as well
+	c.mu.Unlock()
 }
 
 func (c *Conn) leaveRoomLocked(w *waiter) bool {
