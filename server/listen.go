@@ -107,6 +107,7 @@ func (s *Server) stateNow() state {
 // connection is one accepted connection, for Shutdown to find.
 type connection struct {
 	nc     net.Conn
+	host   string      // the client's; handshakes'
 	engine *http2.Conn // guarded by the server's mu; nil until the connection turned out to be HTTP/2
 }
 
@@ -118,6 +119,8 @@ func (s *Server) serveConnection(nc net.Conn) {
 		return
 	}
 	defer s.leaveConnection(c) // twice does no harm
+	s.handshakes.enter(c)
+	defer s.handshakes.leave(c)
 	greeted, err := s.greet(nc)
 	if err != nil {
 		defer nc.Close()
@@ -131,6 +134,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 	}
 	if greeted.protocol == protocolHTTP1 {
 		s.leaveConnection(c) // it is net/http's, and Shutdown must not close it as one that has asked for nothing
+		s.handshakes.leave(c)
 		s.edge.serveHTTP1(greeted)
 		return
 	}
@@ -153,6 +157,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 		Tap:                  s.tap,
 		Timed:                s.options.Observer != nil,
 		Received:             greeted.received,
+		Greeted:              func() { s.handshakes.leave(c) },
 	})
 	s.becomeHTTP2(c, engine)
 	if err := engine.Serve(); err != nil {

@@ -46,6 +46,9 @@ type Options struct {
 	// HandshakeTimeout bounds the time from a connection's start to its first request: TLS, preface, SETTINGS, and the
 	// header of an HTTP/1.1 request. 0: 10 s.
 	HandshakeTimeout time.Duration
+	// MaxHandshakes bounds the connections that have not come so far. Where there are more, the client address with most of
+	// them loses the one that has taken longest. 0: 1,000.
+	MaxHandshakes int
 	// StallTimeout closes a connection whose peer has taken nothing of what waits for it, and over HTTP/1.1 sent nothing
 	// of a request's body, for so long. 0: 20 s.
 	StallTimeout time.Duration
@@ -121,6 +124,7 @@ const (
 	defaultMaxReceiveBytes = 4 << 20
 	defaultMaxHeaderList   = 64 << 10
 	defaultMaxStreams      = 1000
+	defaultMaxHandshakes   = 1000
 	defaultHandshake       = 10 * time.Second
 	defaultStall           = 20 * time.Second
 	defaultPingInterval    = 2 * time.Hour
@@ -136,6 +140,7 @@ func (o Options) withDefaults() Options {
 	o.MaxConcurrentStreams = limit(o.MaxConcurrentStreams, defaultMaxStreams, math.MaxInt32)
 	o.MinCompressBytes = limit(o.MinCompressBytes, call.DefaultMinCompressBytes, 0)
 	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
+	o.MaxHandshakes = limit(o.MaxHandshakes, defaultMaxHandshakes, math.MaxInt32)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
 	o.Keepalive.Interval = limit(o.Keepalive.Interval, defaultPingInterval, forever)
 	o.Keepalive.Timeout = limit(o.Keepalive.Timeout, defaultPingTimeout, forever)

@@ -28,13 +28,14 @@ import (
 // Server offers services on any number of listeners. It is safe for concurrent use.
 type Server struct {
 	// Set once:
-	options Options
-	logger  *slog.Logger
-	budget  *http2.Budget
-	tap     http2.Tap // nil without Options.Frames
-	edge    edge
-	workers workers
-	crowd   crowd
+	options    Options
+	logger     *slog.Logger
+	budget     *http2.Budget
+	tap        http2.Tap // nil without Options.Frames
+	edge       edge
+	workers    workers
+	crowd      crowd
+	handshakes handshakes
 
 	unknown     farcall.Handler // with the interceptors around it; nil without Options.Unknown
 	compressors *compress.Table
@@ -87,6 +88,7 @@ func New(options Options) *Server {
 		idle:        make(chan struct{}),
 		ended:       make(chan struct{}),
 	}
+	s.handshakes.most = options.MaxHandshakes
 	if options.Unknown != nil {
 		s.unknown = call.Wrap(options.Interceptors, options.Unknown)
 	}

@@ -64,6 +64,9 @@ type Options struct {
 	Timed bool
 	// Received is what was already read from the connection.
 	Received []byte
+	// Greeted is called on a server's reader goroutine when the client's preface and SETTINGS have come. nil: nobody is
+	// told.
+	Greeted func()
 }
 
 func (o Options) withDefaults() Options {

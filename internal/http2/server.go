@@ -60,6 +60,9 @@ func (c *Conn) Serve() error {
 		c.failReading(err)
 		return c.Err()
 	}
+	if c.options.Greeted != nil {
+		c.options.Greeted()
+	}
 	c.startWatch()
 	return c.readLoop()
 }
