@@ -39,6 +39,10 @@ bench: ## measure farcall beside its peers, all of it, and write bench/results (
 bench-quick: ## measure the five rows that the work on speed is steered by; fails when one is short of its target (3 min)
 	@cd bench && go run . quick
 
+.PHONY: bench-codec
+bench-codec: ## measure the encoding of messages beside protobuf-go and vtprotobuf, in bench/results/codec.md (2 min)
+	cd bench/codec && go run .
+
 .PHONY: conformance
 conformance: tools ## test against other implementations of the protocols, and run the public suites
 	scripts/conformance

@@ -34,6 +34,11 @@ type Options struct {
 // Size returns the length of the encoded message.
 func Size(message any) (int, error) {
 	switch message := message.(type) {
+	case generated:
+		if isNil(message) {
+			return 0, nilMessage(message)
+		}
+		return message.Farcall_size(), nil
 	case proto.Message:
 		if !usable(message) {
 			return 0, nilMessage(message)
@@ -59,24 +64,26 @@ func Decode(data []byte, message any) error { return Options{}.Decode(data, mess
 // Append appends the encoded message. A Raw is copied and not released. All of dst's memory, to its capacity, may be used
 // meanwhile.
 func (o Options) Append(dst []byte, message any) ([]byte, error) {
-	switch message := message.(type) {
-	case generated:
-		if isNil(message) {
-			return dst, nilMessage(message)
-		}
+	if message, ok := message.(generated); ok && !isNil(message) {
 		if encoded, ok := appendGenerated(dst, message, o.Deterministic); ok {
 			return encoded, nil
 		}
-		encoded, err := appendProtobuf(dst, message, proto.MarshalOptions{Deterministic: o.Deterministic})
-		if err == nil {
-			fallback.Report(message)
-		}
-		return encoded, err
+	}
+	return o.appendSlowly(dst, message)
+}
+
+// appendSlowly appends what is not generated, and cannot be encoded otherwise.
+func (o Options) appendSlowly(dst []byte, message any) ([]byte, error) {
+	switch message := message.(type) {
 	case proto.Message:
 		if !usable(message) {
 			return dst, nilMessage(message)
 		}
-		return appendProtobuf(dst, message, proto.MarshalOptions{Deterministic: o.Deterministic})
+		encoded, err := appendProtobuf(dst, message, proto.MarshalOptions{Deterministic: o.Deterministic})
+		if _, fast := message.(generated); fast && err == nil {
+			fallback.Report(message)
+		}
+		return encoded, err
 	case *farcall.Raw:
 		if message == nil {
 			return dst, nilMessage(message)
@@ -125,12 +132,10 @@ func Encode(message any, front int) (*buffer.Buffer, error) {
 // Decode replaces what message holds by what data says. data stays the caller's unless Alias is set: a message refers to
 // copies, and a Raw gets a pooled copy of its own, which its Release gives back.
 func (o Options) Decode(data []byte, message any) error {
-	switch message := message.(type) {
-	case generated:
-		if isNil(message) {
-			return nilMessage(message)
-		}
+	if message, ok := message.(generated); ok && !isNil(message) {
 		return decodeGenerated(data, message, o)
+	}
+	switch message := message.(type) {
 	case proto.Message:
 		if !usable(message) {
 			return nilMessage(message)

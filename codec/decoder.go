@@ -21,24 +21,39 @@ import (
 type Decoder struct {
 	data     []byte
 	text     text
-	slabs    [8]slab
-	near     int    // how many messages like the one that is decoded are known to follow it
+	slabs    [4]slab
+	numbers  []uint64 // slabs for what fields of optional presence point to
+	headers  []string
+	near     int    // how many messages follow the one that is decoded in a row, 0 if it stands in none
+	row      int    // the length of all messages of the row
+	length   uint64 // the length of the one that is decoded
 	depth    int    // how many messages deeper it may go
 	group    uint64 // the number of the innermost group, 0 outside of groups
 	required bool   // there are messages with fields that must be set
 	alias    bool   // text and bytes are not copied
+
+	manyNumbers, manyHeaders int // how long the slabs were
 }
 
 // decodeGenerated replaces what message holds by what data says.
 func decodeGenerated(data []byte, message generated, options Options) error {
 	message.Reset()
-	d := Decoder{data: data, depth: protowire.DefaultRecursionLimit - 1, alias: options.Alias, text: text{singly: options.Singly}}
-	decoded := message.Farcall_decode(unescaped(&d), 0, len(data)) == len(data)
-	if decoded && (!d.required || proto.CheckInitialized(message) == nil) {
-		return nil
+	var d Decoder // on the stack
+	d.data, d.depth, d.alias, d.text.singly = data, protowire.DefaultRecursionLimit-1, options.Alias, options.Singly
+	if message.Farcall_decode(unescaped(&d), 0, len(data)) != len(data) {
+		return decodeAgain(data, message, true)
 	}
-	err := decodeProtobuf(data, message) // which says what is wrong
-	if err == nil && !decoded {          // it takes messages with required fields missing in what it decodes later
+	if d.required && proto.CheckInitialized(message) != nil {
+		return decodeAgain(data, message, false)
+	}
+	return nil
+}
+
+// decodeAgain lets protobuf say what is wrong. It takes messages with required fields missing in what it will decode later,
+// but nothing else that generated code does not take.
+func decodeAgain(data []byte, message generated, report bool) error {
+	err := decodeProtobuf(data, message)
+	if err == nil && report {
 		fallback.Report(message)
 	}
 	return err
@@ -50,8 +65,11 @@ func (d *Decoder) Data(end int) []byte { return d.data[:end] }
 // Short reads a tag and the varint behind it, if each has one byte: a number, or the length of what follows. Next is
 // where it goes on, 0 if it is not so: then Head reads them.
 func Short(b []byte, i int) (tag, v uint64, next int) {
-	if i+1 < len(b) && b[i]&0x85 == 0 && b[i+1] < 0x80 { // the wire types 0 and 2 have neither of the bits 1 and 4
-		return uint64(b[i]), uint64(b[i+1]), i + 2
+	if i+1 < len(b) {
+		// The wire types 0 and 2 have neither of the bits 1 and 4, and a byte that ends a varint has not the bit 0x80.
+		if both := uint64(b[i]) | uint64(b[i+1])<<8; both&0x8085 == 0 {
+			return both & 0xff, both >> 8, i + 2
+		}
 	}
 	return 0, 0, 0
 }
@@ -59,6 +77,17 @@ func Short(b []byte, i int) (tag, v uint64, next int) {
 // Head reads any tag and, for the wire types 0 and 2, the varint behind it. The tag is 0 if that fails, which is no tag
 // of a field, and the position is good in any case.
 func (d *Decoder) Head(i, end int) (tag, v uint64, next int) {
+	if i+9 <= len(d.data) && d.data[i]&0x85 == 0 { // a tag of one byte, and a word behind it
+		word := binary.LittleEndian.Uint64(d.data[i+1:])
+		ends := ^word & highBits
+		if next = i + 2 + bits.TrailingZeros64(ends)/8; next <= end && ends != 0 {
+			return uint64(d.data[i]), squeeze(word & (ends ^ (ends - 1))), next
+		}
+	}
+	return d.longHead(i, end)
+}
+
+func (d *Decoder) longHead(i, end int) (tag, v uint64, next int) {
 	tag, next = d.varint(i, end)
 	if next >= 0 && tag&5 == 0 {
 		v, next = d.varint(next, end)
@@ -156,7 +185,7 @@ func (d *Decoder) Leave(i, to int) int {
 	if i != to {
 		return -1
 	}
-	return i
+	return to // which was known before i
 }
 
 // EnterGroup begins a group, and returns what LeaveGroup wants; -1 if it is too deep.
@@ -268,22 +297,42 @@ func (d *Decoder) field(i, end int) (number protowire.Number, kind protowire.Typ
 }
 
 // run returns how many fields in a row there are from i on that have the same tag, of wire type 2, as the one that begins
-// there. It is 1 at least.
-func (d *Decoder) run(i, end int) int {
+// there, and where they end. There is one at least.
+func (d *Decoder) run(i, end int) (count, to int) {
+	b := d.data[:end]
+	if protowire.Type(b[i]&7) != protowire.BytesType { // a group, whose length nobody knows
+		return 1, end
+	}
+	for tag := b[i]; tag < 0x80; { // the usual case: tag and length have one byte each
+		next := i + 2
+		if next > len(b) || b[i+1] >= 0x80 {
+			break
+		}
+		i = next + int(b[i+1])
+		count++
+		if i >= len(b) || b[i] != tag {
+			return count, i
+		}
+	}
+	more, to := d.longRun(i, end)
+	return count + more, to
+}
+
+func (d *Decoder) longRun(i, end int) (count, to int) {
 	_, begin := d.varint(i, end)
 	if begin < 0 {
-		return 1
+		return 1, end
 	}
 	tag := d.data[i:begin]
 	for count := 1; ; count++ {
 		n, next := d.varint(begin, end)
 		if next < 0 || n >= uint64(end-next) {
-			return count
+			return count, end
 		}
 		next += int(n)
 		begin = next + len(tag)
 		if d.data[next] != tag[0] || begin > end || len(tag) > 1 && string(d.data[next:begin]) != string(tag) {
-			return count
+			return count, next
 		}
 	}
 }

@@ -5,7 +5,6 @@ package codec
 import (
 	"encoding/binary"
 	"math/bits"
-	"unicode/utf8"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
@@ -17,51 +16,79 @@ import (
 // that it need not ask for each.
 const room = 128
 
-// firstBuffer is where a message begins. What needs more grows, each time to more than the double.
-const firstBuffer = 2048
+// A message begins in firstBuffer bytes. What grows to more than largeBuffer, or has a large part, is measured first.
+const (
+	firstBuffer = 2 << 10
+	largeBuffer = 32 << 10
+)
 
 // Encoder is for generated code.
 //
-// It writes a message back to front, the last field first. So a length is known when its turn comes: there is no pass
-// for sizes, and nothing is noted in the message, which any number of goroutines may encode at a time. What is written
-// begins at b[i] and goes to the end of b.
+// It writes a message back to front, the last field first. So a length is known when its turn comes: a message
+// that is not large needs no pass for sizes, and nothing is noted in messages, which any number of goroutines may encode at
+// a time. Where the written part begins is an int that is handed from call to call; it goes to the end of b.
 type Encoder struct {
-	buffer        *buffer.Buffer // owns b's memory, unless it is nil: then it is somebody else's
+	b             []byte
+	message       generated
+	buffer        *buffer.Buffer // owns b's memory, unless it is nil: then it is the caller's
+	place         []byte         // the caller's memory, for a message that has just its length
 	deterministic bool
+	exact         bool // b is place
 	failed        bool // the message cannot be encoded; protobuf says why
 	required      bool // it has fields that must be set
 }
 
-// encode writes message to the end of b. It is not ok if the message cannot be encoded; protobuf knows why.
-func (e *Encoder) encode(b []byte, message generated) (encoded []byte, i int, ok bool) {
-	b, i = message.Farcall_encode(unescaped(e), b, len(b))
-	return b, i, !e.failed && (!e.required || proto.CheckInitialized(message) == nil)
-}
-
 // encodeGenerated returns the message behind front bytes, which are the caller's to fill, in a buffer that the caller
-// frees. It is not ok if the message cannot be encoded.
+// frees. It is not ok if the message cannot be encoded; protobuf knows why.
 func encodeGenerated(message generated, front int) (encoded *buffer.Buffer, ok bool) {
-	e := Encoder{buffer: buffer.Get(firstBuffer)}
-	b, i, ok := e.encode(e.buffer.B[:cap(e.buffer.B)], message)
-	e.buffer.B = b
+	var e Encoder // on the stack
+	e.message = message
+	e.ownBuffer()
+	i := message.Farcall_encode(unescaped(&e), len(e.b))
+	e.buffer.B = e.b
 	e.buffer.Cut(i - front)
-	return e.buffer, ok
+	return e.buffer, !e.bad()
 }
 
-// appendGenerated appends the message to dst, unless it cannot be encoded. It uses dst's memory if that may be enough.
+// appendGenerated appends the message to dst, unless it cannot be encoded. It uses dst's memory if there is enough of it.
 func appendGenerated(dst []byte, message generated, deterministic bool) (encoded []byte, ok bool) {
-	e := Encoder{deterministic: deterministic}
-	free := dst[len(dst):min(cap(dst), len(dst)+firstBuffer)]
-	if cap(free) < 2*room {
-		e.buffer = buffer.Get(firstBuffer)
-		free = e.buffer.B[:cap(e.buffer.B)]
+	var e Encoder // on the stack
+	e.message, e.place, e.deterministic = message, dst[len(dst):], deterministic
+	e.b = e.place[:min(cap(e.place), firstBuffer)]
+	if len(e.b) < 2*room {
+		e.ownBuffer()
 	}
-	b, i, ok := e.encode(free, message)
-	if ok {
-		dst = append(dst, b[i:]...) // which may be there already, further back
+	i := message.Farcall_encode(unescaped(&e), len(e.b))
+	if e.exact || e.failed || e.required || e.buffer != nil {
+		return e.finish(dst, i)
 	}
-	e.buffer.Free()
+	return append(dst, e.b[i:]...), true // it is there already, further back
+}
+
+// ownBuffer takes a buffer of its own.
+func (e *Encoder) ownBuffer() {
+	e.buffer = buffer.Get(firstBuffer)
+	e.b = e.buffer.B[:cap(e.buffer.B)]
+}
+
+// finish appends what was encoded to dst, unless it is not a message.
+func (e *Encoder) finish(dst []byte, i int) (encoded []byte, ok bool) {
+	ok = !e.bad()
+	switch {
+	case !e.exact:
+		dst = append(dst, e.b[i:]...)
+	case i == 0:
+		dst = dst[:len(dst)+len(e.b)]
+	default: // the message has become shorter while it was encoded
+		ok = false
+	}
+	e.buffer.Free() // which may be nil
 	return dst, ok
+}
+
+// bad reports whether what was encoded is not a message.
+func (e *Encoder) bad() bool {
+	return e.failed || e.required && proto.CheckInitialized(e.message) != nil
 }
 
 // unescaped returns p. The compiler believes that it is something else, so that what p points to may stay on the stack:
@@ -71,56 +98,74 @@ func unescaped[T any](p *T) *T {
 	return *(**T)(unsafe.Pointer(&address))
 }
 
+// Len returns how much is written.
+func (e *Encoder) Len(i int) int { return len(e.b) - i }
+
 // Room makes sure that there is room in front of i for generated code to write tags and numbers.
-func (e *Encoder) Room(b []byte, i int) ([]byte, int) {
+func (e *Encoder) Room(i int) int {
 	if i < room {
-		return e.grow(b, i, room)
+		return e.grow(i, room)
 	}
-	return b, i
+	return i
 }
 
-// grow moves what is written to the end of a buffer with n free bytes in front of it.
+// grow moves what is written to a larger place, with room for n bytes in front of it: four times as large a buffer at first,
+// and then one for the whole message, whose length is found out.
 //
 //go:noinline
-func (e *Encoder) grow(b []byte, i, n int) ([]byte, int) {
-	written := b[i:]
-	larger := buffer.Get(2*len(b) + n)
-	b = larger.B[:cap(larger.B)]
-	i = len(b) - len(written)
-	copy(b[i:], written)
-	e.buffer.Free() // nil if b was not its own
-	e.buffer = larger
-	return b, i
+func (e *Encoder) grow(i, n int) int {
+	written := e.b[i:]
+	if e.exact && n <= i+2*room {
+		return i // there is just as much as the message needs
+	}
+	size := 4 * len(e.b)
+	if len(e.b) >= largeBuffer || size < len(written)+n {
+		size = max(e.message.Farcall_size(), len(written)+n-2*room) // which is more if the message has changed
+		if !e.exact && size <= cap(e.place) {
+			e.exact = true
+			e.b = e.place[:size]
+			copy(e.b[size-len(written):], written)
+			return size - len(written)
+		}
+		size += 2 * room
+	}
+	larger := buffer.Get(size)
+	e.b = larger.B[:cap(larger.B)]
+	i = len(e.b) - len(written)
+	copy(e.b[i:], written)
+	e.buffer.Free() // nil if it was not its own
+	e.buffer, e.exact = larger, false
+	return i
 }
 
-// Tag writes a tag of one byte in front of b[i].
-func Tag(b []byte, i int, tag byte) int {
-	b[i-1] = tag
+// Tag writes a tag of one byte in front of i.
+func (e *Encoder) Tag(i int, tag byte) int {
+	e.b[i-1] = tag
 	return i - 1
 }
 
-// LongTag writes a tag in front of b[i].
-func LongTag(b []byte, i int, tag uint32) int { return putVarint(b, i, uint64(tag)) }
+// LongTag writes a tag in front of i.
+func (e *Encoder) LongTag(i int, tag uint32) int { return e.putVarint(i, uint64(tag)) }
 
-// PutVarint writes v in front of b[i].
-func PutVarint(b []byte, i int, v uint64) int {
+// Varint writes v in front of i.
+func (e *Encoder) Varint(i int, v uint64) int {
 	if v < 0x80 {
-		b[i-1] = byte(v)
+		e.b[i-1] = byte(v)
 		return i - 1
 	}
-	return putVarint(b, i, v)
+	return e.putVarint(i, v)
 }
 
 // highBits has the bit of each byte that says that a varint goes on, and that text is not ASCII.
 const highBits = 0x8080808080808080
 
-// putVarint writes up to eight bytes as one word. It needs ten bytes of room.
+// putVarint writes up to eight bytes as one word.
 //
 //go:noinline
-func putVarint(b []byte, i int, v uint64) int {
+func (e *Encoder) putVarint(i int, v uint64) int {
 	n := SizeVarint(v)
-	if v >= 1<<56 {
-		_ = binary.PutUvarint(b[i-n:i], v)
+	if v >= 1<<56 || i < 8 {
+		binary.PutUvarint(e.b[i-n:i], v)
 		return i - n
 	}
 	// Spread the 7-bit groups over the bytes of a word: by fours, then by twos, then each.
@@ -129,7 +174,7 @@ func putVarint(b []byte, i int, v uint64) int {
 	v = v&0x007f007f007f007f | v&0x3f803f803f803f80<<1
 	v |= highBits & (1<<(8*uint(n-1)) - 1)
 	// What the word has in front of the number is overwritten by what comes next.
-	binary.LittleEndian.PutUint64(b[i-8:i], v<<(64-8*uint(n)))
+	binary.LittleEndian.PutUint64(e.b[i-8:i], v<<(64-8*uint(n)))
 	return i - n
 }
 
@@ -138,15 +183,29 @@ func SizeVarint(v uint64) int {
 	return (9*bits.Len64(v|1) + 64) / 64
 }
 
-// PutFixed32 writes v in front of b[i].
-func PutFixed32(b []byte, i int, v uint32) int {
-	binary.LittleEndian.PutUint32(b[i-4:i], v)
+// SizeBytes returns the length of n bytes and their length.
+func SizeBytes(n int) int { return SizeVarint(uint64(n)) + n }
+
+// SizeMessage returns the length of a message that is generated elsewhere, and may have no fast path.
+func SizeMessage(message proto.Message) int {
+	if message, ok := message.(generated); ok {
+		return message.Farcall_size()
+	}
+	return proto.Size(message)
+}
+
+// SizeProtobuf returns the length of a message by way of google.golang.org/protobuf.
+func SizeProtobuf(message proto.Message) int { return proto.Size(message) }
+
+// Fixed32 writes v in front of i.
+func (e *Encoder) Fixed32(i int, v uint32) int {
+	binary.LittleEndian.PutUint32(e.b[i-4:i], v)
 	return i - 4
 }
 
-// PutFixed64 writes v in front of b[i].
-func PutFixed64(b []byte, i int, v uint64) int {
-	binary.LittleEndian.PutUint64(b[i-8:i], v)
+// Fixed64 writes v in front of i.
+func (e *Encoder) Fixed64(i int, v uint64) int {
+	binary.LittleEndian.PutUint64(e.b[i-8:i], v)
 	return i - 8
 }
 
@@ -161,67 +220,74 @@ func Bool(v bool) uint64 {
 	return 0
 }
 
-// String writes a field of text, which must be UTF-8, in front of b[i].
-func (e *Encoder) String(b []byte, i int, tag uint32, s string) ([]byte, int) {
-	if i < len(s)+2*room {
-		b, i = e.grow(b, i, len(s)+2*room)
+// String writes a field of text, which must be UTF-8, in front of i.
+func (e *Encoder) String(i int, tag uint32, s string) int {
+	n := len(s)
+	if i < n+2*room {
+		i = e.grow(i, n+2*room)
 	}
-	end := i
-	i -= len(s)
-	from := unsafe.Slice(unsafe.StringData(s), len(s))
-	var seen uint64 // a bit of highBits if it is not ASCII
-	switch n := len(s); {
-	case n > 32:
-		copy(b[i:end], s)
-		if !ascii(b[i:end]) {
-			seen = highBits
+	i -= n
+	b := e.b
+	from, seen := unsafe.Pointer(unsafe.StringData(s)), uint64(0) // seen is a word of highBits if there are any
+	switch to := unsafe.Pointer(unsafe.SliceData(b[i : i+n])); {
+	case n > 128:
+		copy(b[i:], s)
+		seen = highBits
+	case n > 16:
+		for k := 0; k < n-16; k += 16 {
+			v, w := word(from, k), word(from, k+8)
+			putWord(to, k, v)
+			putWord(to, k+8, w)
+			seen |= v | w
 		}
+		v, w := word(from, n-16), word(from, n-8)
+		putWord(to, n-16, v)
+		putWord(to, n-8, w)
+		seen |= v | w
 	case n >= 8:
-		to := b[i:end]
-		for k := 0; k+8 < n; k += 8 {
-			word := binary.LittleEndian.Uint64(from[k:])
-			seen |= word
-			binary.LittleEndian.PutUint64(to[k:], word)
-		}
-		word := binary.LittleEndian.Uint64(from[n-8:])
-		seen |= word
-		binary.LittleEndian.PutUint64(to[n-8:], word)
+		v, w := word(from, 0), word(from, n-8)
+		putWord(to, 0, v)
+		putWord(to, n-8, w)
+		seen = v | w
 	case n >= 4:
-		first, last := binary.LittleEndian.Uint32(from), binary.LittleEndian.Uint32(from[n-4:])
-		seen = uint64(first | last)
-		binary.LittleEndian.PutUint32(b[i:], first)
-		binary.LittleEndian.PutUint32(b[end-4:end], last)
-	default:
-		for k := range n {
-			seen |= uint64(from[k])
-			b[i+k] = from[k]
-		}
+		v, w := halfWord(from, 0), halfWord(from, n-4)
+		putHalfWord(to, 0, v)
+		putHalfWord(to, n-4, w)
+		seen = uint64(v | w)
+	case n > 0:
+		first, middle, last := s[0], s[n/2], s[n-1]
+		b[i], b[i+n/2], b[i+n-1] = first, middle, last
+		seen = uint64(first | middle | last)
 	}
-	if seen&highBits != 0 && !utf8.ValidString(s) {
+	if seen&highBits != 0 && !validText(b[i:i+n]) {
 		e.failed = true
 	}
-	return b, PutVarint(b, PutVarint(b, i, uint64(len(s))), uint64(tag))
+	if n|int(tag) < 0x80 {
+		b[i-1] = byte(n)
+		b[i-2] = byte(tag)
+		return i - 2
+	}
+	return e.Varint(e.Varint(i, uint64(n)), uint64(tag))
 }
 
-// Bytes writes a field of bytes in front of b[i].
-func (e *Encoder) Bytes(b []byte, i int, tag uint32, v []byte) ([]byte, int) {
-	b, i = e.Raw(b, i, v)
-	return b, PutVarint(b, PutVarint(b, i, uint64(len(v))), uint64(tag))
+// Bytes writes a field of bytes in front of i.
+func (e *Encoder) Bytes(i int, tag uint32, v []byte) int {
+	return e.Varint(e.Varint(e.Raw(i, v), uint64(len(v))), uint64(tag))
 }
 
-// LooseString writes a field of text, whatever bytes it is made of, in front of b[i].
-func (e *Encoder) LooseString(b []byte, i int, tag uint32, s string) ([]byte, int) {
-	return e.Bytes(b, i, tag, unsafe.Slice(unsafe.StringData(s), len(s)))
+// LooseString writes a field of text, whatever bytes it is made of, in front of i.
+func (e *Encoder) LooseString(i int, tag uint32, s string) int {
+	return e.Bytes(i, tag, unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// Raw writes what is encoded already in front of b[i].
-func (e *Encoder) Raw(b []byte, i int, encoded []byte) ([]byte, int) {
+// Raw writes what is encoded already in front of i.
+func (e *Encoder) Raw(i int, encoded []byte) int {
 	if i < len(encoded)+2*room {
-		b, i = e.grow(b, i, len(encoded)+2*room)
+		i = e.grow(i, len(encoded)+2*room)
 	}
 	i -= len(encoded)
-	copy(b[i:], encoded)
-	return b, i
+	copy(e.b[i:], encoded)
+	return i
 }
 
 // Deterministic reports whether maps must be written in the order of their keys.
@@ -230,29 +296,29 @@ func (e *Encoder) Deterministic() bool { return e.deterministic }
 // Required says that the message has fields that must be set, or may have them in extensions.
 func (e *Encoder) Required() { e.required = true }
 
-// Message writes a message that is generated elsewhere, and may have no fast path, in front of b[i].
-func (e *Encoder) Message(b []byte, i int, message proto.Message) ([]byte, int) {
+// Message writes a message that is generated elsewhere, and may have no fast path, in front of i.
+func (e *Encoder) Message(i int, message proto.Message) int {
 	if message, ok := message.(generated); ok {
-		return message.Farcall_encode(e, b, i)
+		return message.Farcall_encode(e, i)
 	}
-	return e.Protobuf(b, i, message)
+	return e.Protobuf(i, message)
 }
 
 // Protobuf writes a message in front of b[i] by way of google.golang.org/protobuf.
-func (e *Encoder) Protobuf(b []byte, i int, message proto.Message) ([]byte, int) {
+func (e *Encoder) Protobuf(i int, message proto.Message) int {
 	options := proto.MarshalOptions{AllowPartial: true, Deterministic: e.deterministic}
 	size := options.Size(message)
 	if i < size+2*room {
-		b, i = e.grow(b, i, size+2*room)
+		i = e.grow(i, size+2*room)
 	}
 	options.UseCachedSize = true
-	encoded, err := options.MarshalAppend(b[i-size:i-size:i], message)
+	encoded, err := options.MarshalAppend(e.b[i-size:i-size:i], message)
 	if err != nil || len(encoded) != size {
 		e.failed = true
-		return b, i
+		return i
 	}
 	if proto.CheckInitialized(message) != nil {
 		e.required = true
 	}
-	return b, i - size
+	return i - size
 }

@@ -21,8 +21,11 @@ type generated interface {
 	// Reset is protoc-gen-go's.
 	Reset()
 
-	// Farcall_encode writes the message in front of b[i], and returns where it begins now, in b or what took b's place.
-	Farcall_encode(e *Encoder, b []byte, i int) ([]byte, int)
+	// Farcall_size returns the length of the message.
+	Farcall_size() int
+
+	// Farcall_encode writes the message in front of i, and returns where it begins.
+	Farcall_encode(e *Encoder, i int) int
 
 	// Farcall_decode merges what is in the decoder's data from i to end into the message. It returns end, or less than 0:
 	// -1 if the data is not a message, and ^i if a group's end mark was found, which ends in front of i.

@@ -33,4 +33,7 @@ const mostEntries = 1024
 
 // Entries returns for how many entries of a map there should be room: those in a row from i on, where the first one's tag
 // begins.
-func (d *Decoder) Entries(i, end int) int { return min(d.run(i, end), mostEntries) }
+func (d *Decoder) Entries(i, end int) int {
+	count, _ := d.run(i, end)
+	return min(count, mostEntries)
+}

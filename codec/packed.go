@@ -26,19 +26,52 @@ func PackedVarint[T integer](d *Decoder, list []T, i, end int, n uint64) ([]T, i
 		return list, -1
 	}
 	packed := d.data[i : i+int(n)]
-	list = slices.Grow(list, countVarints(packed))
-	for len(packed) > 0 {
-		if packed[0] < 0x80 {
-			list = append(list, T(packed[0]))
-			packed = packed[1:]
+	begin, count := len(list), countVarints(packed)
+	list = slices.Grow(list, count)[:begin+count]
+	numbers := list[begin:] // those that are still to come
+	for len(packed) >= 8 && len(numbers) >= 8 {
+		// The lengths are tried in turn, because processors guess them, and go on with the next number meanwhile.
+		word, length := binary.LittleEndian.Uint64(packed), 1
+		switch {
+		case word&highBits == 0:
+			for k := range 8 {
+				numbers[k] = T(byte(word >> (8 * k)))
+			}
+			numbers, packed = numbers[8:], packed[8:]
+			continue
+		case word&(1<<7) == 0:
+			word &= 1<<7 - 1
+		case word&(1<<15) == 0:
+			word, length = word&(1<<15-1), 2
+		case word&(1<<23) == 0:
+			word, length = word&(1<<23-1), 3
+		case word&(1<<31) == 0:
+			word, length = word&(1<<31-1), 4
+		case word&(1<<39) == 0:
+			word, length = word&(1<<39-1), 5
+		case word&(1<<47) == 0:
+			word, length = word&(1<<47-1), 6
+		case word&(1<<55) == 0:
+			word, length = word&(1<<55-1), 7
+		default:
+			v, length := protowire.ConsumeVarint(packed)
+			if length < 0 {
+				return list[:begin], -1
+			}
+			numbers[0] = T(v)
+			numbers, packed = numbers[1:], packed[length:]
 			continue
 		}
-		v, length := longVarint(packed)
+		numbers[0] = T(squeeze(word))
+		numbers, packed = numbers[1:], packed[length:]
+	}
+	for len(packed) > 0 {
+		v, length := protowire.ConsumeVarint(packed)
 		if length < 0 {
-			return list, -1
+			return list[:begin], -1
 		}
-		list = append(list, T(v))
-		packed = packed[length:]
+		numbers[0] = T(v)
+		numbers, packed = numbers[1:], packed[length:]
 	}
 	return list, i + int(n)
 }
@@ -67,7 +100,12 @@ func PackedBool(d *Decoder, list []bool, i, end int, n uint64) ([]bool, int) {
 	packed := d.data[i : i+int(n)]
 	list = slices.Grow(list, countVarints(packed))
 	for len(packed) > 0 {
-		v, length := longVarint(packed)
+		if packed[0] < 0x80 {
+			list = append(list, packed[0] != 0)
+			packed = packed[1:]
+			continue
+		}
+		v, length := protowire.ConsumeVarint(packed)
 		if length < 0 {
 			return list, -1
 		}
@@ -89,17 +127,6 @@ func countVarints(packed []byte) int {
 	return count
 }
 
-// longVarint reads the number that packed begins with.
-func longVarint(packed []byte) (v uint64, length int) {
-	if len(packed) >= 8 {
-		word := binary.LittleEndian.Uint64(packed)
-		if ends := ^word & highBits; ends != 0 {
-			return squeeze(word & (ends ^ (ends - 1))), bits.TrailingZeros64(ends)/8 + 1
-		}
-	}
-	return protowire.ConsumeVarint(packed)
-}
-
 // PackedFixed32 appends n bytes of packed fixed32, sfixed32 or float to list.
 func PackedFixed32[T fixed32](d *Decoder, list []T, i, end int, n uint64) ([]T, int) {
 	if n > uint64(end-i) || n%4 != 0 {
@@ -109,8 +136,9 @@ func PackedFixed32[T fixed32](d *Decoder, list []T, i, end int, n uint64) ([]T, 
 	begin := len(list)
 	list = slices.Grow(list, len(packed)/4)[:begin+len(packed)/4]
 	for k := range list[begin:] {
-		v := binary.LittleEndian.Uint32(packed[4*k:])
+		v := binary.LittleEndian.Uint32(packed)
 		list[begin+k] = *(*T)(unsafe.Pointer(&v))
+		packed = packed[4:]
 	}
 	return list, i + int(n)
 }
@@ -124,20 +152,34 @@ func PackedFixed64[T fixed64](d *Decoder, list []T, i, end int, n uint64) ([]T, 
 	begin := len(list)
 	list = slices.Grow(list, len(packed)/8)[:begin+len(packed)/8]
 	for k := range list[begin:] {
-		v := binary.LittleEndian.Uint64(packed[8*k:])
+		v := binary.LittleEndian.Uint64(packed)
 		list[begin+k] = *(*T)(unsafe.Pointer(&v))
+		packed = packed[8:]
 	}
 	return list, i + int(n)
 }
 
-// PutPackedVarint writes the numbers of list, packed, in front of b[i].
-func PutPackedVarint[T integer](e *Encoder, b []byte, i int, tag uint32, list []T) ([]byte, int) {
-	length := 0
+// SizePackedVarint returns the length of the numbers of list, packed.
+func SizePackedVarint[T integer](list []T) (n int) {
 	for _, v := range list {
-		length += SizeVarint(uint64(v))
+		n += SizeVarint(uint64(v))
 	}
-	b, i = e.packed(b, i, length)
-	to := b[i:]
+	return n
+}
+
+// SizePackedZigZag is SizePackedVarint for sint32 and sint64.
+func SizePackedZigZag[T int32 | int64](list []T) (n int) {
+	for _, v := range list {
+		n += SizeVarint(ZigZag(int64(v)))
+	}
+	return n
+}
+
+// PutPackedVarint writes the numbers of list, packed, in front of i.
+func PutPackedVarint[T integer](e *Encoder, i int, tag uint32, list []T) int {
+	length := SizePackedVarint(list)
+	i = e.packed(i, length)
+	to := e.b[i:]
 	for _, v := range list {
 		n := 0
 		for u := uint64(v); ; u >>= 7 {
@@ -150,56 +192,53 @@ func PutPackedVarint[T integer](e *Encoder, b []byte, i int, tag uint32, list []
 		}
 		to = to[n+1:]
 	}
-	return b, PutVarint(b, PutVarint(b, i, uint64(length)), uint64(tag))
+	return e.Varint(e.Varint(i, uint64(length)), uint64(tag))
 }
 
 // PutPackedZigZag is PutPackedVarint for sint32 and sint64.
-func PutPackedZigZag[T int32 | int64](e *Encoder, b []byte, i int, tag uint32, list []T) ([]byte, int) {
-	length := 0
-	for _, v := range list {
-		length += SizeVarint(ZigZag(int64(v)))
-	}
-	b, i = e.packed(b, i, length)
-	to := b[i:]
+func PutPackedZigZag[T int32 | int64](e *Encoder, i int, tag uint32, list []T) int {
+	length := SizePackedZigZag(list)
+	i = e.packed(i, length)
+	to := e.b[i:]
 	for _, v := range list {
 		to = to[binary.PutUvarint(to, ZigZag(int64(v))):]
 	}
-	return b, PutVarint(b, PutVarint(b, i, uint64(length)), uint64(tag))
+	return e.Varint(e.Varint(i, uint64(length)), uint64(tag))
 }
 
 // PutPackedBool is PutPackedVarint for bool.
-func PutPackedBool(e *Encoder, b []byte, i int, tag uint32, list []bool) ([]byte, int) {
-	b, i = e.packed(b, i, len(list))
+func PutPackedBool(e *Encoder, i int, tag uint32, list []bool) int {
+	i = e.packed(i, len(list))
 	for k, v := range list {
-		b[i+k] = byte(Bool(v))
+		e.b[i+k] = byte(Bool(v))
 	}
-	return b, PutVarint(b, PutVarint(b, i, uint64(len(list))), uint64(tag))
+	return e.Varint(e.Varint(i, uint64(len(list))), uint64(tag))
 }
 
-// PutPackedFixed32 writes the fixed32, sfixed32 or floats of list, packed, in front of b[i].
-func PutPackedFixed32[T fixed32](e *Encoder, b []byte, i int, tag uint32, list []T) ([]byte, int) {
-	b, i = e.packed(b, i, 4*len(list))
-	to := b[i : i+4*len(list)]
+// PutPackedFixed32 writes the fixed32, sfixed32 or floats of list, packed, in front of i.
+func PutPackedFixed32[T fixed32](e *Encoder, i int, tag uint32, list []T) int {
+	i = e.packed(i, 4*len(list))
+	to := e.b[i : i+4*len(list)]
 	for k := range list {
 		binary.LittleEndian.PutUint32(to[4*k:], *(*uint32)(unsafe.Pointer(&list[k])))
 	}
-	return b, PutVarint(b, PutVarint(b, i, uint64(4*len(list))), uint64(tag))
+	return e.Varint(e.Varint(i, uint64(4*len(list))), uint64(tag))
 }
 
-// PutPackedFixed64 writes the fixed64, sfixed64 or doubles of list, packed, in front of b[i].
-func PutPackedFixed64[T fixed64](e *Encoder, b []byte, i int, tag uint32, list []T) ([]byte, int) {
-	b, i = e.packed(b, i, 8*len(list))
-	to := b[i : i+8*len(list)]
+// PutPackedFixed64 writes the fixed64, sfixed64 or doubles of list, packed, in front of i.
+func PutPackedFixed64[T fixed64](e *Encoder, i int, tag uint32, list []T) int {
+	i = e.packed(i, 8*len(list))
+	to := e.b[i : i+8*len(list)]
 	for k := range list {
 		binary.LittleEndian.PutUint64(to[8*k:], *(*uint64)(unsafe.Pointer(&list[k])))
 	}
-	return b, PutVarint(b, PutVarint(b, i, uint64(8*len(list))), uint64(tag))
+	return e.Varint(e.Varint(i, uint64(8*len(list))), uint64(tag))
 }
 
-// packed makes room for length bytes of numbers in front of b[i], and returns where they begin.
-func (e *Encoder) packed(b []byte, i, length int) ([]byte, int) {
+// packed makes room for length bytes of numbers in front of i, and returns where they begin.
+func (e *Encoder) packed(i, length int) int {
 	if i < length+2*room {
-		b, i = e.grow(b, i, length+2*room)
+		i = e.grow(i, length+2*room)
 	}
-	return b, i - length
+	return i - length
 }

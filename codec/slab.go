@@ -16,39 +16,47 @@ type slab struct {
 	size int // how many there were
 }
 
-// The bounds of a slab. firstSlab is how many are made at once when many are known to come; after that a slab has at most
-// twice the elements of the one before.
 const (
-	firstSlab    = 16
-	smallSlab    = 8
-	largestBytes = 16 << 10
+	smallSlab    = 8        // the most for messages that stand in no row
+	largestBytes = 16 << 10 // the most memory of a slab
 )
 
-// New returns a new T, a message or number that is referred to by a pointer. One in a message that stands in a row of like
-// messages comes from a slab, sized by what follows in the row, so a row of orders with a price each costs a few
-// allocations, not one for each. At most len(Decoder.slabs) types have slabs in a decoding, and for each of them at most
-// firstSlab or twice as many as are used are made: that bounds what can be wasted.
+// New returns a new T, a message or the wrapper of a oneof. One in a message that stands in a row of like messages comes from
+// a slab: it has room for as many as there are if all that follows in the row is like this message. So a row of orders with
+// a price each costs a few allocations, not one for each; and if only the first of them has a price, there is no more room
+// than for the prices of a row of that length. Elsewhere a slab has room for at most twice as many as have been used.
 func New[T any](d *Decoder) *T {
 	kind := kindOf[T]()
-	for k := range d.slabs {
-		s := &d.slabs[k]
-		if s.kind == nil {
-			s.kind = kind
-		} else if s.kind != kind {
-			continue
+	s := &d.slabs[0]
+	if s.kind != kind {
+		if s = d.slabOf(kind); s == nil {
+			return new(T)
 		}
-		if s.left == 0 {
-			return newSlab[T](d, s)
-		}
-		element := (*T)(s.free)
-		if s.left--; s.left > 0 {
-			s.free = unsafe.Add(s.free, unsafe.Sizeof(*element))
-		} else {
-			s.free = nil
-		}
-		return element
 	}
-	return new(T)
+	if s.left == 0 {
+		return newSlab[T](d, s)
+	}
+	element := (*T)(s.free)
+	if s.left--; s.left > 0 {
+		s.free = unsafe.Add(s.free, unsafe.Sizeof(*element))
+	} else {
+		s.free = nil
+	}
+	return element
+}
+
+// slabOf returns the slab of a type, nil if there are too many types.
+func (d *Decoder) slabOf(kind unsafe.Pointer) *slab {
+	for k := range d.slabs {
+		switch d.slabs[k].kind {
+		case nil:
+			d.slabs[k].kind = kind
+			return &d.slabs[k]
+		case kind:
+			return &d.slabs[k]
+		}
+	}
+	return nil
 }
 
 // newSlab returns the first element of a new slab.
@@ -56,7 +64,7 @@ func newSlab[T any](d *Decoder, s *slab) *T {
 	n := 1
 	switch {
 	case d.near > 0:
-		n = min(d.near+1, max(firstSlab, 2*s.size))
+		n = min(d.near, d.row/int(d.length+2)) + 1
 	case s.size > 0:
 		n = min(2*s.size, smallSlab)
 	}
@@ -80,12 +88,53 @@ func kindOf[T any]() unsafe.Pointer {
 	return (*[2]unsafe.Pointer)(unsafe.Pointer(&typed))[0]
 }
 
-// Set makes what a field of optional presence points to v.
-func Set[T any](d *Decoder, field **T, v T) {
+// scalar is what a field of optional presence may point to, if it is not text.
+type scalar interface {
+	~int32 | ~int64 | ~uint32 | ~uint64 | ~float32 | ~float64 | ~bool
+}
+
+// Set makes what a field of optional presence points to v. Numbers of all types come from the same memory.
+func Set[T scalar](d *Decoder, field **T, v T) {
 	if *field == nil {
-		*field = New[T](d)
+		*field = (*T)(d.number())
 	}
 	**field = v
+}
+
+// SetString is Set for text.
+func SetString(d *Decoder, field **string, v string) {
+	if *field == nil {
+		*field = d.header()
+	}
+	**field = v
+}
+
+// The first slab has firstScalars of them, each more twice as many as the one before, up to mostScalars.
+const (
+	firstScalars = 4
+	mostScalars  = 128
+)
+
+// number returns memory for a number.
+func (d *Decoder) number() unsafe.Pointer {
+	if len(d.numbers) == 0 {
+		d.manyNumbers = min(max(firstScalars, 2*d.manyNumbers), mostScalars)
+		d.numbers = make([]uint64, d.manyNumbers)
+	}
+	number := &d.numbers[0]
+	d.numbers = d.numbers[1:]
+	return unsafe.Pointer(number)
+}
+
+// header returns memory for a string.
+func (d *Decoder) header() *string {
+	if len(d.headers) == 0 {
+		d.manyHeaders = min(max(firstScalars, 2*d.manyHeaders), mostScalars)
+		d.headers = make([]string, d.manyHeaders)
+	}
+	header := &d.headers[0]
+	d.headers = d.headers[1:]
+	return header
 }
 
 // Elements returns list with room for the messages that a repeated field has in a row from i on, where the first one's tag
@@ -93,7 +142,8 @@ func Set[T any](d *Decoder, field **T, v T) {
 // allocated before it is decoded, there are bytes for it.
 func Elements[T any](d *Decoder, list []*T, i, end int) ([]*T, []T) {
 	if len(list) == cap(list) {
-		count := d.run(i, end)
+		count, to := d.run(i, end)
+		d.row = to - i
 		if list == nil {
 			list = make([]*T, 0, count)
 		} else {
@@ -103,5 +153,5 @@ func Elements[T any](d *Decoder, list []*T, i, end int) ([]*T, []T) {
 	return list, make([]T, min(cap(list)-len(list), atMost[T]()))
 }
 
-// Near says how many messages in a row are known to follow the one that is decoded next.
-func (d *Decoder) Near(count int) { d.near = count }
+// Near says that the message that is decoded next, of length bytes, stands in a row, and how many of it follow.
+func (d *Decoder) Near(count int, length uint64) { d.near, d.length = count, length }

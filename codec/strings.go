@@ -5,7 +5,6 @@ package codec
 import (
 	"encoding/binary"
 	"slices"
-	"unicode/utf8"
 	"unsafe"
 )
 
@@ -47,9 +46,22 @@ func (d *Decoder) String(i, end int, n uint64) (string, int) {
 	if n > uint64(end-i) {
 		return "", -1
 	}
-	end = i + int(n)
-	if !validText(d.data, i, end) {
+	data, length := d.data, int(n)
+	end = i + length
+	var seen uint64
+	switch {
+	case length <= 8 && i+8 <= len(data):
+		seen = binary.LittleEndian.Uint64(data[i:]) << (64 - 8*n) // nothing if n is 0
+	case length > 8 && length <= 16:
+		seen = binary.LittleEndian.Uint64(data[i:]) | binary.LittleEndian.Uint64(data[end-8:end])
+	default:
+		seen = highBits
+	}
+	if seen&highBits != 0 && !validText(data[i:end]) {
 		return "", -1
+	}
+	if begin := i - d.text.begin; uint(begin) < uint(len(d.text.piece)) && length <= len(d.text.piece)-begin {
+		return unsafe.String(&d.text.piece[begin], length), end
 	}
 	return d.string(i, end), end
 }
@@ -87,7 +99,7 @@ func (d *Decoder) LooseStrings(list []string, i, end int) ([]string, int) {
 }
 
 func (d *Decoder) strings(list []string, i, end int, valid bool) ([]string, int) {
-	count := d.run(i, end)
+	count, _ := d.run(i, end)
 	list = slices.Grow(list, count)
 	for range count {
 		_, n, next := d.Head(i, end)
@@ -95,7 +107,7 @@ func (d *Decoder) strings(list []string, i, end int, valid bool) ([]string, int)
 			return list, -1
 		}
 		i = next + int(n)
-		if valid && !validText(d.data, next, i) {
+		if valid && !validText(d.data[next:i]) {
 			return list, -1
 		}
 		list = append(list, d.string(next, i))
@@ -136,47 +148,4 @@ func (d *Decoder) bytes(i, end int) []byte {
 		return d.text.from(i, end)
 	}
 	return append([]byte(nil), d.data[i:end]...)
-}
-
-// validText reports whether data is UTF-8 from i to end. It looks at eight bytes at a time, also behind end.
-func validText(data []byte, i, end int) bool {
-	n := end - i
-	switch {
-	case n == 0:
-		return true
-	case n <= 8 && i+8 <= len(data):
-		if binary.LittleEndian.Uint64(data[i:])<<(64-8*uint(n))&highBits == 0 {
-			return true
-		}
-	case n >= 8 && n <= 16:
-		if (binary.LittleEndian.Uint64(data[i:])|binary.LittleEndian.Uint64(data[end-8:]))&highBits == 0 {
-			return true
-		}
-	case ascii(data[i:end]):
-		return true
-	}
-	return utf8.Valid(data[i:end])
-}
-
-// ascii reports whether all of b is ASCII.
-func ascii(b []byte) bool {
-	var seen uint64
-	if len(b) >= 8 {
-		seen = binary.LittleEndian.Uint64(b[len(b)-8:])
-		for ; len(b) >= 32; b = b[32:] {
-			seen |= binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[8:]) |
-				binary.LittleEndian.Uint64(b[16:]) | binary.LittleEndian.Uint64(b[24:])
-			if seen&highBits != 0 {
-				return false
-			}
-		}
-		for ; len(b) >= 8; b = b[8:] {
-			seen |= binary.LittleEndian.Uint64(b)
-		}
-		return seen&highBits == 0
-	}
-	for _, c := range b {
-		seen |= uint64(c)
-	}
-	return seen&highBits == 0
 }

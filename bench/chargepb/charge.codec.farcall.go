@@ -10,25 +10,42 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Money) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Money) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Nanos; v != 0 { // nanos = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
-	}
-	if v := x.Units; v != 0 { // units = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.CurrencyCode; v != "" { // currency_code = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Units; v != 0 { // units = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Nanos; v != 0 { // nanos = 3
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Money) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Nanos; v != 0 { // nanos = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
+	}
+	if v := x.Units; v != 0 { // units = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.CurrencyCode; v != "" { // currency_code = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -53,38 +70,64 @@ func (x *Money) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ChargeRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Work; v != 0 { // work = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x30)
-	}
-	for k := len(x.Items) - 1; k >= 0; k-- { // items = 5
-		n := len(b) - i
-		b, i = x.Items[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
-	}
-	if v := x.Amount; v != nil { // amount = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	if v := x.Card; v != "" { // card = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.OrderId; v != "" { // order_id = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.IdempotencyKey; v != "" { // idempotency_key = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.OrderId; v != "" { // order_id = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Card; v != "" { // card = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Amount; v != nil { // amount = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.Items { // items = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.Work; v != 0 { // work = 6
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Work; v != 0 { // work = 6
+		i = e.Tag(e.Varint(i, uint64(v)), 0x30)
+	}
+	for k := len(x.Items) - 1; k >= 0; k-- { // items = 5
+		n := e.Len(i)
+		i = x.Items[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
+	}
+	if v := x.Amount; v != nil { // amount = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.Card; v != "" { // card = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.IdempotencyKey; v != "" { // idempotency_key = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -119,7 +162,7 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabItems[0]
 			slabItems = slabItems[1:]
 			x.Items = append(x.Items, m)
-			d.Near(len(slabItems))
+			d.Near(len(slabItems), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -134,27 +177,44 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Item) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Item) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Price; v != nil { // price = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Quantity; v != 0 { // quantity = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Sku; v != "" { // sku = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Quantity; v != 0 { // quantity = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Price; v != nil { // price = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Item) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Price; v != nil { // price = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Quantity; v != 0 { // quantity = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Sku; v != "" { // sku = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -186,30 +246,50 @@ func (x *Item) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ChargeResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Charged; v != nil { // charged = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	if v := x.ChargedAt; v != 0 { // charged_at = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
-	}
-	if v := x.Status; v != 0 { // status = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Status; v != 0 { // status = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.ChargedAt; v != 0 { // charged_at = 3
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Charged; v != nil { // charged = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Charged; v != nil { // charged = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.ChargedAt; v != 0 { // charged_at = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
+	}
+	if v := x.Status; v != 0 { // status = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -243,19 +323,30 @@ func (x *ChargeResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Payload) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Payload) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Data; len(v) > 0 { // data = 1
-		b, i = e.Bytes(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Payload) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Data; len(v) > 0 { // data = 1
+		i = e.Bytes(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -276,19 +367,30 @@ func (x *Payload) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *WatchRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *WatchRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Count; v != 0 { // count = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *WatchRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Count; v != 0 { // count = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -309,19 +411,30 @@ func (x *WatchRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *SettleResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *SettleResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Count; v != 0 { // count = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *SettleResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Count; v != 0 { // count = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.

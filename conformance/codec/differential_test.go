@@ -3,7 +3,11 @@
 package codec_test
 
 import (
+	"cmp"
+	"math/rand/v2"
+	"os"
 	"testing"
+	"time"
 )
 
 // seeds is how many random messages, and bytes, a test tries of each type.
@@ -87,4 +91,36 @@ func FuzzRandom(f *testing.F) {
 			compareDecoding(t, kind, r.mutate(data))
 		}
 	})
+}
+
+// TestSoak tries random messages and bytes for as long as CODEC_SOAK says, and tells how many there were. It begins with
+// other seeds each time.
+//
+//	CODEC_SOAK=10m go test -run Soak -timeout 0 -v ./codec
+func TestSoak(t *testing.T) {
+	duration, err := time.ParseDuration(cmp.Or(os.Getenv("CODEC_SOAK"), "0s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if duration == 0 {
+		t.Skip("CODEC_SOAK says for how long")
+	}
+	comparisons, end, first := 0, time.Now().Add(duration), rand.Uint64()
+	for seed := first; time.Now().Before(end); seed++ {
+		kind, r := types[rand.IntN(len(types))], newRandom(seed)
+		message := kind.New()
+		r.message(message, 0)
+		data := compareEncoding(t, message.Interface())
+		if data == nil || r.chance(2) {
+			data = r.wire(kind.Descriptor(), 0)
+		}
+		if message := compareDecoding(t, kind, data); message != nil {
+			compareEncoding(t, message)
+		}
+		for range 4 {
+			compareDecoding(t, kind, r.mutate(data))
+		}
+		comparisons += 7
+	}
+	t.Logf("%d messages and inputs compared, from the seed %d on", comparisons, first)
 }

@@ -11,25 +11,42 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Money) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Money) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Nanos; v != 0 { // nanos = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
-	}
-	if v := x.Units; v != 0 { // units = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.CurrencyCode; v != "" { // currency_code = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Units; v != 0 { // units = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Nanos; v != 0 { // nanos = 3
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Money) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Nanos; v != 0 { // nanos = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
+	}
+	if v := x.Units; v != 0 { // units = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.CurrencyCode; v != "" { // currency_code = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -54,27 +71,44 @@ func (x *Money) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *LineItem) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *LineItem) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.UnitPrice; v != nil { // unit_price = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Quantity; v != 0 { // quantity = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Sku; v != "" { // sku = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Quantity; v != 0 { // quantity = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.UnitPrice; v != nil { // unit_price = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *LineItem) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.UnitPrice; v != nil { // unit_price = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Quantity; v != 0 { // quantity = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Sku; v != "" { // sku = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -106,40 +140,66 @@ func (x *LineItem) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Payment) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Payment) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RefundTime; v != nil { // refund_time = 6
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x32)
-	}
-	if v := x.CreateTime; v != nil { // create_time = 5
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
-	}
-	if v := x.Status; v != 0 { // status = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
-	}
-	if v := x.Amount; v != nil { // amount = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.OrderId; v != "" { // order_id = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.OrderId; v != "" { // order_id = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Amount; v != nil { // amount = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.Status; v != 0 { // status = 4
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.CreateTime; v != nil { // create_time = 5
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.RefundTime; v != nil { // refund_time = 6
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Payment) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RefundTime; v != nil { // refund_time = 6
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x32)
+	}
+	if v := x.CreateTime; v != nil { // create_time = 5
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
+	}
+	if v := x.Status; v != 0 { // status = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	if v := x.Amount; v != nil { // amount = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.OrderId; v != "" { // order_id = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -183,35 +243,58 @@ func (x *Payment) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ChargeRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	for k := len(x.Items) - 1; k >= 0; k-- { // items = 5
-		n := len(b) - i
-		b, i = x.Items[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
-	}
-	if v := x.Amount; v != nil { // amount = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	if v := x.CardToken; v != "" { // card_token = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.OrderId; v != "" { // order_id = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.IdempotencyKey; v != "" { // idempotency_key = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.OrderId; v != "" { // order_id = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.CardToken; v != "" { // card_token = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Amount; v != nil { // amount = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.Items { // items = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.Items) - 1; k >= 0; k-- { // items = 5
+		n := e.Len(i)
+		i = x.Items[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
+	}
+	if v := x.Amount; v != nil { // amount = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.CardToken; v != "" { // card_token = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.IdempotencyKey; v != "" { // idempotency_key = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -246,7 +329,7 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabItems[0]
 			slabItems = slabItems[1:]
 			x.Items = append(x.Items, m)
-			d.Near(len(slabItems))
+			d.Near(len(slabItems), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -259,30 +342,50 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ChargeResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.CreateTimeMs; v != 0 { // create_time_ms = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
-	}
-	if v := x.Status; v != 0 { // status = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
-	}
-	if v := x.Amount; v != nil { // amount = 2
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Amount; v != nil { // amount = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.Status; v != 0 { // status = 3
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.CreateTimeMs; v != 0 { // create_time_ms = 4
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.CreateTimeMs; v != 0 { // create_time_ms = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	if v := x.Status; v != 0 { // status = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
+	}
+	if v := x.Amount; v != nil { // amount = 2
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -316,25 +419,42 @@ func (x *ChargeResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *RefundRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *RefundRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.ChargeKey; v != "" { // charge_key = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.Reason; v != "" { // reason = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	if v := x.Reason; v != "" { // reason = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.ChargeKey; v != "" { // charge_key = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *RefundRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.ChargeKey; v != "" { // charge_key = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.Reason; v != "" { // reason = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -359,21 +479,32 @@ func (x *RefundRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *RefundResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *RefundResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payment; v != nil { // payment = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *RefundResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payment; v != nil { // payment = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -401,19 +532,30 @@ func (x *RefundResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *GetPaymentRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *GetPaymentRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *GetPaymentRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -434,19 +576,30 @@ func (x *GetPaymentRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *WatchPaymentsRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *WatchPaymentsRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.OrderId; v != "" { // order_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *WatchPaymentsRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -467,27 +620,44 @@ func (x *WatchPaymentsRequest) Farcall_decode(d *codec.Decoder, i, end int) int 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *SettleRecord) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *SettleRecord) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Amount; v != nil { // amount = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Status; v != 0 { // status = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Status; v != 0 { // status = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Amount; v != nil { // amount = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *SettleRecord) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Amount; v != nil { // amount = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Status; v != 0 { // status = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -519,40 +689,66 @@ func (x *SettleRecord) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *SettleSummary) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *SettleSummary) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.MoreMismatches; v != 0 { // more_mismatches = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x30)
-	}
-	for k := len(x.Mismatches) - 1; k >= 0; k-- { // mismatches = 5
-		n := len(b) - i
-		b, i = x.Mismatches[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
-	}
-	for k := len(x.Refunded) - 1; k >= 0; k-- { // refunded = 4
-		n := len(b) - i
-		b, i = x.Refunded[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	for k := len(x.Charged) - 1; k >= 0; k-- { // charged = 3
-		n := len(b) - i
-		b, i = x.Charged[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Matched; v != 0 { // matched = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Records; v != 0 { // records = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Matched; v != 0 { // matched = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	for _, v := range x.Charged { // charged = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.Refunded { // refunded = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.Mismatches { // mismatches = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.MoreMismatches; v != 0 { // more_mismatches = 6
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *SettleSummary) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.MoreMismatches; v != 0 { // more_mismatches = 6
+		i = e.Tag(e.Varint(i, uint64(v)), 0x30)
+	}
+	for k := len(x.Mismatches) - 1; k >= 0; k-- { // mismatches = 5
+		n := e.Len(i)
+		i = x.Mismatches[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
+	}
+	for k := len(x.Refunded) - 1; k >= 0; k-- { // refunded = 4
+		n := e.Len(i)
+		i = x.Refunded[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	for k := len(x.Charged) - 1; k >= 0; k-- { // charged = 3
+		n := e.Len(i)
+		i = x.Charged[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Matched; v != 0 { // matched = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Records; v != 0 { // records = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -578,7 +774,7 @@ func (x *SettleSummary) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabCharged[0]
 			slabCharged = slabCharged[1:]
 			x.Charged = append(x.Charged, m)
-			d.Near(len(slabCharged))
+			d.Near(len(slabCharged), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -591,7 +787,7 @@ func (x *SettleSummary) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabRefunded[0]
 			slabRefunded = slabRefunded[1:]
 			x.Refunded = append(x.Refunded, m)
-			d.Near(len(slabRefunded))
+			d.Near(len(slabRefunded), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -604,7 +800,7 @@ func (x *SettleSummary) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabMismatches[0]
 			slabMismatches = slabMismatches[1:]
 			x.Mismatches = append(x.Mismatches, m)
-			d.Near(len(slabMismatches))
+			d.Near(len(slabMismatches), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -619,25 +815,42 @@ func (x *SettleSummary) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *SettleMismatch) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *SettleMismatch) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Reason; v != "" { // reason = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.PaymentId; v != "" { // payment_id = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Record; v != 0 { // record = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.PaymentId; v != "" { // payment_id = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Reason; v != "" { // reason = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *SettleMismatch) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Reason; v != "" { // reason = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.Record; v != 0 { // record = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -662,33 +875,56 @@ func (x *SettleMismatch) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *DisputeMessage) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *DisputeMessage) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Payment; v != nil { // payment = 5
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
-	}
-	if v := x.Status; v != 0 { // status = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
-	}
-	if v := x.Evidence; v != "" { // evidence = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.Text; v != "" { // text = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.PaymentId; v != "" { // payment_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Text; v != "" { // text = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Evidence; v != "" { // evidence = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Status; v != 0 { // status = 4
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Payment; v != nil { // payment = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *DisputeMessage) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payment; v != nil { // payment = 5
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
+	}
+	if v := x.Status; v != 0 { // status = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	if v := x.Evidence; v != "" { // evidence = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.Text; v != "" { // text = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.

@@ -17,7 +17,8 @@ const (
 	protoimplPackage = protogen.GoImportPath("google.golang.org/protobuf/runtime/protoimpl")
 )
 
-// codecWriter writes the fast path of a file's messages: for each a method that encodes and one that decodes. Package codec
+// codecWriter writes the fast path of a file's messages: for each a method that tells its
+// length, one that encodes and one that decodes. Package codec
 // says what they are to do.
 type codecWriter struct {
 	g       *protogen.GeneratedFile
@@ -63,6 +64,7 @@ func (c *codecWriter) write(suffix string) {
 	c.g.P("const _ = ", codecPackage.Ident("GeneratedVersion1"))
 	c.findNames(messages)
 	for _, message := range messages {
+		c.writeSize(message)
 		c.writeEncode(message)
 		c.writeDecode(message)
 	}

@@ -138,7 +138,11 @@ func (c *codecWriter) caseOf(f *codecField, wire protowire.Type) {
 func (c *codecWriter) decodeScalar(f *codecField) {
 	switch {
 	case f.storage == pointer || f.pointed:
-		c.p(c.codec("Set"), "(d, &", f.value, ", ", c.scalar(f, "element", "var element "), ")")
+		set := c.codec("Set")
+		if f.Desc.Kind() == protoreflect.StringKind {
+			set = c.codec("SetString")
+		}
+		c.p(set, "(d, &", f.value, ", ", c.scalar(f, "element", "var element "), ")")
 	default:
 		c.assign(f, f.value)
 	}
@@ -250,7 +254,11 @@ func (c *codecWriter) decodeElement(f *codecField) {
 	c.p("m := &", slab, "[0]")
 	c.p(slab, " = ", slab, "[1:]")
 	c.p(list, " = append(", list, ", m)")
-	c.p("d.Near(len(", slab, "))")
+	length := "v"
+	if f.Desc.Kind() == protoreflect.GroupKind {
+		length = "0" // nobody knows
+	}
+	c.p("d.Near(len(", slab, "), ", length, ")")
 	c.decodeMessage(f, func() {}, "m")
 }
 

@@ -24,22 +24,22 @@ const (
 func (c *codecWriter) writeEncode(message *protogen.Message) {
 	c.p()
 	c.p("// Farcall_encode is for package codec.")
-	c.p(receiver(message), "Farcall_encode(e *", c.codec("Encoder"), ", b []byte, i int) ([]byte, int) {")
-	c.p("b, i = e.Room(b, i)")
+	c.p(receiver(message), "Farcall_encode(e *", c.codec("Encoder"), ", i int) int {")
+	c.p("i = e.Room(i)")
 	c.room = codecRoom
 	if hasRequired(message) {
 		c.p("e.Required()")
 	}
 	c.p("if x == nil {")
-	c.p("return b, i")
+	c.p("return i")
 	c.p("}")
 	if message.Desc.ExtensionRanges().Len() > 0 {
 		c.p("if len(x.extensionFields) > 0 {")
-		c.p("return e.Protobuf(b, i, x)")
+		c.p("return e.Protobuf(i, x)")
 		c.p("}")
 	}
 	c.p("if v := x.unknownFields; len(v) > 0 {")
-	c.p("b, i = e.Raw(b, i, v)")
+	c.p("i = e.Raw(i, v)")
 	c.p("}")
 	for _, oneof := range slices.Backward(message.Oneofs) {
 		if !oneof.Desc.IsSynthetic() {
@@ -68,7 +68,7 @@ func hasRequired(message *protogen.Message) bool {
 // needRoom asks for room unless there are n bytes of it.
 func (c *codecWriter) needRoom(n int) {
 	if c.room < n {
-		c.p("b, i = e.Room(b, i)")
+		c.p("i = e.Room(i)")
 		c.room = codecRoom
 	}
 }
@@ -76,9 +76,9 @@ func (c *codecWriter) needRoom(n int) {
 // returnRoom returns b and i with the room that a caller expects.
 func (c *codecWriter) returnRoom() {
 	if c.room < codecRoom {
-		c.p("return e.Room(b, i)")
+		c.p("return e.Room(i)")
 	} else {
-		c.p("return b, i")
+		c.p("return i")
 	}
 }
 
@@ -88,7 +88,7 @@ func (c *codecWriter) encodeField(f *codecField) {
 		c.encodeMap(f)
 	case f.Desc.IsList() && f.Desc.IsPacked():
 		c.p("if v := ", f.value, "; len(v) > 0 {", note(f.Field))
-		c.p("b, i = ", c.codec("PutPacked"+packedName(f.Desc.Kind())), "(e, b, i, ", literal(tag(f.Field, protowire.BytesType)), ", v)")
+		c.p("i = ", c.codec("PutPacked"+packedName(f.Desc.Kind())), "(e, i, ", literal(tag(f.Field, protowire.BytesType)), ", v)")
 		c.p("}")
 		c.room = codecRoom
 	case f.Desc.IsList():
@@ -140,6 +140,12 @@ func (c *codecWriter) listPointer(f *codecField) bool {
 // encodeSingular writes a field that is set.
 func (c *codecWriter) encodeSingular(f *codecField) {
 	before := c.room
+	c.ifSet(f, func(value string) { c.encodeValue(f, value) })
+	c.room = min(before, c.room)
+}
+
+// ifSet writes a condition around what then writes. It gets an expression for the value.
+func (c *codecWriter) ifSet(f *codecField, then func(value string)) {
 	value := "v"
 	switch {
 	case f.storage == bitmap:
@@ -157,9 +163,8 @@ func (c *codecWriter) encodeSingular(f *codecField) {
 		c.p("if ", c.notZero(f), " {", note(f.Field))
 		value = c.valueIfNotZero(f.Desc.Kind())
 	}
-	c.encodeValue(f, value)
+	then(value)
 	c.p("}")
-	c.room = min(before, c.room)
 }
 
 // notZero is the condition for a field without presence. A negative zero is no zero.
@@ -214,9 +219,9 @@ func (c *codecWriter) encodeValue(f *codecField, value string) {
 	number := tag(f.Field, wire)
 	switch {
 	case kind == protoreflect.MessageKind:
-		c.p("n := len(b) - i")
+		c.p("n := e.Len(i)")
 		c.encodeMessage(f, value)
-		c.p("i = ", c.tagged(number, string(c.codec("PutVarint"))+"(b, i, uint64(len(b)-i-n))"))
+		c.p("i = ", c.tagged(number, "e.Varint(i, uint64(e.Len(i)-n))"))
 		c.room = codecRoom - longestNumber - protowire.SizeVarint(number)
 	case kind == protoreflect.GroupKind:
 		c.needRoom(longestNumber + 5)
@@ -232,7 +237,7 @@ func (c *codecWriter) encodeValue(f *codecField, value string) {
 				name = "String"
 			}
 		}
-		c.p("b, i = e.", name, "(b, i, ", literal(number), ", ", value, ")")
+		c.p("i = e.", name, "(i, ", literal(number), ", ", value, ")")
 		c.room = codecRoom
 	default:
 		c.needRoom(longestNumber + 2*protowire.SizeVarint(number) + longestNumber)
@@ -244,9 +249,9 @@ func (c *codecWriter) encodeValue(f *codecField, value string) {
 // encodeMessage writes the content of a message.
 func (c *codecWriter) encodeMessage(f *codecField, value string) {
 	if c.hasMethods(f.Message) {
-		c.p("b, i = ", value, ".Farcall_encode(e, b, i)")
+		c.p("i = ", value, ".Farcall_encode(e, i)")
 	} else {
-		c.p("b, i = e.Message(b, i, ", value, ")")
+		c.p("i = e.Message(i, ", value, ")")
 	}
 }
 
@@ -256,37 +261,45 @@ func (c *codecWriter) tagged(tag uint64, put string) string {
 	if tag < 0x80 {
 		name = "Tag"
 	}
-	return string(c.codec(name)) + "(b, " + put + ", " + literal(tag) + ")"
+	return "e." + name + "(" + put + ", " + literal(tag) + ")"
 }
 
 // number is an expression that writes a number.
 func (c *codecWriter) number(kind protoreflect.Kind, value string) string {
-	put, bits := "PutVarint", value
+	put, bits := "Varint", value
+	switch kind {
+	case protoreflect.Fixed32Kind:
+		put = "Fixed32"
+	case protoreflect.Fixed64Kind:
+		put = "Fixed64"
+	case protoreflect.Sfixed32Kind:
+		put, bits = "Fixed32", "uint32("+value+")"
+	case protoreflect.Sfixed64Kind:
+		put, bits = "Fixed64", "uint64("+value+")"
+	case protoreflect.FloatKind:
+		put, bits = "Fixed32", c.floatBits("Float32bits", value)
+	case protoreflect.DoubleKind:
+		put, bits = "Fixed64", c.floatBits("Float64bits", value)
+	default:
+		bits = c.varint(kind, value)
+	}
+	return "e." + put + "(i, " + bits + ")"
+}
+
+// varint is an expression for a number as it is on the wire.
+func (c *codecWriter) varint(kind protoreflect.Kind, value string) string {
 	switch kind {
 	case protoreflect.BoolKind:
-		bits = "1"
-		if value != "true" {
-			bits = string(c.codec("Bool")) + "(" + value + ")"
+		if value == "true" {
+			return "1"
 		}
+		return string(c.codec("Bool")) + "(" + value + ")"
 	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
-		bits = string(c.codec("ZigZag")) + "(int64(" + value + "))"
+		return string(c.codec("ZigZag")) + "(int64(" + value + "))"
 	case protoreflect.Uint64Kind:
-	case protoreflect.Fixed32Kind:
-		put = "PutFixed32"
-	case protoreflect.Fixed64Kind:
-		put = "PutFixed64"
-	case protoreflect.Sfixed32Kind:
-		put, bits = "PutFixed32", "uint32("+value+")"
-	case protoreflect.Sfixed64Kind:
-		put, bits = "PutFixed64", "uint64("+value+")"
-	case protoreflect.FloatKind:
-		put, bits = "PutFixed32", c.floatBits("Float32bits", value)
-	case protoreflect.DoubleKind:
-		put, bits = "PutFixed64", c.floatBits("Float64bits", value)
-	default:
-		bits = "uint64(" + value + ")"
+		return value
 	}
-	return string(c.codec(put)) + "(b, i, " + bits + ")"
+	return "uint64(" + value + ")"
 }
 
 // floatBits is the expression for the bits of a float that has a value, or of bits that are there already.
@@ -303,14 +316,14 @@ func (c *codecWriter) encodeMap(f *codecField) {
 	if f.Message.Fields[0].Desc.Kind() == protoreflect.BoolKind {
 		keys = "BoolKeys"
 	}
-	method := "x." + entryMethod("encode", f.Field) + "(e, b, i, key, "
+	method := "x." + entryMethod("encode", f.Field) + "(e, i, key, "
 	c.p("if v := ", f.value, "; len(v) > 0 && e.Deterministic() {", note(f.Field))
 	c.p("for _, key := range ", c.codec(keys), "(v) {")
-	c.p("b, i = ", method, "v[key])")
+	c.p("i = ", method, "v[key])")
 	c.p("}")
 	c.p("} else {")
 	c.p("for key, value := range v {")
-	c.p("b, i = ", method, "value)")
+	c.p("i = ", method, "value)")
 	c.p("}")
 	c.p("}")
 	c.room = min(c.room, codecRoom)
@@ -329,17 +342,17 @@ func (c *codecWriter) writeEncodeEntry(message *protogen.Message, field *protoge
 	}
 	c.p()
 	c.p("// ", entryMethod("encode", field), " writes an entry of ", field.Desc.Name(), ".")
-	c.p(receiver(message), entryMethod("encode", field), "(e *", c.codec("Encoder"), ", b []byte, i int, key ", c.typeOf(key),
-		", value ", star, c.typeOf(value), ") ([]byte, int) {")
-	c.p("b, i = e.Room(b, i)")
-	c.p("entry := len(b) - i")
+	c.p(receiver(message), entryMethod("encode", field), "(e *", c.codec("Encoder"), ", i int, key ", c.typeOf(key),
+		", value ", star, c.typeOf(value), ") int {")
+	c.p("i = e.Room(i)")
+	c.p("entry := e.Len(i)")
 	c.room = codecRoom
 	c.encodeValue(c.describeEntry(value), "value")
 	c.encodeValue(c.describeEntry(key), "key")
 	number := tag(field, protowire.BytesType)
 	c.needRoom(2*longestNumber + protowire.SizeVarint(number))
-	c.p("i = ", c.tagged(number, string(c.codec("PutVarint"))+"(b, i, uint64(len(b)-i-entry))"))
-	c.p("return e.Room(b, i)")
+	c.p("i = ", c.tagged(number, "e.Varint(i, uint64(e.Len(i)-entry))"))
+	c.p("return e.Room(i)")
 	c.p("}")
 }
 

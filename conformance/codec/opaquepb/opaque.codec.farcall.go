@@ -19,22 +19,36 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Small) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Small) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // number = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_Number)), 0x10)
+		return 0
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // name = 1
-		b, i = e.String(b, i, 0x0a, *x.xxx_hidden_Name)
+		n += 1 + codec.SizeBytes(len(*x.xxx_hidden_Name))
 	}
-	return e.Room(b, i)
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // number = 2
+		n += 1 + codec.SizeVarint(uint64(x.xxx_hidden_Number))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Small) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // number = 2
+		i = e.Tag(e.Varint(i, uint64(x.xxx_hidden_Number)), 0x10)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // name = 1
+		i = e.String(i, 0x0a, *x.xxx_hidden_Name)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -49,7 +63,7 @@ func (x *Small) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x0a: // name = 1
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.xxx_hidden_Name, element)
+			codec.SetString(d, &x.xxx_hidden_Name, element)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 2)
 		case 0x10: // number = 2
 			x.xxx_hidden_Number, i = int32(v), next
@@ -61,16 +75,24 @@ func (x *Small) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Empty) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Empty) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Empty) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -81,803 +103,1237 @@ func (x *Empty) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *All) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *All) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // a_double = 1
+		n += 9
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // a_float = 2
+		n += 5
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 2) { // a_int32 = 3
+		n += 1 + codec.SizeVarint(uint64(x.xxx_hidden_AInt32))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 3) { // a_int64 = 4
+		n += 1 + codec.SizeVarint(uint64(x.xxx_hidden_AInt64))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 4) { // a_uint32 = 5
+		n += 1 + codec.SizeVarint(uint64(x.xxx_hidden_AUint32))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 5) { // a_uint64 = 6
+		n += 1 + codec.SizeVarint(x.xxx_hidden_AUint64)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 6) { // a_sint32 = 7
+		n += 1 + codec.SizeVarint(codec.ZigZag(int64(x.xxx_hidden_ASint32)))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 7) { // a_sint64 = 8
+		n += 1 + codec.SizeVarint(codec.ZigZag(int64(x.xxx_hidden_ASint64)))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 8) { // a_fixed32 = 9
+		n += 5
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 9) { // a_fixed64 = 10
+		n += 9
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 10) { // a_sfixed32 = 11
+		n += 5
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 11) { // a_sfixed64 = 12
+		n += 9
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 12) { // a_bool = 13
+		n += 2
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 13) { // a_string = 14
+		n += 1 + codec.SizeBytes(len(*x.xxx_hidden_AString))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 14) { // a_bytes = 15
+		n += 1 + codec.SizeBytes(len(x.xxx_hidden_ABytes))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 15) { // a_color = 16
+		n += 2 + codec.SizeVarint(uint64(x.xxx_hidden_AColor))
+	}
+	if v := x.xxx_hidden_ASmall; v != nil { // a_small = 17
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.xxx_hidden_AAll; v != nil { // a_all = 18
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.xxx_hidden_AEmpty; v != nil { // a_empty = 19
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := math.Float64bits(x.xxx_hidden_BDouble); v != 0 { // b_double = 21
+		n += 10
+	}
+	if v := math.Float32bits(x.xxx_hidden_BFloat); v != 0 { // b_float = 22
+		n += 6
+	}
+	if v := x.xxx_hidden_BInt32; v != 0 { // b_int32 = 23
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.xxx_hidden_BInt64; v != 0 { // b_int64 = 24
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.xxx_hidden_BUint32; v != 0 { // b_uint32 = 25
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.xxx_hidden_BUint64; v != 0 { // b_uint64 = 26
+		n += 2 + codec.SizeVarint(v)
+	}
+	if v := x.xxx_hidden_BSint32; v != 0 { // b_sint32 = 27
+		n += 2 + codec.SizeVarint(codec.ZigZag(int64(v)))
+	}
+	if v := x.xxx_hidden_BSint64; v != 0 { // b_sint64 = 28
+		n += 2 + codec.SizeVarint(codec.ZigZag(int64(v)))
+	}
+	if v := x.xxx_hidden_BFixed32; v != 0 { // b_fixed32 = 29
+		n += 6
+	}
+	if v := x.xxx_hidden_BFixed64; v != 0 { // b_fixed64 = 30
+		n += 10
+	}
+	if v := x.xxx_hidden_BSfixed32; v != 0 { // b_sfixed32 = 31
+		n += 6
+	}
+	if v := x.xxx_hidden_BSfixed64; v != 0 { // b_sfixed64 = 32
+		n += 10
+	}
+	if x.xxx_hidden_BBool { // b_bool = 33
+		n += 3
+	}
+	if v := x.xxx_hidden_BString; v != "" { // b_string = 34
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	if v := x.xxx_hidden_BBytes; len(v) > 0 { // b_bytes = 35
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	if v := x.xxx_hidden_BColor; v != 0 { // b_color = 36
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.xxx_hidden_CDouble; len(v) > 0 { // c_double = 41
+		n += 2 + codec.SizeBytes(8*len(v))
+	}
+	if v := x.xxx_hidden_CFloat; len(v) > 0 { // c_float = 42
+		n += 2 + codec.SizeBytes(4*len(v))
+	}
+	if v := x.xxx_hidden_CInt32; len(v) > 0 { // c_int32 = 43
+		n += 2 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.xxx_hidden_CInt64; len(v) > 0 { // c_int64 = 44
+		n += 2 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.xxx_hidden_CUint32; len(v) > 0 { // c_uint32 = 45
+		n += 2 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.xxx_hidden_CUint64; len(v) > 0 { // c_uint64 = 46
+		n += 2 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.xxx_hidden_CSint32; len(v) > 0 { // c_sint32 = 47
+		n += 2 + codec.SizeBytes(codec.SizePackedZigZag(v))
+	}
+	if v := x.xxx_hidden_CSint64; len(v) > 0 { // c_sint64 = 48
+		n += 2 + codec.SizeBytes(codec.SizePackedZigZag(v))
+	}
+	if v := x.xxx_hidden_CFixed32; len(v) > 0 { // c_fixed32 = 49
+		n += 2 + codec.SizeBytes(4*len(v))
+	}
+	if v := x.xxx_hidden_CFixed64; len(v) > 0 { // c_fixed64 = 50
+		n += 2 + codec.SizeBytes(8*len(v))
+	}
+	if v := x.xxx_hidden_CSfixed32; len(v) > 0 { // c_sfixed32 = 51
+		n += 2 + codec.SizeBytes(4*len(v))
+	}
+	if v := x.xxx_hidden_CSfixed64; len(v) > 0 { // c_sfixed64 = 52
+		n += 2 + codec.SizeBytes(8*len(v))
+	}
+	if v := x.xxx_hidden_CBool; len(v) > 0 { // c_bool = 53
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	for _, v := range x.xxx_hidden_CString { // c_string = 54
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	for _, v := range x.xxx_hidden_CBytes { // c_bytes = 55
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	if v := x.xxx_hidden_CColor; len(v) > 0 { // c_color = 56
+		n += 2 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.xxx_hidden_CSmall; v != nil { // c_small = 57
+		for _, v := range *v { // c_small = 57
+			n += 2 + codec.SizeBytes(v.Farcall_size())
+		}
+	}
+	if v := x.xxx_hidden_CAll; v != nil { // c_all = 58
+		for _, v := range *v { // c_all = 58
+			n += 2 + codec.SizeBytes(v.Farcall_size())
+		}
+	}
+	n += 10 * len(x.xxx_hidden_DDouble)     // d_double = 61
+	n += 6 * len(x.xxx_hidden_DFloat)       // d_float = 62
+	for _, v := range x.xxx_hidden_DInt32 { // d_int32 = 63
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	for _, v := range x.xxx_hidden_DInt64 { // d_int64 = 64
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	for _, v := range x.xxx_hidden_DUint32 { // d_uint32 = 65
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	for _, v := range x.xxx_hidden_DUint64 { // d_uint64 = 66
+		n += 2 + codec.SizeVarint(v)
+	}
+	for _, v := range x.xxx_hidden_DSint32 { // d_sint32 = 67
+		n += 2 + codec.SizeVarint(codec.ZigZag(int64(v)))
+	}
+	for _, v := range x.xxx_hidden_DSint64 { // d_sint64 = 68
+		n += 2 + codec.SizeVarint(codec.ZigZag(int64(v)))
+	}
+	n += 6 * len(x.xxx_hidden_DFixed32)     // d_fixed32 = 69
+	n += 10 * len(x.xxx_hidden_DFixed64)    // d_fixed64 = 70
+	n += 6 * len(x.xxx_hidden_DSfixed32)    // d_sfixed32 = 71
+	n += 10 * len(x.xxx_hidden_DSfixed64)   // d_sfixed64 = 72
+	n += 3 * len(x.xxx_hidden_DBool)        // d_bool = 73
+	for _, v := range x.xxx_hidden_DColor { // d_color = 74
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	for key, _ := range x.xxx_hidden_EInt32 { // e_int32 = 81
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(uint64(key))+9)
+	}
+	for key, _ := range x.xxx_hidden_EInt64 { // e_int64 = 82
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(uint64(key))+5)
+	}
+	for key, value := range x.xxx_hidden_EUint32 { // e_uint32 = 83
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(uint64(key))+1+codec.SizeBytes(len(value)))
+	}
+	for key, value := range x.xxx_hidden_EUint64 { // e_uint64 = 84
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(key)+1+codec.SizeVarint(uint64(value)))
+	}
+	for key, value := range x.xxx_hidden_ESint32 { // e_sint32 = 85
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(codec.ZigZag(int64(key)))+1+codec.SizeBytes(len(value)))
+	}
+	for key, _ := range x.xxx_hidden_ESint64 { // e_sint64 = 86
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(codec.ZigZag(int64(key)))+2)
+	}
+	for _, value := range x.xxx_hidden_EFixed32 { // e_fixed32 = 87
+		n += 2 + codec.SizeBytes(5+1+codec.SizeVarint(value))
+	}
+	for _, value := range x.xxx_hidden_EFixed64 { // e_fixed64 = 88
+		n += 2 + codec.SizeBytes(9+1+codec.SizeVarint(codec.ZigZag(int64(value))))
+	}
+	for range x.xxx_hidden_ESfixed32 { // e_sfixed32 = 89
+		n += 2 + codec.SizeBytes(5+5)
+	}
+	for _, value := range x.xxx_hidden_ESfixed64 { // e_sfixed64 = 90
+		n += 2 + codec.SizeBytes(9+1+codec.SizeVarint(uint64(value)))
+	}
+	for _, value := range x.xxx_hidden_EBool { // e_bool = 91
+		n += 2 + codec.SizeBytes(2+1+codec.SizeBytes(value.Farcall_size()))
+	}
+	for key, value := range x.xxx_hidden_EString { // e_string = 92
+		n += 2 + codec.SizeBytes(1+codec.SizeBytes(len(key))+1+codec.SizeBytes(value.Farcall_size()))
+	}
+	for key, value := range x.xxx_hidden_EText { // e_text = 93
+		n += 2 + codec.SizeBytes(1+codec.SizeBytes(len(key))+1+codec.SizeBytes(len(value)))
+	}
+	for key, value := range x.xxx_hidden_ETimestamp { // e_timestamp = 94
+		n += 2 + codec.SizeBytes(1+codec.SizeVarint(uint64(key))+1+codec.SizeBytes(codec.SizeMessage(value)))
+	}
+	switch o := x.xxx_hidden_Pick.(type) {
+	case *all_FDouble: // f_double = 101
+		if o != nil {
+			n += 10
+		}
+	case *all_FFloat: // f_float = 102
+		if o != nil {
+			n += 6
+		}
+	case *all_FInt32: // f_int32 = 103
+		if o != nil {
+			n += 2 + codec.SizeVarint(uint64(o.FInt32))
+		}
+	case *all_FInt64: // f_int64 = 104
+		if o != nil {
+			n += 2 + codec.SizeVarint(uint64(o.FInt64))
+		}
+	case *all_FUint32: // f_uint32 = 105
+		if o != nil {
+			n += 2 + codec.SizeVarint(uint64(o.FUint32))
+		}
+	case *all_FUint64: // f_uint64 = 106
+		if o != nil {
+			n += 2 + codec.SizeVarint(o.FUint64)
+		}
+	case *all_FSint32: // f_sint32 = 107
+		if o != nil {
+			n += 2 + codec.SizeVarint(codec.ZigZag(int64(o.FSint32)))
+		}
+	case *all_FSint64: // f_sint64 = 108
+		if o != nil {
+			n += 2 + codec.SizeVarint(codec.ZigZag(int64(o.FSint64)))
+		}
+	case *all_FFixed32: // f_fixed32 = 109
+		if o != nil {
+			n += 6
+		}
+	case *all_FFixed64: // f_fixed64 = 110
+		if o != nil {
+			n += 10
+		}
+	case *all_FSfixed32: // f_sfixed32 = 111
+		if o != nil {
+			n += 6
+		}
+	case *all_FSfixed64: // f_sfixed64 = 112
+		if o != nil {
+			n += 10
+		}
+	case *all_FBool: // f_bool = 113
+		if o != nil {
+			n += 3
+		}
+	case *all_FString: // f_string = 114
+		if o != nil {
+			n += 2 + codec.SizeBytes(len(o.FString))
+		}
+	case *all_FBytes: // f_bytes = 115
+		if o != nil {
+			n += 2 + codec.SizeBytes(len(o.FBytes))
+		}
+	case *all_FColor: // f_color = 116
+		if o != nil {
+			n += 2 + codec.SizeVarint(uint64(o.FColor))
+		}
+	case *all_FSmall: // f_small = 117
+		if o != nil {
+			n += 2 + codec.SizeBytes(o.FSmall.Farcall_size())
+		}
+	case *all_FAll: // f_all = 118
+		if o != nil {
+			n += 2 + codec.SizeBytes(o.FAll.Farcall_size())
+		}
+	case *all_FDelimited: // f_delimited = 119
+		if o != nil {
+			n += 4 + o.FDelimited.Farcall_size()
+		}
 	}
 	switch o := x.xxx_hidden_Other.(type) {
 	case *all_GText: // g_text = 121
 		if o != nil {
-			b, i = e.String(b, i, 0x3ca, o.GText)
+			n += 2 + codec.SizeBytes(len(o.GText))
 		}
 	case *all_GNumber: // g_number = 2050
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, o.GNumber), 0x4010)
+			n += 3 + codec.SizeVarint(o.GNumber)
+		}
+	}
+	if v := x.xxx_hidden_HTimestamp; v != nil { // h_timestamp = 131
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_HAny; v != nil { // h_any = 132
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_HStruct; v != nil { // h_struct = 133
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_HWrapper; v != nil { // h_wrapper = 134
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_HStatus; v != nil { // h_status = 135
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_HOther; v != nil { // h_other = 136
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_HDurations; v != nil { // h_durations = 137
+		for _, v := range *v { // h_durations = 137
+			n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+		}
+	}
+	if v := x.xxx_hidden_HOthers; v != nil { // h_others = 138
+		for _, v := range *v { // h_others = 138
+			n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+		}
+	}
+	for key, value := range x.xxx_hidden_HMap { // h_map = 139
+		n += 2 + codec.SizeBytes(1+codec.SizeBytes(len(key))+1+codec.SizeBytes(codec.SizeMessage(value)))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[2]), 92) { // h_kind = 140
+		n += 2 + codec.SizeVarint(uint64(x.xxx_hidden_HKind))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[2]), 93) { // i_2047 = 2047
+		n += 2 + codec.SizeVarint(uint64(x.xxx_hidden_I_2047))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[2]), 94) { // i_2048 = 2048
+		n += 3 + codec.SizeVarint(uint64(x.xxx_hidden_I_2048))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[2]), 95) { // i_262143 = 262143
+		n += 3 + codec.SizeVarint(uint64(x.xxx_hidden_I_262143))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[3]), 96) { // i_262144 = 262144
+		n += 4 + codec.SizeVarint(uint64(x.xxx_hidden_I_262144))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[3]), 97) { // i_33554432 = 33554432
+		n += 5 + codec.SizeVarint(uint64(x.xxx_hidden_I_33554432))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[3]), 98) { // i_536870911 = 536870911
+		n += 5 + codec.SizeVarint(uint64(x.xxx_hidden_I_536870911))
+	}
+	if v := x.xxx_hidden_ISmalls; v != nil { // i_smalls = 536870910
+		for _, v := range *v { // i_smalls = 536870910
+			n += 5 + codec.SizeBytes(v.Farcall_size())
+		}
+	}
+	if v := x.xxx_hidden_JDelimited; v != nil { // j_delimited = 150
+		n += 4 + v.Farcall_size()
+	}
+	if v := x.xxx_hidden_JDelimiteds; v != nil { // j_delimiteds = 151
+		for _, v := range *v { // j_delimiteds = 151
+			n += 4 + v.Farcall_size()
+		}
+	}
+	if v := x.xxx_hidden_JNeeds; v != nil { // j_needs = 152
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.xxx_hidden_JNeedy; v != nil { // j_needy = 153
+		for _, v := range *v { // j_needy = 153
+			n += 2 + codec.SizeBytes(v.Farcall_size())
+		}
+	}
+	for key, value := range x.xxx_hidden_JMap { // j_map = 154
+		n += 2 + codec.SizeBytes(1+codec.SizeBytes(len(key))+1+codec.SizeBytes(value.Farcall_size()))
+	}
+	if v := x.xxx_hidden_JExtended; v != nil { // j_extended = 155
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.xxx_hidden_JExtensible; v != nil { // j_extensible = 156
+		for _, v := range *v { // j_extensible = 156
+			n += 2 + codec.SizeBytes(v.Farcall_size())
+		}
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[3]), 107) { // j_loose = 157
+		n += 2 + codec.SizeBytes(len(*x.xxx_hidden_JLoose))
+	}
+	if v := x.xxx_hidden_JLooseImplicit; v != "" { // j_loose_implicit = 158
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	for _, v := range x.xxx_hidden_JLooseList { // j_loose_list = 159
+		n += 2 + codec.SizeBytes(len(v))
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[3]), 110) { // j_shut = 160
+		n += 2 + codec.SizeVarint(uint64(x.xxx_hidden_JShut))
+	}
+	if v := x.xxx_hidden_JShuts; len(v) > 0 { // j_shuts = 161
+		n += 2 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.xxx_hidden_JForeignDelimited; v != nil { // j_foreign_delimited = 163
+		n += 4 + codec.SizeMessage(v)
+	}
+	if v := x.xxx_hidden_JOtherDelimited; v != nil { // j_other_delimited = 164
+		n += 4 + codec.SizeMessage(v)
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.xxx_hidden_Other.(type) {
+	case *all_GText: // g_text = 121
+		if o != nil {
+			i = e.String(i, 0x3ca, o.GText)
+		}
+	case *all_GNumber: // g_number = 2050
+		if o != nil {
+			i = e.LongTag(e.Varint(i, o.GNumber), 0x4010)
 		}
 	}
 	switch o := x.xxx_hidden_Pick.(type) {
 	case *all_FDouble: // f_double = 101
 		if o != nil {
-			i = codec.LongTag(b, codec.PutFixed64(b, i, math.Float64bits(o.FDouble)), 0x329)
+			i = e.LongTag(e.Fixed64(i, math.Float64bits(o.FDouble)), 0x329)
 		}
 	case *all_FFloat: // f_float = 102
 		if o != nil {
-			i = codec.LongTag(b, codec.PutFixed32(b, i, math.Float32bits(o.FFloat)), 0x335)
+			i = e.LongTag(e.Fixed32(i, math.Float32bits(o.FFloat)), 0x335)
 		}
 	case *all_FInt32: // f_int32 = 103
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(o.FInt32)), 0x338)
+			i = e.LongTag(e.Varint(i, uint64(o.FInt32)), 0x338)
 		}
 	case *all_FInt64: // f_int64 = 104
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(o.FInt64)), 0x340)
+			i = e.LongTag(e.Varint(i, uint64(o.FInt64)), 0x340)
 		}
 	case *all_FUint32: // f_uint32 = 105
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(o.FUint32)), 0x348)
+			i = e.LongTag(e.Varint(i, uint64(o.FUint32)), 0x348)
 		}
 	case *all_FUint64: // f_uint64 = 106
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, o.FUint64), 0x350)
+			i = e.LongTag(e.Varint(i, o.FUint64), 0x350)
 		}
 	case *all_FSint32: // f_sint32 = 107
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, codec.ZigZag(int64(o.FSint32))), 0x358)
+			i = e.LongTag(e.Varint(i, codec.ZigZag(int64(o.FSint32))), 0x358)
 		}
 	case *all_FSint64: // f_sint64 = 108
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, codec.ZigZag(int64(o.FSint64))), 0x360)
+			i = e.LongTag(e.Varint(i, codec.ZigZag(int64(o.FSint64))), 0x360)
 		}
 	case *all_FFixed32: // f_fixed32 = 109
 		if o != nil {
-			i = codec.LongTag(b, codec.PutFixed32(b, i, o.FFixed32), 0x36d)
+			i = e.LongTag(e.Fixed32(i, o.FFixed32), 0x36d)
 		}
 	case *all_FFixed64: // f_fixed64 = 110
 		if o != nil {
-			i = codec.LongTag(b, codec.PutFixed64(b, i, o.FFixed64), 0x371)
+			i = e.LongTag(e.Fixed64(i, o.FFixed64), 0x371)
 		}
 	case *all_FSfixed32: // f_sfixed32 = 111
 		if o != nil {
-			i = codec.LongTag(b, codec.PutFixed32(b, i, uint32(o.FSfixed32)), 0x37d)
+			i = e.LongTag(e.Fixed32(i, uint32(o.FSfixed32)), 0x37d)
 		}
 	case *all_FSfixed64: // f_sfixed64 = 112
 		if o != nil {
-			i = codec.LongTag(b, codec.PutFixed64(b, i, uint64(o.FSfixed64)), 0x381)
+			i = e.LongTag(e.Fixed64(i, uint64(o.FSfixed64)), 0x381)
 		}
 	case *all_FBool: // f_bool = 113
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, codec.Bool(o.FBool)), 0x388)
+			i = e.LongTag(e.Varint(i, codec.Bool(o.FBool)), 0x388)
 		}
 	case *all_FString: // f_string = 114
 		if o != nil {
-			b, i = e.String(b, i, 0x392, o.FString)
+			i = e.String(i, 0x392, o.FString)
 		}
 	case *all_FBytes: // f_bytes = 115
 		if o != nil {
-			b, i = e.Bytes(b, i, 0x39a, o.FBytes)
+			i = e.Bytes(i, 0x39a, o.FBytes)
 		}
 	case *all_FColor: // f_color = 116
 		if o != nil {
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(o.FColor)), 0x3a0)
+			i = e.LongTag(e.Varint(i, uint64(o.FColor)), 0x3a0)
 		}
 	case *all_FSmall: // f_small = 117
 		if o != nil {
-			n := len(b) - i
-			b, i = o.FSmall.Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3aa)
+			n := e.Len(i)
+			i = o.FSmall.Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x3aa)
 		}
 	case *all_FAll: // f_all = 118
 		if o != nil {
-			n := len(b) - i
-			b, i = o.FAll.Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3b2)
+			n := e.Len(i)
+			i = o.FAll.Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x3b2)
 		}
 	case *all_FDelimited: // f_delimited = 119
 		if o != nil {
-			i = codec.LongTag(b, i, 0x3bc)
-			b, i = o.FDelimited.Farcall_encode(e, b, i)
-			i = codec.LongTag(b, i, 0x3bb)
+			i = e.LongTag(i, 0x3bc)
+			i = o.FDelimited.Farcall_encode(e, i)
+			i = e.LongTag(i, 0x3bb)
 		}
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 98) { // i_536870911 = 536870911
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_I_536870911)), 0xfffffff8)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_536870911)), 0xfffffff8)
 	}
 	if v := x.xxx_hidden_ISmalls; v != nil { // i_smalls = 536870910
 		for k := len(*v) - 1; k >= 0; k-- { // i_smalls = 536870910
-			n := len(b) - i
-			b, i = (*v)[k].Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0xfffffff2)
+			n := e.Len(i)
+			i = (*v)[k].Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xfffffff2)
 		}
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 97) { // i_33554432 = 33554432
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_I_33554432)), 0x10000000)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_33554432)), 0x10000000)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 96) { // i_262144 = 262144
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_I_262144)), 0x200000)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_262144)), 0x200000)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 95) { // i_262143 = 262143
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_I_262143)), 0x1ffff8)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_262143)), 0x1ffff8)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 94) { // i_2048 = 2048
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_I_2048)), 0x4000)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_2048)), 0x4000)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 93) { // i_2047 = 2047
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_I_2047)), 0x3ff8)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_2047)), 0x3ff8)
 	}
 	if v := x.xxx_hidden_JOtherDelimited; v != nil { // j_other_delimited = 164
-		i = codec.LongTag(b, i, 0x524)
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, i, 0x523)
+		i = e.LongTag(i, 0x524)
+		i = e.Message(i, v)
+		i = e.LongTag(i, 0x523)
 	}
 	if v := x.xxx_hidden_JForeignDelimited; v != nil { // j_foreign_delimited = 163
-		i = codec.LongTag(b, i, 0x51c)
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, i, 0x51b)
+		i = e.LongTag(i, 0x51c)
+		i = e.Message(i, v)
+		i = e.LongTag(i, 0x51b)
 	}
 	if v := x.xxx_hidden_JShuts; len(v) > 0 { // j_shuts = 161
-		b, i = codec.PutPackedVarint(e, b, i, 0x50a, v)
+		i = codec.PutPackedVarint(e, i, 0x50a, v)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 110) { // j_shut = 160
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_JShut)), 0x500)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_JShut)), 0x500)
 	}
 	for k := len(x.xxx_hidden_JLooseList) - 1; k >= 0; k-- { // j_loose_list = 159
-		b, i = e.LooseString(b, i, 0x4fa, x.xxx_hidden_JLooseList[k])
+		i = e.LooseString(i, 0x4fa, x.xxx_hidden_JLooseList[k])
 	}
 	if v := x.xxx_hidden_JLooseImplicit; v != "" { // j_loose_implicit = 158
-		b, i = e.LooseString(b, i, 0x4f2, v)
+		i = e.LooseString(i, 0x4f2, v)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 107) { // j_loose = 157
-		b, i = e.LooseString(b, i, 0x4ea, *x.xxx_hidden_JLoose)
+		i = e.LooseString(i, 0x4ea, *x.xxx_hidden_JLoose)
 	}
 	if v := x.xxx_hidden_JExtensible; v != nil { // j_extensible = 156
 		for k := len(*v) - 1; k >= 0; k-- { // j_extensible = 156
-			n := len(b) - i
-			b, i = (*v)[k].Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x4e2)
+			n := e.Len(i)
+			i = (*v)[k].Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4e2)
 		}
 	}
 	if v := x.xxx_hidden_JExtended; v != nil { // j_extended = 155
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x4da)
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4da)
 	}
 	if v := x.xxx_hidden_JMap; len(v) > 0 && e.Deterministic() { // j_map = 154
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_154(e, b, i, key, v[key])
+			i = x.farcall_encode_154(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_154(e, b, i, key, value)
+			i = x.farcall_encode_154(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_JNeedy; v != nil { // j_needy = 153
 		for k := len(*v) - 1; k >= 0; k-- { // j_needy = 153
-			n := len(b) - i
-			b, i = (*v)[k].Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x4ca)
+			n := e.Len(i)
+			i = (*v)[k].Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4ca)
 		}
 	}
 	if v := x.xxx_hidden_JNeeds; v != nil { // j_needs = 152
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x4c2)
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4c2)
 	}
 	if v := x.xxx_hidden_JDelimiteds; v != nil { // j_delimiteds = 151
 		for k := len(*v) - 1; k >= 0; k-- { // j_delimiteds = 151
-			b, i = e.Room(b, i)
-			i = codec.LongTag(b, i, 0x4bc)
-			b, i = (*v)[k].Farcall_encode(e, b, i)
-			i = codec.LongTag(b, i, 0x4bb)
+			i = e.Room(i)
+			i = e.LongTag(i, 0x4bc)
+			i = (*v)[k].Farcall_encode(e, i)
+			i = e.LongTag(i, 0x4bb)
 		}
 	}
 	if v := x.xxx_hidden_JDelimited; v != nil { // j_delimited = 150
-		i = codec.LongTag(b, i, 0x4b4)
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, i, 0x4b3)
+		i = e.LongTag(i, 0x4b4)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(i, 0x4b3)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 92) { // h_kind = 140
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_HKind)), 0x460)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_HKind)), 0x460)
 	}
 	if v := x.xxx_hidden_HMap; len(v) > 0 && e.Deterministic() { // h_map = 139
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_139(e, b, i, key, v[key])
+			i = x.farcall_encode_139(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_139(e, b, i, key, value)
+			i = x.farcall_encode_139(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_HOthers; v != nil { // h_others = 138
 		for k := len(*v) - 1; k >= 0; k-- { // h_others = 138
-			n := len(b) - i
-			b, i = e.Message(b, i, (*v)[k])
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x452)
+			n := e.Len(i)
+			i = e.Message(i, (*v)[k])
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x452)
 		}
 	}
 	if v := x.xxx_hidden_HDurations; v != nil { // h_durations = 137
 		for k := len(*v) - 1; k >= 0; k-- { // h_durations = 137
-			n := len(b) - i
-			b, i = e.Message(b, i, (*v)[k])
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x44a)
+			n := e.Len(i)
+			i = e.Message(i, (*v)[k])
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x44a)
 		}
 	}
 	if v := x.xxx_hidden_HOther; v != nil { // h_other = 136
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x442)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x442)
 	}
 	if v := x.xxx_hidden_HStatus; v != nil { // h_status = 135
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x43a)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x43a)
 	}
 	if v := x.xxx_hidden_HWrapper; v != nil { // h_wrapper = 134
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x432)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x432)
 	}
 	if v := x.xxx_hidden_HStruct; v != nil { // h_struct = 133
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x42a)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x42a)
 	}
 	if v := x.xxx_hidden_HAny; v != nil { // h_any = 132
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x422)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x422)
 	}
 	if v := x.xxx_hidden_HTimestamp; v != nil { // h_timestamp = 131
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x41a)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x41a)
 	}
 	if v := x.xxx_hidden_ETimestamp; len(v) > 0 && e.Deterministic() { // e_timestamp = 94
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_94(e, b, i, key, v[key])
+			i = x.farcall_encode_94(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_94(e, b, i, key, value)
+			i = x.farcall_encode_94(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EText; len(v) > 0 && e.Deterministic() { // e_text = 93
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_93(e, b, i, key, v[key])
+			i = x.farcall_encode_93(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_93(e, b, i, key, value)
+			i = x.farcall_encode_93(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EString; len(v) > 0 && e.Deterministic() { // e_string = 92
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_92(e, b, i, key, v[key])
+			i = x.farcall_encode_92(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_92(e, b, i, key, value)
+			i = x.farcall_encode_92(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EBool; len(v) > 0 && e.Deterministic() { // e_bool = 91
 		for _, key := range codec.BoolKeys(v) {
-			b, i = x.farcall_encode_91(e, b, i, key, v[key])
+			i = x.farcall_encode_91(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_91(e, b, i, key, value)
+			i = x.farcall_encode_91(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_ESfixed64; len(v) > 0 && e.Deterministic() { // e_sfixed64 = 90
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_90(e, b, i, key, v[key])
+			i = x.farcall_encode_90(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_90(e, b, i, key, value)
+			i = x.farcall_encode_90(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_ESfixed32; len(v) > 0 && e.Deterministic() { // e_sfixed32 = 89
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_89(e, b, i, key, v[key])
+			i = x.farcall_encode_89(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_89(e, b, i, key, value)
+			i = x.farcall_encode_89(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EFixed64; len(v) > 0 && e.Deterministic() { // e_fixed64 = 88
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_88(e, b, i, key, v[key])
+			i = x.farcall_encode_88(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_88(e, b, i, key, value)
+			i = x.farcall_encode_88(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EFixed32; len(v) > 0 && e.Deterministic() { // e_fixed32 = 87
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_87(e, b, i, key, v[key])
+			i = x.farcall_encode_87(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_87(e, b, i, key, value)
+			i = x.farcall_encode_87(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_ESint64; len(v) > 0 && e.Deterministic() { // e_sint64 = 86
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_86(e, b, i, key, v[key])
+			i = x.farcall_encode_86(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_86(e, b, i, key, value)
+			i = x.farcall_encode_86(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_ESint32; len(v) > 0 && e.Deterministic() { // e_sint32 = 85
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_85(e, b, i, key, v[key])
+			i = x.farcall_encode_85(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_85(e, b, i, key, value)
+			i = x.farcall_encode_85(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EUint64; len(v) > 0 && e.Deterministic() { // e_uint64 = 84
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_84(e, b, i, key, v[key])
+			i = x.farcall_encode_84(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_84(e, b, i, key, value)
+			i = x.farcall_encode_84(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EUint32; len(v) > 0 && e.Deterministic() { // e_uint32 = 83
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_83(e, b, i, key, v[key])
+			i = x.farcall_encode_83(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_83(e, b, i, key, value)
+			i = x.farcall_encode_83(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EInt64; len(v) > 0 && e.Deterministic() { // e_int64 = 82
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_82(e, b, i, key, v[key])
+			i = x.farcall_encode_82(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_82(e, b, i, key, value)
+			i = x.farcall_encode_82(e, i, key, value)
 		}
 	}
 	if v := x.xxx_hidden_EInt32; len(v) > 0 && e.Deterministic() { // e_int32 = 81
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_81(e, b, i, key, v[key])
+			i = x.farcall_encode_81(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_81(e, b, i, key, value)
+			i = x.farcall_encode_81(e, i, key, value)
 		}
 	}
 	for k := len(x.xxx_hidden_DColor) - 1; k >= 0; k-- { // d_color = 74
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_DColor[k])), 0x250)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DColor[k])), 0x250)
 	}
 	for k := len(x.xxx_hidden_DBool) - 1; k >= 0; k-- { // d_bool = 73
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, codec.Bool(x.xxx_hidden_DBool[k])), 0x248)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, codec.Bool(x.xxx_hidden_DBool[k])), 0x248)
 	}
 	for k := len(x.xxx_hidden_DSfixed64) - 1; k >= 0; k-- { // d_sfixed64 = 72
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed64(b, i, uint64(x.xxx_hidden_DSfixed64[k])), 0x241)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed64(i, uint64(x.xxx_hidden_DSfixed64[k])), 0x241)
 	}
 	for k := len(x.xxx_hidden_DSfixed32) - 1; k >= 0; k-- { // d_sfixed32 = 71
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed32(b, i, uint32(x.xxx_hidden_DSfixed32[k])), 0x23d)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed32(i, uint32(x.xxx_hidden_DSfixed32[k])), 0x23d)
 	}
 	for k := len(x.xxx_hidden_DFixed64) - 1; k >= 0; k-- { // d_fixed64 = 70
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed64(b, i, x.xxx_hidden_DFixed64[k]), 0x231)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed64(i, x.xxx_hidden_DFixed64[k]), 0x231)
 	}
 	for k := len(x.xxx_hidden_DFixed32) - 1; k >= 0; k-- { // d_fixed32 = 69
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed32(b, i, x.xxx_hidden_DFixed32[k]), 0x22d)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed32(i, x.xxx_hidden_DFixed32[k]), 0x22d)
 	}
 	for k := len(x.xxx_hidden_DSint64) - 1; k >= 0; k-- { // d_sint64 = 68
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, codec.ZigZag(int64(x.xxx_hidden_DSint64[k]))), 0x220)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.xxx_hidden_DSint64[k]))), 0x220)
 	}
 	for k := len(x.xxx_hidden_DSint32) - 1; k >= 0; k-- { // d_sint32 = 67
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, codec.ZigZag(int64(x.xxx_hidden_DSint32[k]))), 0x218)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.xxx_hidden_DSint32[k]))), 0x218)
 	}
 	for k := len(x.xxx_hidden_DUint64) - 1; k >= 0; k-- { // d_uint64 = 66
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, x.xxx_hidden_DUint64[k]), 0x210)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, x.xxx_hidden_DUint64[k]), 0x210)
 	}
 	for k := len(x.xxx_hidden_DUint32) - 1; k >= 0; k-- { // d_uint32 = 65
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_DUint32[k])), 0x208)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DUint32[k])), 0x208)
 	}
 	for k := len(x.xxx_hidden_DInt64) - 1; k >= 0; k-- { // d_int64 = 64
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_DInt64[k])), 0x200)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DInt64[k])), 0x200)
 	}
 	for k := len(x.xxx_hidden_DInt32) - 1; k >= 0; k-- { // d_int32 = 63
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_DInt32[k])), 0x1f8)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DInt32[k])), 0x1f8)
 	}
 	for k := len(x.xxx_hidden_DFloat) - 1; k >= 0; k-- { // d_float = 62
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed32(b, i, math.Float32bits(x.xxx_hidden_DFloat[k])), 0x1f5)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed32(i, math.Float32bits(x.xxx_hidden_DFloat[k])), 0x1f5)
 	}
 	for k := len(x.xxx_hidden_DDouble) - 1; k >= 0; k-- { // d_double = 61
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed64(b, i, math.Float64bits(x.xxx_hidden_DDouble[k])), 0x1e9)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed64(i, math.Float64bits(x.xxx_hidden_DDouble[k])), 0x1e9)
 	}
 	if v := x.xxx_hidden_CAll; v != nil { // c_all = 58
 		for k := len(*v) - 1; k >= 0; k-- { // c_all = 58
-			n := len(b) - i
-			b, i = (*v)[k].Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1d2)
+			n := e.Len(i)
+			i = (*v)[k].Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x1d2)
 		}
 	}
 	if v := x.xxx_hidden_CSmall; v != nil { // c_small = 57
 		for k := len(*v) - 1; k >= 0; k-- { // c_small = 57
-			n := len(b) - i
-			b, i = (*v)[k].Farcall_encode(e, b, i)
-			i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1ca)
+			n := e.Len(i)
+			i = (*v)[k].Farcall_encode(e, i)
+			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x1ca)
 		}
 	}
 	if v := x.xxx_hidden_CColor; len(v) > 0 { // c_color = 56
-		b, i = codec.PutPackedVarint(e, b, i, 0x1c2, v)
+		i = codec.PutPackedVarint(e, i, 0x1c2, v)
 	}
 	for k := len(x.xxx_hidden_CBytes) - 1; k >= 0; k-- { // c_bytes = 55
-		b, i = e.Bytes(b, i, 0x1ba, x.xxx_hidden_CBytes[k])
+		i = e.Bytes(i, 0x1ba, x.xxx_hidden_CBytes[k])
 	}
 	for k := len(x.xxx_hidden_CString) - 1; k >= 0; k-- { // c_string = 54
-		b, i = e.String(b, i, 0x1b2, x.xxx_hidden_CString[k])
+		i = e.String(i, 0x1b2, x.xxx_hidden_CString[k])
 	}
 	if v := x.xxx_hidden_CBool; len(v) > 0 { // c_bool = 53
-		b, i = codec.PutPackedBool(e, b, i, 0x1aa, v)
+		i = codec.PutPackedBool(e, i, 0x1aa, v)
 	}
 	if v := x.xxx_hidden_CSfixed64; len(v) > 0 { // c_sfixed64 = 52
-		b, i = codec.PutPackedFixed64(e, b, i, 0x1a2, v)
+		i = codec.PutPackedFixed64(e, i, 0x1a2, v)
 	}
 	if v := x.xxx_hidden_CSfixed32; len(v) > 0 { // c_sfixed32 = 51
-		b, i = codec.PutPackedFixed32(e, b, i, 0x19a, v)
+		i = codec.PutPackedFixed32(e, i, 0x19a, v)
 	}
 	if v := x.xxx_hidden_CFixed64; len(v) > 0 { // c_fixed64 = 50
-		b, i = codec.PutPackedFixed64(e, b, i, 0x192, v)
+		i = codec.PutPackedFixed64(e, i, 0x192, v)
 	}
 	if v := x.xxx_hidden_CFixed32; len(v) > 0 { // c_fixed32 = 49
-		b, i = codec.PutPackedFixed32(e, b, i, 0x18a, v)
+		i = codec.PutPackedFixed32(e, i, 0x18a, v)
 	}
 	if v := x.xxx_hidden_CSint64; len(v) > 0 { // c_sint64 = 48
-		b, i = codec.PutPackedZigZag(e, b, i, 0x182, v)
+		i = codec.PutPackedZigZag(e, i, 0x182, v)
 	}
 	if v := x.xxx_hidden_CSint32; len(v) > 0 { // c_sint32 = 47
-		b, i = codec.PutPackedZigZag(e, b, i, 0x17a, v)
+		i = codec.PutPackedZigZag(e, i, 0x17a, v)
 	}
 	if v := x.xxx_hidden_CUint64; len(v) > 0 { // c_uint64 = 46
-		b, i = codec.PutPackedVarint(e, b, i, 0x172, v)
+		i = codec.PutPackedVarint(e, i, 0x172, v)
 	}
 	if v := x.xxx_hidden_CUint32; len(v) > 0 { // c_uint32 = 45
-		b, i = codec.PutPackedVarint(e, b, i, 0x16a, v)
+		i = codec.PutPackedVarint(e, i, 0x16a, v)
 	}
 	if v := x.xxx_hidden_CInt64; len(v) > 0 { // c_int64 = 44
-		b, i = codec.PutPackedVarint(e, b, i, 0x162, v)
+		i = codec.PutPackedVarint(e, i, 0x162, v)
 	}
 	if v := x.xxx_hidden_CInt32; len(v) > 0 { // c_int32 = 43
-		b, i = codec.PutPackedVarint(e, b, i, 0x15a, v)
+		i = codec.PutPackedVarint(e, i, 0x15a, v)
 	}
 	if v := x.xxx_hidden_CFloat; len(v) > 0 { // c_float = 42
-		b, i = codec.PutPackedFixed32(e, b, i, 0x152, v)
+		i = codec.PutPackedFixed32(e, i, 0x152, v)
 	}
 	if v := x.xxx_hidden_CDouble; len(v) > 0 { // c_double = 41
-		b, i = codec.PutPackedFixed64(e, b, i, 0x14a, v)
+		i = codec.PutPackedFixed64(e, i, 0x14a, v)
 	}
 	if v := x.xxx_hidden_BColor; v != 0 { // b_color = 36
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(v)), 0x120)
+		i = e.LongTag(e.Varint(i, uint64(v)), 0x120)
 	}
 	if v := x.xxx_hidden_BBytes; len(v) > 0 { // b_bytes = 35
-		b, i = e.Bytes(b, i, 0x11a, v)
+		i = e.Bytes(i, 0x11a, v)
 	}
 	if v := x.xxx_hidden_BString; v != "" { // b_string = 34
-		b, i = e.String(b, i, 0x112, v)
+		i = e.String(i, 0x112, v)
 	}
 	if x.xxx_hidden_BBool { // b_bool = 33
-		i = codec.LongTag(b, codec.PutVarint(b, i, 1), 0x108)
+		i = e.LongTag(e.Varint(i, 1), 0x108)
 	}
 	if v := x.xxx_hidden_BSfixed64; v != 0 { // b_sfixed64 = 32
-		i = codec.LongTag(b, codec.PutFixed64(b, i, uint64(v)), 0x101)
+		i = e.LongTag(e.Fixed64(i, uint64(v)), 0x101)
 	}
 	if v := x.xxx_hidden_BSfixed32; v != 0 { // b_sfixed32 = 31
-		i = codec.LongTag(b, codec.PutFixed32(b, i, uint32(v)), 0xfd)
+		i = e.LongTag(e.Fixed32(i, uint32(v)), 0xfd)
 	}
 	if v := x.xxx_hidden_BFixed64; v != 0 { // b_fixed64 = 30
-		i = codec.LongTag(b, codec.PutFixed64(b, i, v), 0xf1)
+		i = e.LongTag(e.Fixed64(i, v), 0xf1)
 	}
 	if v := x.xxx_hidden_BFixed32; v != 0 { // b_fixed32 = 29
-		i = codec.LongTag(b, codec.PutFixed32(b, i, v), 0xed)
+		i = e.LongTag(e.Fixed32(i, v), 0xed)
 	}
 	if v := x.xxx_hidden_BSint64; v != 0 { // b_sint64 = 28
-		i = codec.LongTag(b, codec.PutVarint(b, i, codec.ZigZag(int64(v))), 0xe0)
+		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(v))), 0xe0)
 	}
 	if v := x.xxx_hidden_BSint32; v != 0 { // b_sint32 = 27
-		i = codec.LongTag(b, codec.PutVarint(b, i, codec.ZigZag(int64(v))), 0xd8)
+		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(v))), 0xd8)
 	}
 	if v := x.xxx_hidden_BUint64; v != 0 { // b_uint64 = 26
-		i = codec.LongTag(b, codec.PutVarint(b, i, v), 0xd0)
+		i = e.LongTag(e.Varint(i, v), 0xd0)
 	}
 	if v := x.xxx_hidden_BUint32; v != 0 { // b_uint32 = 25
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(v)), 0xc8)
+		i = e.LongTag(e.Varint(i, uint64(v)), 0xc8)
 	}
 	if v := x.xxx_hidden_BInt64; v != 0 { // b_int64 = 24
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(v)), 0xc0)
+		i = e.LongTag(e.Varint(i, uint64(v)), 0xc0)
 	}
 	if v := x.xxx_hidden_BInt32; v != 0 { // b_int32 = 23
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(v)), 0xb8)
+		i = e.LongTag(e.Varint(i, uint64(v)), 0xb8)
 	}
 	if v := math.Float32bits(x.xxx_hidden_BFloat); v != 0 { // b_float = 22
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed32(b, i, v), 0xb5)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed32(i, v), 0xb5)
 	}
 	if v := math.Float64bits(x.xxx_hidden_BDouble); v != 0 { // b_double = 21
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutFixed64(b, i, v), 0xa9)
+		i = e.Room(i)
+		i = e.LongTag(e.Fixed64(i, v), 0xa9)
 	}
 	if v := x.xxx_hidden_AEmpty; v != nil { // a_empty = 19
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x9a)
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
 	}
 	if v := x.xxx_hidden_AAll; v != nil { // a_all = 18
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x92)
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x92)
 	}
 	if v := x.xxx_hidden_ASmall; v != nil { // a_small = 17
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x8a)
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x8a)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 15) { // a_color = 16
-		b, i = e.Room(b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_AColor)), 0x80)
+		i = e.Room(i)
+		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_AColor)), 0x80)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 14) { // a_bytes = 15
-		b, i = e.Bytes(b, i, 0x7a, x.xxx_hidden_ABytes)
+		i = e.Bytes(i, 0x7a, x.xxx_hidden_ABytes)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 13) { // a_string = 14
-		b, i = e.String(b, i, 0x72, *x.xxx_hidden_AString)
+		i = e.String(i, 0x72, *x.xxx_hidden_AString)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 12) { // a_bool = 13
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(x.xxx_hidden_ABool)), 0x68)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, codec.Bool(x.xxx_hidden_ABool)), 0x68)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 11) { // a_sfixed64 = 12
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutFixed64(b, i, uint64(x.xxx_hidden_ASfixed64)), 0x61)
+		i = e.Room(i)
+		i = e.Tag(e.Fixed64(i, uint64(x.xxx_hidden_ASfixed64)), 0x61)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 10) { // a_sfixed32 = 11
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutFixed32(b, i, uint32(x.xxx_hidden_ASfixed32)), 0x5d)
+		i = e.Room(i)
+		i = e.Tag(e.Fixed32(i, uint32(x.xxx_hidden_ASfixed32)), 0x5d)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 9) { // a_fixed64 = 10
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutFixed64(b, i, x.xxx_hidden_AFixed64), 0x51)
+		i = e.Room(i)
+		i = e.Tag(e.Fixed64(i, x.xxx_hidden_AFixed64), 0x51)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 8) { // a_fixed32 = 9
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutFixed32(b, i, x.xxx_hidden_AFixed32), 0x4d)
+		i = e.Room(i)
+		i = e.Tag(e.Fixed32(i, x.xxx_hidden_AFixed32), 0x4d)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 7) { // a_sint64 = 8
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.ZigZag(int64(x.xxx_hidden_ASint64))), 0x40)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, codec.ZigZag(int64(x.xxx_hidden_ASint64))), 0x40)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 6) { // a_sint32 = 7
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.ZigZag(int64(x.xxx_hidden_ASint32))), 0x38)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, codec.ZigZag(int64(x.xxx_hidden_ASint32))), 0x38)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 5) { // a_uint64 = 6
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, x.xxx_hidden_AUint64), 0x30)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, x.xxx_hidden_AUint64), 0x30)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 4) { // a_uint32 = 5
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_AUint32)), 0x28)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, uint64(x.xxx_hidden_AUint32)), 0x28)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 3) { // a_int64 = 4
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_AInt64)), 0x20)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, uint64(x.xxx_hidden_AInt64)), 0x20)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 2) { // a_int32 = 3
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_AInt32)), 0x18)
+		i = e.Room(i)
+		i = e.Tag(e.Varint(i, uint64(x.xxx_hidden_AInt32)), 0x18)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // a_float = 2
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutFixed32(b, i, math.Float32bits(x.xxx_hidden_AFloat)), 0x15)
+		i = e.Room(i)
+		i = e.Tag(e.Fixed32(i, math.Float32bits(x.xxx_hidden_AFloat)), 0x15)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // a_double = 1
-		b, i = e.Room(b, i)
-		i = codec.Tag(b, codec.PutFixed64(b, i, math.Float64bits(x.xxx_hidden_ADouble)), 0x09)
+		i = e.Room(i)
+		i = e.Tag(e.Fixed64(i, math.Float64bits(x.xxx_hidden_ADouble)), 0x09)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // farcall_encode_81 writes an entry of e_int32.
-func (x *All) farcall_encode_81(e *codec.Encoder, b []byte, i int, key int32, value float64) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutFixed64(b, i, math.Float64bits(value)), 0x11)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(key)), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x28a)
-	return e.Room(b, i)
+func (x *All) farcall_encode_81(e *codec.Encoder, i int, key int32, value float64) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
+	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x28a)
+	return e.Room(i)
 }
 
 // farcall_encode_82 writes an entry of e_int64.
-func (x *All) farcall_encode_82(e *codec.Encoder, b []byte, i int, key int64, value float32) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutFixed32(b, i, math.Float32bits(value)), 0x15)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(key)), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x292)
-	return e.Room(b, i)
+func (x *All) farcall_encode_82(e *codec.Encoder, i int, key int64, value float32) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Fixed32(i, math.Float32bits(value)), 0x15)
+	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x292)
+	return e.Room(i)
 }
 
 // farcall_encode_83 writes an entry of e_uint32.
-func (x *All) farcall_encode_83(e *codec.Encoder, b []byte, i int, key uint32, value []byte) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	b, i = e.Bytes(b, i, 0x12, value)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(key)), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x29a)
-	return e.Room(b, i)
+func (x *All) farcall_encode_83(e *codec.Encoder, i int, key uint32, value []byte) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Bytes(i, 0x12, value)
+	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x29a)
+	return e.Room(i)
 }
 
 // farcall_encode_84 writes an entry of e_uint64.
-func (x *All) farcall_encode_84(e *codec.Encoder, b []byte, i int, key uint64, value Color) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(value)), 0x10)
-	i = codec.Tag(b, codec.PutVarint(b, i, key), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2a2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_84(e *codec.Encoder, i int, key uint64, value Color) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
+	i = e.Tag(e.Varint(i, key), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2a2)
+	return e.Room(i)
 }
 
 // farcall_encode_85 writes an entry of e_sint32.
-func (x *All) farcall_encode_85(e *codec.Encoder, b []byte, i int, key int32, value string) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	b, i = e.String(b, i, 0x12, value)
-	i = codec.Tag(b, codec.PutVarint(b, i, codec.ZigZag(int64(key))), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2aa)
-	return e.Room(b, i)
+func (x *All) farcall_encode_85(e *codec.Encoder, i int, key int32, value string) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.String(i, 0x12, value)
+	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2aa)
+	return e.Room(i)
 }
 
 // farcall_encode_86 writes an entry of e_sint64.
-func (x *All) farcall_encode_86(e *codec.Encoder, b []byte, i int, key int64, value bool) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(value)), 0x10)
-	i = codec.Tag(b, codec.PutVarint(b, i, codec.ZigZag(int64(key))), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2b2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_86(e *codec.Encoder, i int, key int64, value bool) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Varint(i, codec.Bool(value)), 0x10)
+	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2b2)
+	return e.Room(i)
 }
 
 // farcall_encode_87 writes an entry of e_fixed32.
-func (x *All) farcall_encode_87(e *codec.Encoder, b []byte, i int, key uint32, value uint64) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutVarint(b, i, value), 0x10)
-	i = codec.Tag(b, codec.PutFixed32(b, i, key), 0x0d)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2ba)
-	return e.Room(b, i)
+func (x *All) farcall_encode_87(e *codec.Encoder, i int, key uint32, value uint64) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Varint(i, value), 0x10)
+	i = e.Tag(e.Fixed32(i, key), 0x0d)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ba)
+	return e.Room(i)
 }
 
 // farcall_encode_88 writes an entry of e_fixed64.
-func (x *All) farcall_encode_88(e *codec.Encoder, b []byte, i int, key uint64, value int32) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutVarint(b, i, codec.ZigZag(int64(value))), 0x10)
-	i = codec.Tag(b, codec.PutFixed64(b, i, key), 0x09)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2c2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_88(e *codec.Encoder, i int, key uint64, value int32) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
+	i = e.Tag(e.Fixed64(i, key), 0x09)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2c2)
+	return e.Room(i)
 }
 
 // farcall_encode_89 writes an entry of e_sfixed32.
-func (x *All) farcall_encode_89(e *codec.Encoder, b []byte, i int, key int32, value uint32) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutFixed32(b, i, value), 0x15)
-	i = codec.Tag(b, codec.PutFixed32(b, i, uint32(key)), 0x0d)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2ca)
-	return e.Room(b, i)
+func (x *All) farcall_encode_89(e *codec.Encoder, i int, key int32, value uint32) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Fixed32(i, value), 0x15)
+	i = e.Tag(e.Fixed32(i, uint32(key)), 0x0d)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ca)
+	return e.Room(i)
 }
 
 // farcall_encode_90 writes an entry of e_sfixed64.
-func (x *All) farcall_encode_90(e *codec.Encoder, b []byte, i int, key int64, value int32) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(value)), 0x10)
-	i = codec.Tag(b, codec.PutFixed64(b, i, uint64(key)), 0x09)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2d2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_90(e *codec.Encoder, i int, key int64, value int32) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
+	i = e.Tag(e.Fixed64(i, uint64(key)), 0x09)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2d2)
+	return e.Room(i)
 }
 
 // farcall_encode_91 writes an entry of e_bool.
-func (x *All) farcall_encode_91(e *codec.Encoder, b []byte, i int, key bool, value *Small) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	n := len(b) - i
-	b, i = value.Farcall_encode(e, b, i)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
-	i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(key)), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2da)
-	return e.Room(b, i)
+func (x *All) farcall_encode_91(e *codec.Encoder, i int, key bool, value *Small) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	n := e.Len(i)
+	i = value.Farcall_encode(e, i)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	i = e.Tag(e.Varint(i, codec.Bool(key)), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2da)
+	return e.Room(i)
 }
 
 // farcall_encode_92 writes an entry of e_string.
-func (x *All) farcall_encode_92(e *codec.Encoder, b []byte, i int, key string, value *All) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	n := len(b) - i
-	b, i = value.Farcall_encode(e, b, i)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
-	b, i = e.String(b, i, 0x0a, key)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2e2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_92(e *codec.Encoder, i int, key string, value *All) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	n := e.Len(i)
+	i = value.Farcall_encode(e, i)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	i = e.String(i, 0x0a, key)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2e2)
+	return e.Room(i)
 }
 
 // farcall_encode_93 writes an entry of e_text.
-func (x *All) farcall_encode_93(e *codec.Encoder, b []byte, i int, key string, value string) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	b, i = e.String(b, i, 0x12, value)
-	b, i = e.String(b, i, 0x0a, key)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2ea)
-	return e.Room(b, i)
+func (x *All) farcall_encode_93(e *codec.Encoder, i int, key string, value string) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.String(i, 0x12, value)
+	i = e.String(i, 0x0a, key)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ea)
+	return e.Room(i)
 }
 
 // farcall_encode_94 writes an entry of e_timestamp.
-func (x *All) farcall_encode_94(e *codec.Encoder, b []byte, i int, key int64, value *timestamppb.Timestamp) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	n := len(b) - i
-	b, i = e.Message(b, i, value)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(key)), 0x08)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x2f2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_94(e *codec.Encoder, i int, key int64, value *timestamppb.Timestamp) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	n := e.Len(i)
+	i = e.Message(i, value)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2f2)
+	return e.Room(i)
 }
 
 // farcall_encode_139 writes an entry of h_map.
-func (x *All) farcall_encode_139(e *codec.Encoder, b []byte, i int, key string, value *otherpb.Other) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	n := len(b) - i
-	b, i = e.Message(b, i, value)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
-	b, i = e.String(b, i, 0x0a, key)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x45a)
-	return e.Room(b, i)
+func (x *All) farcall_encode_139(e *codec.Encoder, i int, key string, value *otherpb.Other) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	n := e.Len(i)
+	i = e.Message(i, value)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	i = e.String(i, 0x0a, key)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x45a)
+	return e.Room(i)
 }
 
 // farcall_encode_154 writes an entry of j_map.
-func (x *All) farcall_encode_154(e *codec.Encoder, b []byte, i int, key string, value *Needs) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	n := len(b) - i
-	b, i = value.Farcall_encode(e, b, i)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
-	b, i = e.String(b, i, 0x0a, key)
-	i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x4d2)
-	return e.Room(b, i)
+func (x *All) farcall_encode_154(e *codec.Encoder, i int, key string, value *Needs) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	n := e.Len(i)
+	i = value.Farcall_encode(e, i)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	i = e.String(i, 0x0a, key)
+	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x4d2)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -939,7 +1395,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x72: // a_string = 14
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.xxx_hidden_AString, element)
+			codec.SetString(d, &x.xxx_hidden_AString, element)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 13, 114)
 		case 0x7a: // a_bytes = 15
 			x.xxx_hidden_ABytes, i = d.Bytes(next, end, v)
@@ -1098,7 +1554,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabCSmall[0]
 			slabCSmall = slabCSmall[1:]
 			*x.xxx_hidden_CSmall = append(*x.xxx_hidden_CSmall, m)
-			d.Near(len(slabCSmall))
+			d.Near(len(slabCSmall), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1114,7 +1570,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabCAll[0]
 			slabCAll = slabCAll[1:]
 			*x.xxx_hidden_CAll = append(*x.xxx_hidden_CAll, m)
-			d.Near(len(slabCAll))
+			d.Near(len(slabCAll), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1476,7 +1932,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabHDurations[0]
 			slabHDurations = slabHDurations[1:]
 			*x.xxx_hidden_HDurations = append(*x.xxx_hidden_HDurations, m)
-			d.Near(len(slabHDurations))
+			d.Near(len(slabHDurations), v)
 			i = d.Message(m, next, end, v)
 		case 0x452: // h_others = 138
 			if x.xxx_hidden_HOthers == nil {
@@ -1488,7 +1944,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabHOthers[0]
 			slabHOthers = slabHOthers[1:]
 			*x.xxx_hidden_HOthers = append(*x.xxx_hidden_HOthers, m)
-			d.Near(len(slabHOthers))
+			d.Near(len(slabHOthers), v)
 			i = d.Message(m, next, end, v)
 		case 0x45a: // h_map = 139
 			to := d.Enter(next, end, v)
@@ -1530,7 +1986,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabISmalls[0]
 			slabISmalls = slabISmalls[1:]
 			*x.xxx_hidden_ISmalls = append(*x.xxx_hidden_ISmalls, m)
-			d.Near(len(slabISmalls))
+			d.Near(len(slabISmalls), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1555,7 +2011,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabJDelimiteds[0]
 			slabJDelimiteds = slabJDelimiteds[1:]
 			*x.xxx_hidden_JDelimiteds = append(*x.xxx_hidden_JDelimiteds, m)
-			d.Near(len(slabJDelimiteds))
+			d.Near(len(slabJDelimiteds), 0)
 			outer := d.EnterGroup(151)
 			if outer < 0 {
 				return -1
@@ -1580,7 +2036,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabJNeedy[0]
 			slabJNeedy = slabJNeedy[1:]
 			*x.xxx_hidden_JNeedy = append(*x.xxx_hidden_JNeedy, m)
-			d.Near(len(slabJNeedy))
+			d.Near(len(slabJNeedy), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1614,7 +2070,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabJExtensible[0]
 			slabJExtensible = slabJExtensible[1:]
 			*x.xxx_hidden_JExtensible = append(*x.xxx_hidden_JExtensible, m)
-			d.Near(len(slabJExtensible))
+			d.Near(len(slabJExtensible), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1623,7 +2079,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x4ea: // j_loose = 157
 			var element string
 			element, i = d.LooseString(next, end, v)
-			codec.Set(d, &x.xxx_hidden_JLoose, element)
+			codec.SetString(d, &x.xxx_hidden_JLoose, element)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[3]), 107, 114)
 		case 0x4f2: // j_loose_implicit = 158
 			x.xxx_hidden_JLooseImplicit, i = d.LooseString(next, end, v)
@@ -2067,36 +2523,59 @@ func (x *All) farcall_decode_154(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Needs) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
-	e.Required()
+// Farcall_size is for package codec.
+func (x *Needs) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if protoimpl.X.Present(&(x.XXX_presence[0]), 4) { // data = 5
-		b, i = e.Bytes(b, i, 0x2a, x.xxx_hidden_Data)
-	}
-	if v := x.xxx_hidden_More; v != nil { // more = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	if v := x.xxx_hidden_Small; v != nil { // small = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // name = 2
-		b, i = e.String(b, i, 0x12, *x.xxx_hidden_Name)
+		return 0
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // number = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(x.xxx_hidden_Number)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(x.xxx_hidden_Number))
 	}
-	return e.Room(b, i)
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // name = 2
+		n += 1 + codec.SizeBytes(len(*x.xxx_hidden_Name))
+	}
+	if v := x.xxx_hidden_Small; v != nil { // small = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.xxx_hidden_More; v != nil { // more = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 4) { // data = 5
+		n += 1 + codec.SizeBytes(len(x.xxx_hidden_Data))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Needs) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	e.Required()
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 4) { // data = 5
+		i = e.Bytes(i, 0x2a, x.xxx_hidden_Data)
+	}
+	if v := x.xxx_hidden_More; v != nil { // more = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.xxx_hidden_Small; v != nil { // small = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 1) { // name = 2
+		i = e.String(i, 0x12, *x.xxx_hidden_Name)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // number = 1
+		i = e.Tag(e.Varint(i, uint64(x.xxx_hidden_Number)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -2115,7 +2594,7 @@ func (x *Needs) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x12: // name = 2
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.xxx_hidden_Name, element)
+			codec.SetString(d, &x.xxx_hidden_Name, element)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 5)
 		case 0x1a: // small = 3
 			to := d.Enter(next, end, v)
@@ -2145,23 +2624,37 @@ func (x *Needs) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Extended) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
-	e.Required()
+// Farcall_size is for package codec.
+func (x *Extended) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
 	if len(x.extensionFields) > 0 {
-		return e.Protobuf(b, i, x)
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return codec.SizeProtobuf(x)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // name = 1
-		b, i = e.String(b, i, 0x0a, *x.xxx_hidden_Name)
+		n += 1 + codec.SizeBytes(len(*x.xxx_hidden_Name))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Extended) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	e.Required()
+	if x == nil {
+		return i
+	}
+	if len(x.extensionFields) > 0 {
+		return e.Protobuf(i, x)
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // name = 1
+		i = e.String(i, 0x0a, *x.xxx_hidden_Name)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -2177,7 +2670,7 @@ func (x *Extended) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x0a: // name = 1
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.xxx_hidden_Name, element)
+			codec.SetString(d, &x.xxx_hidden_Name, element)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 1)
 		default:
 			i = d.Extension(x, i, end)
@@ -2186,31 +2679,50 @@ func (x *Extended) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Around) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Around) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // name = 1
+		n += 1 + codec.SizeBytes(len(*x.xxx_hidden_Name))
+	}
+	if v := x.xxx_hidden_Lazy; v != nil { // lazy = 2
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.xxx_hidden_Lazies; v != nil { // lazies = 3
+		for _, v := range *v { // lazies = 3
+			n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+		}
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Around) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
 	if v := x.xxx_hidden_Lazies; v != nil { // lazies = 3
 		for k := len(*v) - 1; k >= 0; k-- { // lazies = 3
-			n := len(b) - i
-			b, i = e.Message(b, i, (*v)[k])
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+			n := e.Len(i)
+			i = e.Message(i, (*v)[k])
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
 		}
 	}
 	if v := x.xxx_hidden_Lazy; v != nil { // lazy = 2
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 0) { // name = 1
-		b, i = e.String(b, i, 0x0a, *x.xxx_hidden_Name)
+		i = e.String(i, 0x0a, *x.xxx_hidden_Name)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -2226,7 +2738,7 @@ func (x *Around) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x0a: // name = 1
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.xxx_hidden_Name, element)
+			codec.SetString(d, &x.xxx_hidden_Name, element)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 3)
 		case 0x12: // lazy = 2
 			if x.xxx_hidden_Lazy == nil {
@@ -2243,7 +2755,7 @@ func (x *Around) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabLazies[0]
 			slabLazies = slabLazies[1:]
 			*x.xxx_hidden_Lazies = append(*x.xxx_hidden_Lazies, m)
-			d.Near(len(slabLazies))
+			d.Near(len(slabLazies), v)
 			i = d.Message(m, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)

@@ -10,32 +10,52 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Other) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Other) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	for k := len(x.Others) - 1; k >= 0; k-- { // others = 4
-		n := len(b) - i
-		b, i = x.Others[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	if v := x.Other; v != nil { // other = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Kind; v != 0 { // kind = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Name; v != "" { // name = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Kind; v != 0 { // kind = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Other; v != nil { // other = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.Others { // others = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Other) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.Others) - 1; k >= 0; k-- { // others = 4
+		n := e.Len(i)
+		i = x.Others[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.Other; v != nil { // other = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Kind; v != 0 { // kind = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Name; v != "" { // name = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -68,7 +88,7 @@ func (x *Other) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabOthers[0]
 			slabOthers = slabOthers[1:]
 			x.Others = append(x.Others, m)
-			d.Near(len(slabOthers))
+			d.Near(len(slabOthers), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1

@@ -10,25 +10,42 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Item) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Item) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Payload; len(v) > 0 { // payload = 3
-		b, i = e.Bytes(b, i, 0x1a, v)
-	}
-	if v := x.Text; v != "" { // text = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Number; v != 0 { // number = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Text; v != "" { // text = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Payload; len(v) > 0 { // payload = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Item) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; len(v) > 0 { // payload = 3
+		i = e.Bytes(i, 0x1a, v)
+	}
+	if v := x.Text; v != "" { // text = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.Number; v != 0 { // number = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.

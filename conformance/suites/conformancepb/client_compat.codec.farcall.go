@@ -13,86 +13,154 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *ClientCompatRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientCompatRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RawRequest; v != nil { // raw_request = 20
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0xa2)
-	}
-	if v := x.Cancel; v != nil { // cancel = 19
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x9a)
-	}
-	if v := x.RequestDelayMs; v != 0 { // request_delay_ms = 18
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(v)), 0x90)
-	}
-	if v := x.TimeoutMs; v != nil { // timeout_ms = 17
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(*v)), 0x88)
-	}
-	for k := len(x.RequestMessages) - 1; k >= 0; k-- { // request_messages = 16
-		n := len(b) - i
-		b, i = e.Message(b, i, x.RequestMessages[k])
-		i = codec.LongTag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x82)
-	}
-	for k := len(x.RequestHeaders) - 1; k >= 0; k-- { // request_headers = 15
-		n := len(b) - i
-		b, i = x.RequestHeaders[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x7a)
-	}
-	if x.UseGetHttpMethod { // use_get_http_method = 14
-		i = codec.Tag(b, codec.PutVarint(b, i, 1), 0x70)
-	}
-	if v := x.StreamType; v != 0 { // stream_type = 13
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x68)
-	}
-	if v := x.Method; v != nil { // method = 12
-		b, i = e.String(b, i, 0x62, *v)
-	}
-	if v := x.Service; v != nil { // service = 11
-		b, i = e.String(b, i, 0x5a, *v)
-	}
-	if v := x.MessageReceiveLimit; v != 0 { // message_receive_limit = 10
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x50)
-	}
-	if v := x.ClientTlsCreds; v != nil { // client_tls_creds = 9
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x4a)
-	}
-	if v := x.ServerTlsCert; len(v) > 0 { // server_tls_cert = 8
-		b, i = e.Bytes(b, i, 0x42, v)
-	}
-	if v := x.Port; v != 0 { // port = 7
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x38)
-	}
-	if v := x.Host; v != "" { // host = 6
-		b, i = e.String(b, i, 0x32, v)
-	}
-	if v := x.Compression; v != 0 { // compression = 5
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x28)
-	}
-	if v := x.Codec; v != 0 { // codec = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
-	}
-	if v := x.Protocol; v != 0 { // protocol = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
-	}
-	if v := x.HttpVersion; v != 0 { // http_version = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.TestName; v != "" { // test_name = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.HttpVersion; v != 0 { // http_version = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Protocol; v != 0 { // protocol = 3
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Codec; v != 0 { // codec = 4
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Compression; v != 0 { // compression = 5
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Host; v != "" { // host = 6
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Port; v != 0 { // port = 7
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.ServerTlsCert; len(v) > 0 { // server_tls_cert = 8
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.ClientTlsCreds; v != nil { // client_tls_creds = 9
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.MessageReceiveLimit; v != 0 { // message_receive_limit = 10
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Service; v != nil { // service = 11
+		n += 1 + codec.SizeBytes(len(*v))
+	}
+	if v := x.Method; v != nil { // method = 12
+		n += 1 + codec.SizeBytes(len(*v))
+	}
+	if v := x.StreamType; v != 0 { // stream_type = 13
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if x.UseGetHttpMethod { // use_get_http_method = 14
+		n += 2
+	}
+	for _, v := range x.RequestHeaders { // request_headers = 15
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.RequestMessages { // request_messages = 16
+		n += 2 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.TimeoutMs; v != nil { // timeout_ms = 17
+		n += 2 + codec.SizeVarint(uint64(*v))
+	}
+	if v := x.RequestDelayMs; v != 0 { // request_delay_ms = 18
+		n += 2 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Cancel; v != nil { // cancel = 19
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.RawRequest; v != nil { // raw_request = 20
+		n += 2 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientCompatRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RawRequest; v != nil { // raw_request = 20
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xa2)
+	}
+	if v := x.Cancel; v != nil { // cancel = 19
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+	}
+	if v := x.RequestDelayMs; v != 0 { // request_delay_ms = 18
+		i = e.LongTag(e.Varint(i, uint64(v)), 0x90)
+	}
+	if v := x.TimeoutMs; v != nil { // timeout_ms = 17
+		i = e.LongTag(e.Varint(i, uint64(*v)), 0x88)
+	}
+	for k := len(x.RequestMessages) - 1; k >= 0; k-- { // request_messages = 16
+		n := e.Len(i)
+		i = e.Message(i, x.RequestMessages[k])
+		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x82)
+	}
+	for k := len(x.RequestHeaders) - 1; k >= 0; k-- { // request_headers = 15
+		n := e.Len(i)
+		i = x.RequestHeaders[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x7a)
+	}
+	if x.UseGetHttpMethod { // use_get_http_method = 14
+		i = e.Tag(e.Varint(i, 1), 0x70)
+	}
+	if v := x.StreamType; v != 0 { // stream_type = 13
+		i = e.Tag(e.Varint(i, uint64(v)), 0x68)
+	}
+	if v := x.Method; v != nil { // method = 12
+		i = e.String(i, 0x62, *v)
+	}
+	if v := x.Service; v != nil { // service = 11
+		i = e.String(i, 0x5a, *v)
+	}
+	if v := x.MessageReceiveLimit; v != 0 { // message_receive_limit = 10
+		i = e.Tag(e.Varint(i, uint64(v)), 0x50)
+	}
+	if v := x.ClientTlsCreds; v != nil { // client_tls_creds = 9
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x4a)
+	}
+	if v := x.ServerTlsCert; len(v) > 0 { // server_tls_cert = 8
+		i = e.Bytes(i, 0x42, v)
+	}
+	if v := x.Port; v != 0 { // port = 7
+		i = e.Tag(e.Varint(i, uint64(v)), 0x38)
+	}
+	if v := x.Host; v != "" { // host = 6
+		i = e.String(i, 0x32, v)
+	}
+	if v := x.Compression; v != 0 { // compression = 5
+		i = e.Tag(e.Varint(i, uint64(v)), 0x28)
+	}
+	if v := x.Codec; v != 0 { // codec = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	if v := x.Protocol; v != 0 { // protocol = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
+	}
+	if v := x.HttpVersion; v != 0 { // http_version = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.TestName; v != "" { // test_name = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -136,11 +204,11 @@ func (x *ClientCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x5a: // service = 11
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.Service, element)
+			codec.SetString(d, &x.Service, element)
 		case 0x62: // method = 12
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.Method, element)
+			codec.SetString(d, &x.Method, element)
 		case 0x68: // stream_type = 13
 			x.StreamType, i = StreamType(v), next
 		case 0x70: // use_get_http_method = 14
@@ -152,7 +220,7 @@ func (x *ClientCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabRequestHeaders[0]
 			slabRequestHeaders = slabRequestHeaders[1:]
 			x.RequestHeaders = append(x.RequestHeaders, m)
-			d.Near(len(slabRequestHeaders))
+			d.Near(len(slabRequestHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -165,7 +233,7 @@ func (x *ClientCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabRequestMessages[0]
 			slabRequestMessages = slabRequestMessages[1:]
 			x.RequestMessages = append(x.RequestMessages, m)
-			d.Near(len(slabRequestMessages))
+			d.Near(len(slabRequestMessages), v)
 			i = d.Message(m, next, end, v)
 		case 0x88: // timeout_ms = 17
 			i = next
@@ -197,32 +265,54 @@ func (x *ClientCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ClientCompatRequest_Cancel) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientCompatRequest_Cancel) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	switch o := x.CancelTiming.(type) {
 	case *ClientCompatRequest_Cancel_BeforeCloseSend: // before_close_send = 1
 		if o != nil {
-			n := len(b) - i
-			b, i = e.Message(b, i, o.BeforeCloseSend)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+			n += 1 + codec.SizeBytes(codec.SizeMessage(o.BeforeCloseSend))
 		}
 	case *ClientCompatRequest_Cancel_AfterCloseSendMs: // after_close_send_ms = 2
 		if o != nil {
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(o.AfterCloseSendMs)), 0x10)
+			n += 1 + codec.SizeVarint(uint64(o.AfterCloseSendMs))
 		}
 	case *ClientCompatRequest_Cancel_AfterNumResponses: // after_num_responses = 3
 		if o != nil {
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(o.AfterNumResponses)), 0x18)
+			n += 1 + codec.SizeVarint(uint64(o.AfterNumResponses))
 		}
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientCompatRequest_Cancel) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.CancelTiming.(type) {
+	case *ClientCompatRequest_Cancel_BeforeCloseSend: // before_close_send = 1
+		if o != nil {
+			n := e.Len(i)
+			i = e.Message(i, o.BeforeCloseSend)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+		}
+	case *ClientCompatRequest_Cancel_AfterCloseSendMs: // after_close_send_ms = 2
+		if o != nil {
+			i = e.Tag(e.Varint(i, uint64(o.AfterCloseSendMs)), 0x10)
+		}
+	case *ClientCompatRequest_Cancel_AfterNumResponses: // after_num_responses = 3
+		if o != nil {
+			i = e.Tag(e.Varint(i, uint64(o.AfterNumResponses)), 0x18)
+		}
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -259,33 +349,54 @@ func (x *ClientCompatRequest_Cancel) Farcall_decode(d *codec.Decoder, i, end int
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ClientCompatResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientCompatResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	if v := x.TestName; v != "" { // test_name = 1
+		n += 1 + codec.SizeBytes(len(v))
 	}
 	switch o := x.Result.(type) {
 	case *ClientCompatResponse_Response: // response = 2
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Response.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+			n += 1 + codec.SizeBytes(o.Response.Farcall_size())
 		}
 	case *ClientCompatResponse_Error: // error = 3
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Error.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+			n += 1 + codec.SizeBytes(o.Error.Farcall_size())
+		}
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientCompatResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.Result.(type) {
+	case *ClientCompatResponse_Response: // response = 2
+		if o != nil {
+			n := e.Len(i)
+			i = o.Response.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+		}
+	case *ClientCompatResponse_Error: // error = 3
+		if o != nil {
+			n := e.Len(i)
+			i = o.Error.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
 		}
 	}
 	if v := x.TestName; v != "" { // test_name = 1
-		b, i = e.String(b, i, 0x0a, v)
+		i = e.String(i, 0x0a, v)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -334,45 +445,74 @@ func (x *ClientCompatResponse) Farcall_decode(d *codec.Decoder, i, end int) int 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ClientResponseResult) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientResponseResult) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	for _, v := range x.ResponseHeaders { // response_headers = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	for k := len(x.Feedback) - 1; k >= 0; k-- { // feedback = 7
-		b, i = e.String(b, i, 0x3a, x.Feedback[k])
-	}
-	if v := x.HttpStatusCode; v != nil { // http_status_code = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(*v)), 0x30)
-	}
-	if v := x.NumUnsentRequests; v != 0 { // num_unsent_requests = 5
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x28)
-	}
-	for k := len(x.ResponseTrailers) - 1; k >= 0; k-- { // response_trailers = 4
-		n := len(b) - i
-		b, i = x.ResponseTrailers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
+	for _, v := range x.Payloads { // payloads = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
 	if v := x.Error; v != nil { // error = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.ResponseTrailers { // response_trailers = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.NumUnsentRequests; v != 0 { // num_unsent_requests = 5
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.HttpStatusCode; v != nil { // http_status_code = 6
+		n += 1 + codec.SizeVarint(uint64(*v))
+	}
+	for _, v := range x.Feedback { // feedback = 7
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientResponseResult) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.Feedback) - 1; k >= 0; k-- { // feedback = 7
+		i = e.String(i, 0x3a, x.Feedback[k])
+	}
+	if v := x.HttpStatusCode; v != nil { // http_status_code = 6
+		i = e.Tag(e.Varint(i, uint64(*v)), 0x30)
+	}
+	if v := x.NumUnsentRequests; v != 0 { // num_unsent_requests = 5
+		i = e.Tag(e.Varint(i, uint64(v)), 0x28)
+	}
+	for k := len(x.ResponseTrailers) - 1; k >= 0; k-- { // response_trailers = 4
+		n := e.Len(i)
+		i = x.ResponseTrailers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.Error; v != nil { // error = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
 	}
 	for k := len(x.Payloads) - 1; k >= 0; k-- { // payloads = 2
-		n := len(b) - i
-		b, i = x.Payloads[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		n := e.Len(i)
+		i = x.Payloads[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	}
 	for k := len(x.ResponseHeaders) - 1; k >= 0; k-- { // response_headers = 1
-		n := len(b) - i
-		b, i = x.ResponseHeaders[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.ResponseHeaders[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -394,7 +534,7 @@ func (x *ClientResponseResult) Farcall_decode(d *codec.Decoder, i, end int) int 
 			m := &slabResponseHeaders[0]
 			slabResponseHeaders = slabResponseHeaders[1:]
 			x.ResponseHeaders = append(x.ResponseHeaders, m)
-			d.Near(len(slabResponseHeaders))
+			d.Near(len(slabResponseHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -407,7 +547,7 @@ func (x *ClientResponseResult) Farcall_decode(d *codec.Decoder, i, end int) int 
 			m := &slabPayloads[0]
 			slabPayloads = slabPayloads[1:]
 			x.Payloads = append(x.Payloads, m)
-			d.Near(len(slabPayloads))
+			d.Near(len(slabPayloads), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -429,7 +569,7 @@ func (x *ClientResponseResult) Farcall_decode(d *codec.Decoder, i, end int) int 
 			m := &slabResponseTrailers[0]
 			slabResponseTrailers = slabResponseTrailers[1:]
 			x.ResponseTrailers = append(x.ResponseTrailers, m)
-			d.Near(len(slabResponseTrailers))
+			d.Near(len(slabResponseTrailers), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -449,19 +589,30 @@ func (x *ClientResponseResult) Farcall_decode(d *codec.Decoder, i, end int) int 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ClientErrorResult) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientErrorResult) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Message; v != "" { // message = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientErrorResult) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Message; v != "" { // message = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -482,32 +633,52 @@ func (x *ClientErrorResult) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *WireDetails) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *WireDetails) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.ActualGrpcwebTrailers; v != nil { // actual_grpcweb_trailers = 4
-		b, i = e.String(b, i, 0x22, *v)
-	}
-	for k := len(x.ActualHttpTrailers) - 1; k >= 0; k-- { // actual_http_trailers = 3
-		n := len(b) - i
-		b, i = x.ActualHttpTrailers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.ConnectErrorRaw; v != nil { // connect_error_raw = 2
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.ActualStatusCode; v != 0 { // actual_status_code = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.ConnectErrorRaw; v != nil { // connect_error_raw = 2
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	for _, v := range x.ActualHttpTrailers { // actual_http_trailers = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.ActualGrpcwebTrailers; v != nil { // actual_grpcweb_trailers = 4
+		n += 1 + codec.SizeBytes(len(*v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *WireDetails) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.ActualGrpcwebTrailers; v != nil { // actual_grpcweb_trailers = 4
+		i = e.String(i, 0x22, *v)
+	}
+	for k := len(x.ActualHttpTrailers) - 1; k >= 0; k-- { // actual_http_trailers = 3
+		n := e.Len(i)
+		i = x.ActualHttpTrailers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.ConnectErrorRaw; v != nil { // connect_error_raw = 2
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.ActualStatusCode; v != 0 { // actual_status_code = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -534,7 +705,7 @@ func (x *WireDetails) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabActualHttpTrailers[0]
 			slabActualHttpTrailers = slabActualHttpTrailers[1:]
 			x.ActualHttpTrailers = append(x.ActualHttpTrailers, m)
-			d.Near(len(slabActualHttpTrailers))
+			d.Near(len(slabActualHttpTrailers), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -543,7 +714,7 @@ func (x *WireDetails) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x22: // actual_grpcweb_trailers = 4
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.ActualGrpcwebTrailers, element)
+			codec.SetString(d, &x.ActualGrpcwebTrailers, element)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

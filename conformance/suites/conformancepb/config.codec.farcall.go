@@ -10,31 +10,48 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Config) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Config) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	for k := len(x.ExcludeCases) - 1; k >= 0; k-- { // exclude_cases = 3
-		n := len(b) - i
-		b, i = x.ExcludeCases[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	for k := len(x.IncludeCases) - 1; k >= 0; k-- { // include_cases = 2
-		n := len(b) - i
-		b, i = x.IncludeCases[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.Features; v != nil { // features = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	for _, v := range x.IncludeCases { // include_cases = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.ExcludeCases { // exclude_cases = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Config) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.ExcludeCases) - 1; k >= 0; k-- { // exclude_cases = 3
+		n := e.Len(i)
+		i = x.ExcludeCases[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	for k := len(x.IncludeCases) - 1; k >= 0; k-- { // include_cases = 2
+		n := e.Len(i)
+		i = x.IncludeCases[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.Features; v != nil { // features = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -64,7 +81,7 @@ func (x *Config) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabIncludeCases[0]
 			slabIncludeCases = slabIncludeCases[1:]
 			x.IncludeCases = append(x.IncludeCases, m)
-			d.Near(len(slabIncludeCases))
+			d.Near(len(slabIncludeCases), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -77,7 +94,7 @@ func (x *Config) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabExcludeCases[0]
 			slabExcludeCases = slabExcludeCases[1:]
 			x.ExcludeCases = append(x.ExcludeCases, m)
-			d.Near(len(slabExcludeCases))
+			d.Near(len(slabExcludeCases), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -90,52 +107,96 @@ func (x *Config) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Features) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Features) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.SupportsMessageReceiveLimit; v != nil { // supports_message_receive_limit = 12
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x60)
-	}
-	if v := x.SupportsConnectGet; v != nil { // supports_connect_get = 11
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x58)
-	}
-	if v := x.SupportsHalfDuplexBidiOverHttp1; v != nil { // supports_half_duplex_bidi_over_http1 = 10
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x50)
-	}
-	if v := x.SupportsTrailers; v != nil { // supports_trailers = 9
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x48)
-	}
-	if v := x.SupportsTlsClientCerts; v != nil { // supports_tls_client_certs = 8
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x40)
-	}
-	if v := x.SupportsTls; v != nil { // supports_tls = 7
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x38)
-	}
-	if v := x.SupportsH2C; v != nil { // supports_h2c = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x30)
-	}
-	if v := x.StreamTypes; len(v) > 0 { // stream_types = 5
-		b, i = codec.PutPackedVarint(e, b, i, 0x2a, v)
-	}
-	if v := x.Compressions; len(v) > 0 { // compressions = 4
-		b, i = codec.PutPackedVarint(e, b, i, 0x22, v)
-	}
-	if v := x.Codecs; len(v) > 0 { // codecs = 3
-		b, i = codec.PutPackedVarint(e, b, i, 0x1a, v)
-	}
-	if v := x.Protocols; len(v) > 0 { // protocols = 2
-		b, i = codec.PutPackedVarint(e, b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Versions; len(v) > 0 { // versions = 1
-		b, i = codec.PutPackedVarint(e, b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(codec.SizePackedVarint(v))
 	}
-	return b, i
+	if v := x.Protocols; len(v) > 0 { // protocols = 2
+		n += 1 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.Codecs; len(v) > 0 { // codecs = 3
+		n += 1 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.Compressions; len(v) > 0 { // compressions = 4
+		n += 1 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.StreamTypes; len(v) > 0 { // stream_types = 5
+		n += 1 + codec.SizeBytes(codec.SizePackedVarint(v))
+	}
+	if v := x.SupportsH2C; v != nil { // supports_h2c = 6
+		n += 2
+	}
+	if v := x.SupportsTls; v != nil { // supports_tls = 7
+		n += 2
+	}
+	if v := x.SupportsTlsClientCerts; v != nil { // supports_tls_client_certs = 8
+		n += 2
+	}
+	if v := x.SupportsTrailers; v != nil { // supports_trailers = 9
+		n += 2
+	}
+	if v := x.SupportsHalfDuplexBidiOverHttp1; v != nil { // supports_half_duplex_bidi_over_http1 = 10
+		n += 2
+	}
+	if v := x.SupportsConnectGet; v != nil { // supports_connect_get = 11
+		n += 2
+	}
+	if v := x.SupportsMessageReceiveLimit; v != nil { // supports_message_receive_limit = 12
+		n += 2
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Features) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.SupportsMessageReceiveLimit; v != nil { // supports_message_receive_limit = 12
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x60)
+	}
+	if v := x.SupportsConnectGet; v != nil { // supports_connect_get = 11
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x58)
+	}
+	if v := x.SupportsHalfDuplexBidiOverHttp1; v != nil { // supports_half_duplex_bidi_over_http1 = 10
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x50)
+	}
+	if v := x.SupportsTrailers; v != nil { // supports_trailers = 9
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x48)
+	}
+	if v := x.SupportsTlsClientCerts; v != nil { // supports_tls_client_certs = 8
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x40)
+	}
+	if v := x.SupportsTls; v != nil { // supports_tls = 7
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x38)
+	}
+	if v := x.SupportsH2C; v != nil { // supports_h2c = 6
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x30)
+	}
+	if v := x.StreamTypes; len(v) > 0 { // stream_types = 5
+		i = codec.PutPackedVarint(e, i, 0x2a, v)
+	}
+	if v := x.Compressions; len(v) > 0 { // compressions = 4
+		i = codec.PutPackedVarint(e, i, 0x22, v)
+	}
+	if v := x.Codecs; len(v) > 0 { // codecs = 3
+		i = codec.PutPackedVarint(e, i, 0x1a, v)
+	}
+	if v := x.Protocols; len(v) > 0 { // protocols = 2
+		i = codec.PutPackedVarint(e, i, 0x12, v)
+	}
+	if v := x.Versions; len(v) > 0 { // versions = 1
+		i = codec.PutPackedVarint(e, i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -200,40 +261,72 @@ func (x *Features) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ConfigCase) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ConfigCase) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.UseMessageReceiveLimit; v != nil { // use_message_receive_limit = 8
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x40)
-	}
-	if v := x.UseTlsClientCerts; v != nil { // use_tls_client_certs = 7
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x38)
-	}
-	if v := x.UseTls; v != nil { // use_tls = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, codec.Bool(*v)), 0x30)
-	}
-	if v := x.StreamType; v != 0 { // stream_type = 5
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x28)
-	}
-	if v := x.Compression; v != 0 { // compression = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
-	}
-	if v := x.Codec; v != 0 { // codec = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
-	}
-	if v := x.Protocol; v != 0 { // protocol = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Version; v != 0 { // version = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Protocol; v != 0 { // protocol = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Codec; v != 0 { // codec = 3
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Compression; v != 0 { // compression = 4
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.StreamType; v != 0 { // stream_type = 5
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.UseTls; v != nil { // use_tls = 6
+		n += 2
+	}
+	if v := x.UseTlsClientCerts; v != nil { // use_tls_client_certs = 7
+		n += 2
+	}
+	if v := x.UseMessageReceiveLimit; v != nil { // use_message_receive_limit = 8
+		n += 2
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ConfigCase) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.UseMessageReceiveLimit; v != nil { // use_message_receive_limit = 8
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x40)
+	}
+	if v := x.UseTlsClientCerts; v != nil { // use_tls_client_certs = 7
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x38)
+	}
+	if v := x.UseTls; v != nil { // use_tls = 6
+		i = e.Tag(e.Varint(i, codec.Bool(*v)), 0x30)
+	}
+	if v := x.StreamType; v != 0 { // stream_type = 5
+		i = e.Tag(e.Varint(i, uint64(v)), 0x28)
+	}
+	if v := x.Compression; v != 0 { // compression = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	if v := x.Codec; v != 0 { // codec = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
+	}
+	if v := x.Protocol; v != 0 { // protocol = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Version; v != 0 { // version = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -271,22 +364,36 @@ func (x *ConfigCase) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *TLSCreds) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *TLSCreds) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Key; len(v) > 0 { // key = 2
-		b, i = e.Bytes(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Cert; len(v) > 0 { // cert = 1
-		b, i = e.Bytes(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	if v := x.Key; len(v) > 0 { // key = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *TLSCreds) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Key; len(v) > 0 { // key = 2
+		i = e.Bytes(i, 0x12, v)
+	}
+	if v := x.Cert; len(v) > 0 { // cert = 1
+		i = e.Bytes(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.

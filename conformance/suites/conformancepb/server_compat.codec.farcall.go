@@ -10,36 +10,62 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *ServerCompatRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ServerCompatRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.ServerCreds; v != nil { // server_creds = 7
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3a)
-	}
-	if v := x.MessageReceiveLimit; v != 0 { // message_receive_limit = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x30)
-	}
-	if v := x.ClientTlsCert; len(v) > 0 { // client_tls_cert = 5
-		b, i = e.Bytes(b, i, 0x2a, v)
-	}
-	if x.UseTls { // use_tls = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, 1), 0x20)
-	}
-	if v := x.HttpVersion; v != 0 { // http_version = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Protocol; v != 0 { // protocol = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.HttpVersion; v != 0 { // http_version = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if x.UseTls { // use_tls = 4
+		n += 2
+	}
+	if v := x.ClientTlsCert; len(v) > 0 { // client_tls_cert = 5
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.MessageReceiveLimit; v != 0 { // message_receive_limit = 6
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.ServerCreds; v != nil { // server_creds = 7
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ServerCompatRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.ServerCreds; v != nil { // server_creds = 7
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x3a)
+	}
+	if v := x.MessageReceiveLimit; v != 0 { // message_receive_limit = 6
+		i = e.Tag(e.Varint(i, uint64(v)), 0x30)
+	}
+	if v := x.ClientTlsCert; len(v) > 0 { // client_tls_cert = 5
+		i = e.Bytes(i, 0x2a, v)
+	}
+	if x.UseTls { // use_tls = 4
+		i = e.Tag(e.Varint(i, 1), 0x20)
+	}
+	if v := x.HttpVersion; v != 0 { // http_version = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Protocol; v != 0 { // protocol = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -77,25 +103,42 @@ func (x *ServerCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ServerCompatResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ServerCompatResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.PemCert; len(v) > 0 { // pem_cert = 3
-		b, i = e.Bytes(b, i, 0x1a, v)
-	}
-	if v := x.Port; v != 0 { // port = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Host; v != "" { // host = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Port; v != 0 { // port = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.PemCert; len(v) > 0 { // pem_cert = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ServerCompatResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.PemCert; len(v) > 0 { // pem_cert = 3
+		i = e.Bytes(i, 0x1a, v)
+	}
+	if v := x.Port; v != 0 { // port = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Host; v != "" { // host = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.

@@ -11,46 +11,76 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *UnaryResponseDefinition) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *UnaryResponseDefinition) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	for _, v := range x.ResponseHeaders { // response_headers = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
 	switch o := x.Response.(type) {
 	case *UnaryResponseDefinition_ResponseData: // response_data = 2
 		if o != nil {
-			b, i = e.Bytes(b, i, 0x12, o.ResponseData)
+			n += 1 + codec.SizeBytes(len(o.ResponseData))
 		}
 	case *UnaryResponseDefinition_Error: // error = 3
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Error.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+			n += 1 + codec.SizeBytes(o.Error.Farcall_size())
+		}
+	}
+	for _, v := range x.ResponseTrailers { // response_trailers = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.ResponseDelayMs; v != 0 { // response_delay_ms = 6
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.RawResponse; v != nil { // raw_response = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *UnaryResponseDefinition) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.Response.(type) {
+	case *UnaryResponseDefinition_ResponseData: // response_data = 2
+		if o != nil {
+			i = e.Bytes(i, 0x12, o.ResponseData)
+		}
+	case *UnaryResponseDefinition_Error: // error = 3
+		if o != nil {
+			n := e.Len(i)
+			i = o.Error.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
 		}
 	}
 	if v := x.ResponseDelayMs; v != 0 { // response_delay_ms = 6
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x30)
+		i = e.Tag(e.Varint(i, uint64(v)), 0x30)
 	}
 	if v := x.RawResponse; v != nil { // raw_response = 5
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
 	}
 	for k := len(x.ResponseTrailers) - 1; k >= 0; k-- { // response_trailers = 4
-		n := len(b) - i
-		b, i = x.ResponseTrailers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
+		n := e.Len(i)
+		i = x.ResponseTrailers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
 	}
 	for k := len(x.ResponseHeaders) - 1; k >= 0; k-- { // response_headers = 1
-		n := len(b) - i
-		b, i = x.ResponseHeaders[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.ResponseHeaders[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -71,7 +101,7 @@ func (x *UnaryResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) i
 			m := &slabResponseHeaders[0]
 			slabResponseHeaders = slabResponseHeaders[1:]
 			x.ResponseHeaders = append(x.ResponseHeaders, m)
-			d.Near(len(slabResponseHeaders))
+			d.Near(len(slabResponseHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -102,7 +132,7 @@ func (x *UnaryResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) i
 			m := &slabResponseTrailers[0]
 			slabResponseTrailers = slabResponseTrailers[1:]
 			x.ResponseTrailers = append(x.ResponseTrailers, m)
-			d.Near(len(slabResponseTrailers))
+			d.Near(len(slabResponseTrailers), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -126,42 +156,68 @@ func (x *UnaryResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) i
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamResponseDefinition) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamResponseDefinition) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	for _, v := range x.ResponseHeaders { // response_headers = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	if v := x.RawResponse; v != nil { // raw_response = 6
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x32)
-	}
-	for k := len(x.ResponseTrailers) - 1; k >= 0; k-- { // response_trailers = 5
-		n := len(b) - i
-		b, i = x.ResponseTrailers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
-	}
-	if v := x.Error; v != nil { // error = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
+	for _, v := range x.ResponseData { // response_data = 2
+		n += 1 + codec.SizeBytes(len(v))
 	}
 	if v := x.ResponseDelayMs; v != 0 { // response_delay_ms = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x18)
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Error; v != nil { // error = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.ResponseTrailers { // response_trailers = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.RawResponse; v != nil { // raw_response = 6
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamResponseDefinition) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RawResponse; v != nil { // raw_response = 6
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x32)
+	}
+	for k := len(x.ResponseTrailers) - 1; k >= 0; k-- { // response_trailers = 5
+		n := e.Len(i)
+		i = x.ResponseTrailers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
+	}
+	if v := x.Error; v != nil { // error = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.ResponseDelayMs; v != 0 { // response_delay_ms = 3
+		i = e.Tag(e.Varint(i, uint64(v)), 0x18)
 	}
 	for k := len(x.ResponseData) - 1; k >= 0; k-- { // response_data = 2
-		b, i = e.Bytes(b, i, 0x12, x.ResponseData[k])
+		i = e.Bytes(i, 0x12, x.ResponseData[k])
 	}
 	for k := len(x.ResponseHeaders) - 1; k >= 0; k-- { // response_headers = 1
-		n := len(b) - i
-		b, i = x.ResponseHeaders[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.ResponseHeaders[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -182,7 +238,7 @@ func (x *StreamResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) 
 			m := &slabResponseHeaders[0]
 			slabResponseHeaders = slabResponseHeaders[1:]
 			x.ResponseHeaders = append(x.ResponseHeaders, m)
-			d.Near(len(slabResponseHeaders))
+			d.Near(len(slabResponseHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -210,7 +266,7 @@ func (x *StreamResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) 
 			m := &slabResponseTrailers[0]
 			slabResponseTrailers = slabResponseTrailers[1:]
 			x.ResponseTrailers = append(x.ResponseTrailers, m)
-			d.Near(len(slabResponseTrailers))
+			d.Near(len(slabResponseTrailers), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -232,24 +288,38 @@ func (x *StreamResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *UnaryRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *UnaryRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RequestData; len(v) > 0 { // request_data = 2
-		b, i = e.Bytes(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.ResponseDefinition; v != nil { // response_definition = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *UnaryRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		i = e.Bytes(i, 0x12, v)
+	}
+	if v := x.ResponseDefinition; v != nil { // response_definition = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -279,21 +349,32 @@ func (x *UnaryRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *UnaryResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *UnaryResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *UnaryResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -321,24 +402,38 @@ func (x *UnaryResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *IdempotentUnaryRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *IdempotentUnaryRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RequestData; len(v) > 0 { // request_data = 2
-		b, i = e.Bytes(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.ResponseDefinition; v != nil { // response_definition = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *IdempotentUnaryRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		i = e.Bytes(i, 0x12, v)
+	}
+	if v := x.ResponseDefinition; v != nil { // response_definition = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -368,21 +463,32 @@ func (x *IdempotentUnaryRequest) Farcall_decode(d *codec.Decoder, i, end int) in
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *IdempotentUnaryResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *IdempotentUnaryResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *IdempotentUnaryResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -410,24 +516,38 @@ func (x *IdempotentUnaryResponse) Farcall_decode(d *codec.Decoder, i, end int) i
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ServerStreamRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ServerStreamRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RequestData; len(v) > 0 { // request_data = 2
-		b, i = e.Bytes(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.ResponseDefinition; v != nil { // response_definition = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ServerStreamRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		i = e.Bytes(i, 0x12, v)
+	}
+	if v := x.ResponseDefinition; v != nil { // response_definition = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -457,21 +577,32 @@ func (x *ServerStreamRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ServerStreamResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ServerStreamResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ServerStreamResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -499,24 +630,38 @@ func (x *ServerStreamResponse) Farcall_decode(d *codec.Decoder, i, end int) int 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ClientStreamRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientStreamRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RequestData; len(v) > 0 { // request_data = 2
-		b, i = e.Bytes(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.ResponseDefinition; v != nil { // response_definition = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientStreamRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RequestData; len(v) > 0 { // request_data = 2
+		i = e.Bytes(i, 0x12, v)
+	}
+	if v := x.ResponseDefinition; v != nil { // response_definition = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -546,21 +691,32 @@ func (x *ClientStreamRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ClientStreamResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ClientStreamResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ClientStreamResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -588,27 +744,44 @@ func (x *ClientStreamResponse) Farcall_decode(d *codec.Decoder, i, end int) int 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *BidiStreamRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *BidiStreamRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RequestData; len(v) > 0 { // request_data = 3
-		b, i = e.Bytes(b, i, 0x1a, v)
-	}
-	if x.FullDuplex { // full_duplex = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, 1), 0x10)
+		return 0
 	}
 	if v := x.ResponseDefinition; v != nil { // response_definition = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if x.FullDuplex { // full_duplex = 2
+		n += 2
+	}
+	if v := x.RequestData; len(v) > 0 { // request_data = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *BidiStreamRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RequestData; len(v) > 0 { // request_data = 3
+		i = e.Bytes(i, 0x1a, v)
+	}
+	if x.FullDuplex { // full_duplex = 2
+		i = e.Tag(e.Varint(i, 1), 0x10)
+	}
+	if v := x.ResponseDefinition; v != nil { // response_definition = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -640,21 +813,32 @@ func (x *BidiStreamRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *BidiStreamResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *BidiStreamResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *BidiStreamResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -682,16 +866,24 @@ func (x *BidiStreamResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *UnimplementedRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *UnimplementedRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *UnimplementedRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -702,16 +894,24 @@ func (x *UnimplementedRequest) Farcall_decode(d *codec.Decoder, i, end int) int 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *UnimplementedResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *UnimplementedResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *UnimplementedResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -722,24 +922,38 @@ func (x *UnimplementedResponse) Farcall_decode(d *codec.Decoder, i, end int) int
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ConformancePayload) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ConformancePayload) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.RequestInfo; v != nil { // request_info = 2
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.Data; len(v) > 0 { // data = 1
-		b, i = e.Bytes(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.RequestInfo; v != nil { // request_info = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ConformancePayload) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.RequestInfo; v != nil { // request_info = 2
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.Data; len(v) > 0 { // data = 1
+		i = e.Bytes(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -769,34 +983,54 @@ func (x *ConformancePayload) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ConformancePayload_RequestInfo) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ConformancePayload_RequestInfo) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.ConnectGetInfo; v != nil { // connect_get_info = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	for k := len(x.Requests) - 1; k >= 0; k-- { // requests = 3
-		n := len(b) - i
-		b, i = e.Message(b, i, x.Requests[k])
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+	for _, v := range x.RequestHeaders { // request_headers = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
 	if v := x.TimeoutMs; v != nil { // timeout_ms = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(*v)), 0x10)
+		n += 1 + codec.SizeVarint(uint64(*v))
+	}
+	for _, v := range x.Requests { // requests = 3
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	if v := x.ConnectGetInfo; v != nil { // connect_get_info = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ConformancePayload_RequestInfo) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.ConnectGetInfo; v != nil { // connect_get_info = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	for k := len(x.Requests) - 1; k >= 0; k-- { // requests = 3
+		n := e.Len(i)
+		i = e.Message(i, x.Requests[k])
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.TimeoutMs; v != nil { // timeout_ms = 2
+		i = e.Tag(e.Varint(i, uint64(*v)), 0x10)
 	}
 	for k := len(x.RequestHeaders) - 1; k >= 0; k-- { // request_headers = 1
-		n := len(b) - i
-		b, i = x.RequestHeaders[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.RequestHeaders[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -817,7 +1051,7 @@ func (x *ConformancePayload_RequestInfo) Farcall_decode(d *codec.Decoder, i, end
 			m := &slabRequestHeaders[0]
 			slabRequestHeaders = slabRequestHeaders[1:]
 			x.RequestHeaders = append(x.RequestHeaders, m)
-			d.Near(len(slabRequestHeaders))
+			d.Near(len(slabRequestHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -833,7 +1067,7 @@ func (x *ConformancePayload_RequestInfo) Farcall_decode(d *codec.Decoder, i, end
 			m := &slabRequests[0]
 			slabRequests = slabRequests[1:]
 			x.Requests = append(x.Requests, m)
-			d.Near(len(slabRequests))
+			d.Near(len(slabRequests), v)
 			i = d.Message(m, next, end, v)
 		case 0x22: // connect_get_info = 4
 			to := d.Enter(next, end, v)
@@ -851,21 +1085,32 @@ func (x *ConformancePayload_RequestInfo) Farcall_decode(d *codec.Decoder, i, end
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ConformancePayload_ConnectGetInfo) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ConformancePayload_ConnectGetInfo) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	for _, v := range x.QueryParams { // query_params = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ConformancePayload_ConnectGetInfo) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
 	for k := len(x.QueryParams) - 1; k >= 0; k-- { // query_params = 1
-		n := len(b) - i
-		b, i = x.QueryParams[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.QueryParams[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -885,7 +1130,7 @@ func (x *ConformancePayload_ConnectGetInfo) Farcall_decode(d *codec.Decoder, i, 
 			m := &slabQueryParams[0]
 			slabQueryParams = slabQueryParams[1:]
 			x.QueryParams = append(x.QueryParams, m)
-			d.Near(len(slabQueryParams))
+			d.Near(len(slabQueryParams), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -898,27 +1143,44 @@ func (x *ConformancePayload_ConnectGetInfo) Farcall_decode(d *codec.Decoder, i, 
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Error) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Error) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	for k := len(x.Details) - 1; k >= 0; k-- { // details = 3
-		n := len(b) - i
-		b, i = e.Message(b, i, x.Details[k])
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Message; v != nil { // message = 2
-		b, i = e.String(b, i, 0x12, *v)
+		return 0
 	}
 	if v := x.Code; v != 0 { // code = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Message; v != nil { // message = 2
+		n += 1 + codec.SizeBytes(len(*v))
+	}
+	for _, v := range x.Details { // details = 3
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Error) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.Details) - 1; k >= 0; k-- { // details = 3
+		n := e.Len(i)
+		i = e.Message(i, x.Details[k])
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Message; v != nil { // message = 2
+		i = e.String(i, 0x12, *v)
+	}
+	if v := x.Code; v != 0 { // code = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -936,7 +1198,7 @@ func (x *Error) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x12: // message = 2
 			var element string
 			element, i = d.String(next, end, v)
-			codec.Set(d, &x.Message, element)
+			codec.SetString(d, &x.Message, element)
 		case 0x1a: // details = 3
 			if len(slabDetails) == 0 {
 				x.Details, slabDetails = codec.Elements(d, x.Details, i, end)
@@ -944,7 +1206,7 @@ func (x *Error) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabDetails[0]
 			slabDetails = slabDetails[1:]
 			x.Details = append(x.Details, m)
-			d.Near(len(slabDetails))
+			d.Near(len(slabDetails), v)
 			i = d.Message(m, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
@@ -953,22 +1215,36 @@ func (x *Error) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Header) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Header) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	for k := len(x.Value) - 1; k >= 0; k-- { // value = 2
-		b, i = e.String(b, i, 0x12, x.Value[k])
+		return 0
 	}
 	if v := x.Name; v != "" { // name = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	for _, v := range x.Value { // value = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Header) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.Value) - 1; k >= 0; k-- { // value = 2
+		i = e.String(i, 0x12, x.Value[k])
+	}
+	if v := x.Name; v != "" { // name = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -991,51 +1267,84 @@ func (x *Header) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *RawHTTPRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *RawHTTPRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	if v := x.Verb; v != "" { // verb = 1
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Uri; v != "" { // uri = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	for _, v := range x.Headers { // headers = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.RawQueryParams { // raw_query_params = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	for _, v := range x.EncodedQueryParams { // encoded_query_params = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
 	switch o := x.Body.(type) {
 	case *RawHTTPRequest_Unary: // unary = 6
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Unary.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x32)
+			n += 1 + codec.SizeBytes(o.Unary.Farcall_size())
 		}
 	case *RawHTTPRequest_Stream: // stream = 7
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Stream.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3a)
+			n += 1 + codec.SizeBytes(o.Stream.Farcall_size())
+		}
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *RawHTTPRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.Body.(type) {
+	case *RawHTTPRequest_Unary: // unary = 6
+		if o != nil {
+			n := e.Len(i)
+			i = o.Unary.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x32)
+		}
+	case *RawHTTPRequest_Stream: // stream = 7
+		if o != nil {
+			n := e.Len(i)
+			i = o.Stream.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x3a)
 		}
 	}
 	for k := len(x.EncodedQueryParams) - 1; k >= 0; k-- { // encoded_query_params = 5
-		n := len(b) - i
-		b, i = x.EncodedQueryParams[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
+		n := e.Len(i)
+		i = x.EncodedQueryParams[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
 	}
 	for k := len(x.RawQueryParams) - 1; k >= 0; k-- { // raw_query_params = 4
-		n := len(b) - i
-		b, i = x.RawQueryParams[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
+		n := e.Len(i)
+		i = x.RawQueryParams[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
 	}
 	for k := len(x.Headers) - 1; k >= 0; k-- { // headers = 3
-		n := len(b) - i
-		b, i = x.Headers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+		n := e.Len(i)
+		i = x.Headers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
 	}
 	if v := x.Uri; v != "" { // uri = 2
-		b, i = e.String(b, i, 0x12, v)
+		i = e.String(i, 0x12, v)
 	}
 	if v := x.Verb; v != "" { // verb = 1
-		b, i = e.String(b, i, 0x0a, v)
+		i = e.String(i, 0x0a, v)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -1061,7 +1370,7 @@ func (x *RawHTTPRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabHeaders[0]
 			slabHeaders = slabHeaders[1:]
 			x.Headers = append(x.Headers, m)
-			d.Near(len(slabHeaders))
+			d.Near(len(slabHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1074,7 +1383,7 @@ func (x *RawHTTPRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabRawQueryParams[0]
 			slabRawQueryParams = slabRawQueryParams[1:]
 			x.RawQueryParams = append(x.RawQueryParams, m)
-			d.Near(len(slabRawQueryParams))
+			d.Near(len(slabRawQueryParams), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1087,7 +1396,7 @@ func (x *RawHTTPRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabEncodedQueryParams[0]
 			slabEncodedQueryParams = slabEncodedQueryParams[1:]
 			x.EncodedQueryParams = append(x.EncodedQueryParams, m)
-			d.Near(len(slabEncodedQueryParams))
+			d.Near(len(slabEncodedQueryParams), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1128,27 +1437,44 @@ func (x *RawHTTPRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *RawHTTPRequest_EncodedQueryParam) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *RawHTTPRequest_EncodedQueryParam) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if x.Base64Encode { // base64_encode = 3
-		i = codec.Tag(b, codec.PutVarint(b, i, 1), 0x18)
-	}
-	if v := x.Value; v != nil { // value = 2
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.Name; v != "" { // name = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Value; v != nil { // value = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if x.Base64Encode { // base64_encode = 3
+		n += 2
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *RawHTTPRequest_EncodedQueryParam) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if x.Base64Encode { // base64_encode = 3
+		i = e.Tag(e.Varint(i, 1), 0x18)
+	}
+	if v := x.Value; v != nil { // value = 2
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.Name; v != "" { // name = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -1180,35 +1506,60 @@ func (x *RawHTTPRequest_EncodedQueryParam) Farcall_decode(d *codec.Decoder, i, e
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *MessageContents) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *MessageContents) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	switch o := x.Data.(type) {
 	case *MessageContents_Binary: // binary = 1
 		if o != nil {
-			b, i = e.Bytes(b, i, 0x0a, o.Binary)
+			n += 1 + codec.SizeBytes(len(o.Binary))
 		}
 	case *MessageContents_Text: // text = 2
 		if o != nil {
-			b, i = e.String(b, i, 0x12, o.Text)
+			n += 1 + codec.SizeBytes(len(o.Text))
 		}
 	case *MessageContents_BinaryMessage: // binary_message = 3
 		if o != nil {
-			n := len(b) - i
-			b, i = e.Message(b, i, o.BinaryMessage)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+			n += 1 + codec.SizeBytes(codec.SizeMessage(o.BinaryMessage))
 		}
 	}
 	if v := x.Compression; v != 0 { // compression = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *MessageContents) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.Data.(type) {
+	case *MessageContents_Binary: // binary = 1
+		if o != nil {
+			i = e.Bytes(i, 0x0a, o.Binary)
+		}
+	case *MessageContents_Text: // text = 2
+		if o != nil {
+			i = e.String(i, 0x12, o.Text)
+		}
+	case *MessageContents_BinaryMessage: // binary_message = 3
+		if o != nil {
+			n := e.Len(i)
+			i = e.Message(i, o.BinaryMessage)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+		}
+	}
+	if v := x.Compression; v != 0 { // compression = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -1247,21 +1598,32 @@ func (x *MessageContents) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamContents) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamContents) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	for _, v := range x.Items { // items = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamContents) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
 	for k := len(x.Items) - 1; k >= 0; k-- { // items = 1
-		n := len(b) - i
-		b, i = x.Items[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.Items[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -1281,7 +1643,7 @@ func (x *StreamContents) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabItems[0]
 			slabItems = slabItems[1:]
 			x.Items = append(x.Items, m)
-			d.Near(len(slabItems))
+			d.Near(len(slabItems), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1294,27 +1656,44 @@ func (x *StreamContents) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamContents_StreamItem) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamContents_StreamItem) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Payload; v != nil { // payload = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Length; v != nil { // length = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(*v)), 0x10)
+		return 0
 	}
 	if v := x.Flags; v != 0 { // flags = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Length; v != nil { // length = 2
+		n += 1 + codec.SizeVarint(uint64(*v))
+	}
+	if v := x.Payload; v != nil { // payload = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamContents_StreamItem) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Length; v != nil { // length = 2
+		i = e.Tag(e.Varint(i, uint64(*v)), 0x10)
+	}
+	if v := x.Flags; v != 0 { // flags = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -1347,43 +1726,70 @@ func (x *StreamContents_StreamItem) Farcall_decode(d *codec.Decoder, i, end int)
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *RawHTTPResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *RawHTTPResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	if v := x.StatusCode; v != 0 { // status_code = 1
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	for _, v := range x.Headers { // headers = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
 	switch o := x.Body.(type) {
 	case *RawHTTPResponse_Unary: // unary = 3
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Unary.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
+			n += 1 + codec.SizeBytes(o.Unary.Farcall_size())
 		}
 	case *RawHTTPResponse_Stream: // stream = 4
 		if o != nil {
-			n := len(b) - i
-			b, i = o.Stream.Farcall_encode(e, b, i)
-			i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
+			n += 1 + codec.SizeBytes(o.Stream.Farcall_size())
+		}
+	}
+	for _, v := range x.Trailers { // trailers = 5
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *RawHTTPResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.Body.(type) {
+	case *RawHTTPResponse_Unary: // unary = 3
+		if o != nil {
+			n := e.Len(i)
+			i = o.Unary.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+		}
+	case *RawHTTPResponse_Stream: // stream = 4
+		if o != nil {
+			n := e.Len(i)
+			i = o.Stream.Farcall_encode(e, i)
+			i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
 		}
 	}
 	for k := len(x.Trailers) - 1; k >= 0; k-- { // trailers = 5
-		n := len(b) - i
-		b, i = x.Trailers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x2a)
+		n := e.Len(i)
+		i = x.Trailers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x2a)
 	}
 	for k := len(x.Headers) - 1; k >= 0; k-- { // headers = 2
-		n := len(b) - i
-		b, i = x.Headers[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		n := e.Len(i)
+		i = x.Headers[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	}
 	if v := x.StatusCode; v != 0 { // status_code = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -1406,7 +1812,7 @@ func (x *RawHTTPResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabHeaders[0]
 			slabHeaders = slabHeaders[1:]
 			x.Headers = append(x.Headers, m)
-			d.Near(len(slabHeaders))
+			d.Near(len(slabHeaders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -1447,7 +1853,7 @@ func (x *RawHTTPResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabTrailers[0]
 			slabTrailers = slabTrailers[1:]
 			x.Trailers = append(x.Trailers, m)
-			d.Near(len(slabTrailers))
+			d.Near(len(slabTrailers), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1

@@ -10,22 +10,36 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *GetRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *GetRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Salutation; v != "" { // salutation = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Name; v != "" { // name = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	if v := x.Salutation; v != "" { // salutation = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *GetRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Salutation; v != "" { // salutation = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.Name; v != "" { // name = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -48,19 +62,30 @@ func (x *GetRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Greeting) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Greeting) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Text; v != "" { // text = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Greeting) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Text; v != "" { // text = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.

@@ -11,16 +11,24 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Empty) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Empty) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Empty) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -31,19 +39,30 @@ func (x *Empty) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *BoolValue) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *BoolValue) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if x.Value { // value = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, 1), 0x08)
+		n += 2
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *BoolValue) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if x.Value { // value = 1
+		i = e.Tag(e.Varint(i, 1), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -64,22 +83,36 @@ func (x *BoolValue) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Payload) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Payload) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Body; len(v) > 0 { // body = 2
-		b, i = e.Bytes(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Type; v != 0 { // type = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Body; len(v) > 0 { // body = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Payload) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Body; len(v) > 0 { // body = 2
+		i = e.Bytes(i, 0x12, v)
+	}
+	if v := x.Type; v != 0 { // type = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -102,22 +135,36 @@ func (x *Payload) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *EchoStatus) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *EchoStatus) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Message; v != "" { // message = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.Code; v != 0 { // code = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Message; v != "" { // message = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *EchoStatus) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Message; v != "" { // message = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.Code; v != 0 { // code = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -140,50 +187,82 @@ func (x *EchoStatus) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *SimpleRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *SimpleRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.OrcaPerQueryReport; v != nil { // orca_per_query_report = 11
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x5a)
-	}
-	if x.FillServerId { // fill_server_id = 9
-		i = codec.Tag(b, codec.PutVarint(b, i, 1), 0x48)
-	}
-	if v := x.ExpectCompressed; v != nil { // expect_compressed = 8
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x42)
-	}
-	if v := x.ResponseStatus; v != nil { // response_status = 7
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3a)
-	}
-	if v := x.ResponseCompressed; v != nil { // response_compressed = 6
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x32)
-	}
-	if v := x.Payload; v != nil { // payload = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.ResponseSize; v != 0 { // response_size = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.ResponseType; v != 0 { // response_type = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.ResponseSize; v != 0 { // response_size = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Payload; v != nil { // payload = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.ResponseCompressed; v != nil { // response_compressed = 6
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.ResponseStatus; v != nil { // response_status = 7
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.ExpectCompressed; v != nil { // expect_compressed = 8
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if x.FillServerId { // fill_server_id = 9
+		n += 2
+	}
+	if v := x.OrcaPerQueryReport; v != nil { // orca_per_query_report = 11
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *SimpleRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.OrcaPerQueryReport; v != nil { // orca_per_query_report = 11
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x5a)
+	}
+	if x.FillServerId { // fill_server_id = 9
+		i = e.Tag(e.Varint(i, 1), 0x48)
+	}
+	if v := x.ExpectCompressed; v != nil { // expect_compressed = 8
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x42)
+	}
+	if v := x.ResponseStatus; v != nil { // response_status = 7
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x3a)
+	}
+	if v := x.ResponseCompressed; v != nil { // response_compressed = 6
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x32)
+	}
+	if v := x.Payload; v != nil { // payload = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.ResponseSize; v != 0 { // response_size = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.ResponseType; v != 0 { // response_type = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -253,24 +332,38 @@ func (x *SimpleRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *SimpleResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *SimpleResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.ServerId; v != "" { // server_id = 4
-		b, i = e.String(b, i, 0x22, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if v := x.ServerId; v != "" { // server_id = 4
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *SimpleResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.ServerId; v != "" { // server_id = 4
+		i = e.String(i, 0x22, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -300,26 +393,40 @@ func (x *SimpleResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamingInputCallRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamingInputCallRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.ExpectCompressed; v != nil { // expect_compressed = 2
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	if v := x.ExpectCompressed; v != nil { // expect_compressed = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamingInputCallRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.ExpectCompressed; v != nil { // expect_compressed = 2
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -356,19 +463,30 @@ func (x *StreamingInputCallRequest) Farcall_decode(d *codec.Decoder, i, end int)
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamingInputCallResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamingInputCallResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.AggregatedPayloadSize; v != 0 { // aggregated_payload_size = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamingInputCallResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.AggregatedPayloadSize; v != 0 { // aggregated_payload_size = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -389,27 +507,44 @@ func (x *StreamingInputCallResponse) Farcall_decode(d *codec.Decoder, i, end int
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ResponseParameters) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ResponseParameters) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Compressed; v != nil { // compressed = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.IntervalUs; v != 0 { // interval_us = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Size; v != 0 { // size = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.IntervalUs; v != 0 { // interval_us = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.Compressed; v != nil { // compressed = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ResponseParameters) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Compressed; v != nil { // compressed = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.IntervalUs; v != 0 { // interval_us = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Size; v != 0 { // size = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -441,39 +576,62 @@ func (x *ResponseParameters) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamingOutputCallRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamingOutputCallRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.OrcaOobReport; v != nil { // orca_oob_report = 8
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x42)
-	}
-	if v := x.ResponseStatus; v != nil { // response_status = 7
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3a)
-	}
-	if v := x.Payload; v != nil { // payload = 3
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	for k := len(x.ResponseParameters) - 1; k >= 0; k-- { // response_parameters = 2
-		n := len(b) - i
-		b, i = x.ResponseParameters[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x12)
+		return 0
 	}
 	if v := x.ResponseType; v != 0 { // response_type = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	for _, v := range x.ResponseParameters { // response_parameters = 2
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.Payload; v != nil { // payload = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.ResponseStatus; v != nil { // response_status = 7
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.OrcaOobReport; v != nil { // orca_oob_report = 8
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamingOutputCallRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.OrcaOobReport; v != nil { // orca_oob_report = 8
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x42)
+	}
+	if v := x.ResponseStatus; v != nil { // response_status = 7
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x3a)
+	}
+	if v := x.Payload; v != nil { // payload = 3
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	for k := len(x.ResponseParameters) - 1; k >= 0; k-- { // response_parameters = 2
+		n := e.Len(i)
+		i = x.ResponseParameters[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
+	}
+	if v := x.ResponseType; v != 0 { // response_type = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -495,7 +653,7 @@ func (x *StreamingOutputCallRequest) Farcall_decode(d *codec.Decoder, i, end int
 			m := &slabResponseParameters[0]
 			slabResponseParameters = slabResponseParameters[1:]
 			x.ResponseParameters = append(x.ResponseParameters, m)
-			d.Near(len(slabResponseParameters))
+			d.Near(len(slabResponseParameters), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -535,21 +693,32 @@ func (x *StreamingOutputCallRequest) Farcall_decode(d *codec.Decoder, i, end int
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *StreamingOutputCallResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *StreamingOutputCallResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payload; v != nil { // payload = 1
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *StreamingOutputCallResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payload; v != nil { // payload = 1
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -577,60 +746,80 @@ func (x *StreamingOutputCallResponse) Farcall_decode(d *codec.Decoder, i, end in
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *TestOrcaReport) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *TestOrcaReport) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	if v := math.Float64bits(x.CpuUtilization); v != 0 { // cpu_utilization = 1
+		n += 9
+	}
+	if v := math.Float64bits(x.MemoryUtilization); v != 0 { // memory_utilization = 2
+		n += 9
+	}
+	for key, _ := range x.RequestCost { // request_cost = 3
+		n += 1 + codec.SizeBytes(1+codec.SizeBytes(len(key))+9)
+	}
+	for key, _ := range x.Utilization { // utilization = 4
+		n += 1 + codec.SizeBytes(1+codec.SizeBytes(len(key))+9)
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *TestOrcaReport) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
 	if v := x.Utilization; len(v) > 0 && e.Deterministic() { // utilization = 4
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_4(e, b, i, key, v[key])
+			i = x.farcall_encode_4(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_4(e, b, i, key, value)
+			i = x.farcall_encode_4(e, i, key, value)
 		}
 	}
 	if v := x.RequestCost; len(v) > 0 && e.Deterministic() { // request_cost = 3
 		for _, key := range codec.Keys(v) {
-			b, i = x.farcall_encode_3(e, b, i, key, v[key])
+			i = x.farcall_encode_3(e, i, key, v[key])
 		}
 	} else {
 		for key, value := range v {
-			b, i = x.farcall_encode_3(e, b, i, key, value)
+			i = x.farcall_encode_3(e, i, key, value)
 		}
 	}
 	if v := math.Float64bits(x.MemoryUtilization); v != 0 { // memory_utilization = 2
-		i = codec.Tag(b, codec.PutFixed64(b, i, v), 0x11)
+		i = e.Tag(e.Fixed64(i, v), 0x11)
 	}
 	if v := math.Float64bits(x.CpuUtilization); v != 0 { // cpu_utilization = 1
-		i = codec.Tag(b, codec.PutFixed64(b, i, v), 0x09)
+		i = e.Tag(e.Fixed64(i, v), 0x09)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // farcall_encode_3 writes an entry of request_cost.
-func (x *TestOrcaReport) farcall_encode_3(e *codec.Encoder, b []byte, i int, key string, value float64) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutFixed64(b, i, math.Float64bits(value)), 0x11)
-	b, i = e.String(b, i, 0x0a, key)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x1a)
-	return e.Room(b, i)
+func (x *TestOrcaReport) farcall_encode_3(e *codec.Encoder, i int, key string, value float64) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
+	i = e.String(i, 0x0a, key)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1a)
+	return e.Room(i)
 }
 
 // farcall_encode_4 writes an entry of utilization.
-func (x *TestOrcaReport) farcall_encode_4(e *codec.Encoder, b []byte, i int, key string, value float64) ([]byte, int) {
-	b, i = e.Room(b, i)
-	entry := len(b) - i
-	i = codec.Tag(b, codec.PutFixed64(b, i, math.Float64bits(value)), 0x11)
-	b, i = e.String(b, i, 0x0a, key)
-	i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-entry)), 0x22)
-	return e.Room(b, i)
+func (x *TestOrcaReport) farcall_encode_4(e *codec.Encoder, i int, key string, value float64) int {
+	i = e.Room(i)
+	entry := e.Len(i)
+	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
+	i = e.String(i, 0x0a, key)
+	i = e.Tag(e.Varint(i, uint64(e.Len(i)-entry)), 0x22)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.

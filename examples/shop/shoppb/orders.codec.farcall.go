@@ -11,43 +11,72 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Order) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Order) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.CreateTime; v != nil { // create_time = 7
-		n := len(b) - i
-		b, i = e.Message(b, i, v)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x3a)
-	}
-	if v := x.PaymentId; v != "" { // payment_id = 6
-		b, i = e.String(b, i, 0x32, v)
-	}
-	if v := x.Status; v != 0 { // status = 5
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x28)
-	}
-	if v := x.Total; v != nil { // total = 4
-		n := len(b) - i
-		b, i = v.Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	for k := len(x.Items) - 1; k >= 0; k-- { // items = 3
-		n := len(b) - i
-		b, i = x.Items[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x1a)
-	}
-	if v := x.Customer; v != "" { // customer = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.OrderId; v != "" { // order_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Customer; v != "" { // customer = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	for _, v := range x.Items { // items = 3
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.Total; v != nil { // total = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	if v := x.Status; v != 0 { // status = 5
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 6
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.CreateTime; v != nil { // create_time = 7
+		n += 1 + codec.SizeBytes(codec.SizeMessage(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Order) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.CreateTime; v != nil { // create_time = 7
+		n := e.Len(i)
+		i = e.Message(i, v)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x3a)
+	}
+	if v := x.PaymentId; v != "" { // payment_id = 6
+		i = e.String(i, 0x32, v)
+	}
+	if v := x.Status; v != 0 { // status = 5
+		i = e.Tag(e.Varint(i, uint64(v)), 0x28)
+	}
+	if v := x.Total; v != nil { // total = 4
+		n := e.Len(i)
+		i = v.Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	for k := len(x.Items) - 1; k >= 0; k-- { // items = 3
+		n := e.Len(i)
+		i = x.Items[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x1a)
+	}
+	if v := x.Customer; v != "" { // customer = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -71,7 +100,7 @@ func (x *Order) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabItems[0]
 			slabItems = slabItems[1:]
 			x.Items = append(x.Items, m)
-			d.Near(len(slabItems))
+			d.Near(len(slabItems), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -102,30 +131,50 @@ func (x *Order) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *CreateOrderRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *CreateOrderRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	for k := len(x.Items) - 1; k >= 0; k-- { // items = 4
-		n := len(b) - i
-		b, i = x.Items[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x22)
-	}
-	if v := x.CardToken; v != "" { // card_token = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.Customer; v != "" { // customer = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.IdempotencyKey; v != "" { // idempotency_key = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return e.Room(b, i)
+	if v := x.Customer; v != "" { // customer = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.CardToken; v != "" { // card_token = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	for _, v := range x.Items { // items = 4
+		n += 1 + codec.SizeBytes(v.Farcall_size())
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *CreateOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	for k := len(x.Items) - 1; k >= 0; k-- { // items = 4
+		n := e.Len(i)
+		i = x.Items[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x22)
+	}
+	if v := x.CardToken; v != "" { // card_token = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.Customer; v != "" { // customer = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.IdempotencyKey; v != "" { // idempotency_key = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -151,7 +200,7 @@ func (x *CreateOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabItems[0]
 			slabItems = slabItems[1:]
 			x.Items = append(x.Items, m)
-			d.Near(len(slabItems))
+			d.Near(len(slabItems), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -164,19 +213,30 @@ func (x *CreateOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *GetOrderRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *GetOrderRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.OrderId; v != "" { // order_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *GetOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -197,28 +257,48 @@ func (x *GetOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ListOrdersRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ListOrdersRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Status; v != 0 { // status = 4
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x20)
-	}
-	if v := x.Customer; v != "" { // customer = 3
-		b, i = e.String(b, i, 0x1a, v)
-	}
-	if v := x.PageToken; v != "" { // page_token = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.PageSize; v != 0 { // page_size = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.PageToken; v != "" { // page_token = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Customer; v != "" { // customer = 3
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	if v := x.Status; v != 0 { // status = 4
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ListOrdersRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Status; v != 0 { // status = 4
+		i = e.Tag(e.Varint(i, uint64(v)), 0x20)
+	}
+	if v := x.Customer; v != "" { // customer = 3
+		i = e.String(i, 0x1a, v)
+	}
+	if v := x.PageToken; v != "" { // page_token = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.PageSize; v != 0 { // page_size = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -245,24 +325,38 @@ func (x *ListOrdersRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *ListOrdersResponse) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ListOrdersResponse) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+	for _, v := range x.Orders { // orders = 1
+		n += 1 + codec.SizeBytes(v.Farcall_size())
 	}
 	if v := x.NextPageToken; v != "" { // next_page_token = 2
-		b, i = e.String(b, i, 0x12, v)
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ListOrdersResponse) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.NextPageToken; v != "" { // next_page_token = 2
+		i = e.String(i, 0x12, v)
 	}
 	for k := len(x.Orders) - 1; k >= 0; k-- { // orders = 1
-		n := len(b) - i
-		b, i = x.Orders[k].Farcall_encode(e, b, i)
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(len(b)-i-n)), 0x0a)
+		n := e.Len(i)
+		i = x.Orders[k].Farcall_encode(e, i)
+		i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x0a)
 	}
-	return e.Room(b, i)
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -282,7 +376,7 @@ func (x *ListOrdersResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 			m := &slabOrders[0]
 			slabOrders = slabOrders[1:]
 			x.Orders = append(x.Orders, m)
-			d.Near(len(slabOrders))
+			d.Near(len(slabOrders), v)
 			to := d.Enter(next, end, v)
 			if to < 0 {
 				return -1
@@ -297,22 +391,36 @@ func (x *ListOrdersResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *CancelOrderRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *CancelOrderRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Reason; v != "" { // reason = 2
-		b, i = e.String(b, i, 0x12, v)
+		return 0
 	}
 	if v := x.OrderId; v != "" { // order_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	if v := x.Reason; v != "" { // reason = 2
+		n += 1 + codec.SizeBytes(len(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *CancelOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Reason; v != "" { // reason = 2
+		i = e.String(i, 0x12, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -335,19 +443,30 @@ func (x *CancelOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *WatchOrderRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *WatchOrderRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.OrderId; v != "" { // order_id = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *WatchOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.OrderId; v != "" { // order_id = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.

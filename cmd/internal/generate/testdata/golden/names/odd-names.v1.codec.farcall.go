@@ -10,16 +10,24 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Device) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Device) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Device) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -30,16 +38,24 @@ func (x *Device) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *NewDeviceStub) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *NewDeviceStub) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *NewDeviceStub) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -50,16 +66,24 @@ func (x *NewDeviceStub) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *RegisterDevice) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *RegisterDevice) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *RegisterDevice) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -70,22 +94,36 @@ func (x *RegisterDevice) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *UnimplementedDevice) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *UnimplementedDevice) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	switch o := x.Kind.(type) {
 	case *UnimplementedDevice_Known: // known = 1
 		if o != nil {
-			b, i = e.String(b, i, 0x0a, o.Known)
+			n += 1 + codec.SizeBytes(len(o.Known))
 		}
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *UnimplementedDevice) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	switch o := x.Kind.(type) {
+	case *UnimplementedDevice_Known: // known = 1
+		if o != nil {
+			i = e.String(i, 0x0a, o.Known)
+		}
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -108,16 +146,24 @@ func (x *UnimplementedDevice) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *OpenDeskCall) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *OpenDeskCall) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *OpenDeskCall) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.

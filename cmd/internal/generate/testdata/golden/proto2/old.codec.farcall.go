@@ -10,23 +10,37 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Note) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
-	e.Required()
+// Farcall_size is for package codec.
+func (x *Note) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
 	}
 	if len(x.extensionFields) > 0 {
-		return e.Protobuf(b, i, x)
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return codec.SizeProtobuf(x)
 	}
 	if v := x.Text; v != nil { // text = 1
-		b, i = e.LooseString(b, i, 0x0a, *v)
+		n += 1 + codec.SizeBytes(len(*v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Note) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	e.Required()
+	if x == nil {
+		return i
+	}
+	if len(x.extensionFields) > 0 {
+		return e.Protobuf(i, x)
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Text; v != nil { // text = 1
+		i = e.LooseString(i, 0x0a, *v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.
@@ -42,7 +56,7 @@ func (x *Note) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x0a: // text = 1
 			var element string
 			element, i = d.LooseString(next, end, v)
-			codec.Set(d, &x.Text, element)
+			codec.SetString(d, &x.Text, element)
 		default:
 			i = d.Extension(x, i, end)
 		}

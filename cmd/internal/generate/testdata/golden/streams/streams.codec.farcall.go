@@ -10,19 +10,30 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *ChargeRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Cents; v != 0 { // cents = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Cents; v != 0 { // cents = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -43,19 +54,30 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *WatchRequest) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *WatchRequest) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Payments; v != 0 { // payments = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *WatchRequest) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Payments; v != 0 { // payments = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -76,19 +98,30 @@ func (x *WatchRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Payment) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Payment) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Cents; v != 0 { // cents = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Payment) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Cents; v != 0 { // cents = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -109,19 +142,30 @@ func (x *Payment) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Record) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Record) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Cents; v != 0 { // cents = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Record) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Cents; v != 0 { // cents = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -142,22 +186,36 @@ func (x *Record) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Summary) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Summary) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
-	}
-	if v := x.Cents; v != 0 { // cents = 2
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x10)
+		return 0
 	}
 	if v := x.Records; v != 0 { // records = 1
-		i = codec.Tag(b, codec.PutVarint(b, i, uint64(v)), 0x08)
+		n += 1 + codec.SizeVarint(uint64(v))
 	}
-	return e.Room(b, i)
+	if v := x.Cents; v != 0 { // cents = 2
+		n += 1 + codec.SizeVarint(uint64(v))
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Summary) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Cents; v != 0 { // cents = 2
+		i = e.Tag(e.Varint(i, uint64(v)), 0x10)
+	}
+	if v := x.Records; v != 0 { // records = 1
+		i = e.Tag(e.Varint(i, uint64(v)), 0x08)
+	}
+	return e.Room(i)
 }
 
 // Farcall_decode is for package codec.
@@ -180,19 +238,30 @@ func (x *Summary) Farcall_decode(d *codec.Decoder, i, end int) int {
 	return i
 }
 
-// Farcall_encode is for package codec.
-func (x *Message) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Message) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
-	}
-	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		return 0
 	}
 	if v := x.Text; v != "" { // text = 1
-		b, i = e.String(b, i, 0x0a, v)
+		n += 1 + codec.SizeBytes(len(v))
 	}
-	return b, i
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Message) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
+	}
+	if v := x.unknownFields; len(v) > 0 {
+		i = e.Raw(i, v)
+	}
+	if v := x.Text; v != "" { // text = 1
+		i = e.String(i, 0x0a, v)
+	}
+	return i
 }
 
 // Farcall_decode is for package codec.

@@ -10,16 +10,24 @@ import (
 // How package codec of farcall encodes and decodes the messages of this file. Encoding goes back to front.
 const _ = codec.GeneratedVersion1
 
-// Farcall_encode is for package codec.
-func (x *Context) Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int) {
-	b, i = e.Room(b, i)
+// Farcall_size is for package codec.
+func (x *Context) Farcall_size() (n int) {
 	if x == nil {
-		return b, i
+		return 0
+	}
+	return n + len(x.unknownFields)
+}
+
+// Farcall_encode is for package codec.
+func (x *Context) Farcall_encode(e *codec.Encoder, i int) int {
+	i = e.Room(i)
+	if x == nil {
+		return i
 	}
 	if v := x.unknownFields; len(v) > 0 {
-		b, i = e.Raw(b, i, v)
+		i = e.Raw(i, v)
 	}
-	return b, i
+	return i
 }
 
 // Farcall_decode is for package codec.
