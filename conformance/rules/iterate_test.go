@@ -4,6 +4,7 @@ package rules_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"iter"
 	"sync/atomic"
@@ -124,6 +125,95 @@ func TestAPanicInTheLoopCancels(t *testing.T) {
 			if err := await(t, ended, "the handler's end"); err != context.Canceled {
 				t.Errorf("%s: the handler's context ended with %v", name, err)
 			}
+		}
+	})
+}
+
+// resets are the codes of the RST_STREAM frames that a client has sent.
+type resets struct{ codes chan uint32 }
+
+func (r resets) HeaderBlock(farcall.HeaderBlockEvent) {}
+
+func (r resets) Frame(event farcall.FrameEvent) {
+	if event.Sent && event.Type == "RST_STREAM" {
+		r.codes <- binary.BigEndian.Uint32(event.Payload)
+	}
+}
+
+// On the wire a call that is given up is reset with CANCEL, once, and one that was ranged to its end is not reset.
+func TestWhatIsGivenUpIsResetWithCancel(t *testing.T) {
+	called(t, func(t *testing.T, m mode) {
+		if !m.wire {
+			return
+		}
+		const codeCancel = 8 // RFC 9113 section 7
+		frames := resets{make(chan uint32, 100)}
+		var with settings
+		with.client.Frames = frames
+		ended := make(chan error, 1)
+		impl := echo()
+		impl.list = endless(ended)
+		rules := m.start(t, impl, with)
+		leave := func(result iter.Seq2[*rulespb.Item, error]) {
+			for _, err := range result {
+				if err != nil {
+					t.Error(err)
+				}
+				break
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for name, giveUp := range map[string]func(){
+			"leave list": func() { leave(rules.List(t.Context(), item(1))); <-ended },
+			"leave talk": func() {
+				leave(rules.Talk(t.Context(), func(yield func(*rulespb.Item, error) bool) {
+					for yield(item(1), nil) {
+					}
+				}))
+			},
+			"panic": func() {
+				defer func() { _ = recover(); <-ended }()
+				for _, err := range rules.List(t.Context(), item(1)) {
+					panic(err)
+				}
+			},
+			"input": func() { _, _ = rules.Collect(t.Context(), items(errors.New("failed"), 1)) },
+			"inputs": func() {
+				all(t, rules.Talk(t.Context(), func(yield func(*rulespb.Item, error) bool) {
+					_ = yield(item(1), nil) && yield(nil, errors.New("failed"))
+				}))
+			},
+			"cancel": func() {
+				for _, err := range rules.Talk(ctx, func(yield func(*rulespb.Item, error) bool) {
+					yield(item(1), nil)
+					<-ctx.Done()
+				}) {
+					if cancel(); err != nil {
+						wantCode(t, err, farcall.Canceled)
+					}
+				}
+			},
+			"close": func() {
+				stream, err := rulespb.OpenRulesTalk(t.Context(), rules.via)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := stream.Send(item(1)); err != nil {
+					t.Error(err)
+				}
+				stream.Close()
+			},
+		} {
+			giveUp()
+			if code := await(t, frames.codes, "the reset: "+name); code != codeCancel {
+				t.Errorf("%s: the stream was reset with %d", name, code)
+			}
+		}
+		all(t, rules.Talk(t.Context(), items(nil, 1, 2))).want(t, farcall.OK, 1, 2)
+		message, err := rules.Collect(t.Context(), items(nil, 1, 2))
+		one(t, message, err).want(t, farcall.OK, 2)
+		if len(frames.codes) > 0 {
+			t.Errorf("a stream was reset once more, or after its end, with %d", <-frames.codes)
 		}
 	})
 }
