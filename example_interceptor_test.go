@@ -150,33 +150,34 @@ func ExampleInterceptor_validation() {
 // counted is a stream whose sent messages are counted.
 type counted struct {
 	farcall.Stream
-	messages, bytes *atomic.Int64
+	messages *atomic.Int64
 }
 
 func (s counted) Send(message any) error {
-	if message, ok := message.(proto.Message); ok {
-		s.messages.Add(1)
-		s.bytes.Add(int64(proto.Size(message)))
-	}
+	s.messages.Add(1)
 	return s.Stream.Send(message)
 }
 
+// What a call has brought is known behind next: the error, headers, trailers, and the bytes of the messages.
 func ExampleInterceptor_metrics() {
 	var calls, messages, bytes atomic.Int64
 
 	measure := func(ctx context.Context, stream farcall.Stream, next farcall.Handler) error {
+		err := next(ctx, counted{stream, &messages})
+		sent, received := stream.Bytes()
 		calls.Add(1)
-		return next(ctx, counted{stream, &messages, &bytes})
+		bytes.Add(sent + received)
+		return err
 	}
 
 	say(context.Background(), exampleServer(measure), "Ada")
-	fmt.Println(calls.Load(), "calls,", messages.Load(), "responses of", bytes.Load(), "bytes")
+	fmt.Println(calls.Load(), "calls,", messages.Load(), "responses,", bytes.Load(), "bytes both ways")
 	// Output:
 	// Greet hello, Ada OK
 	// Spell hello, Ada OK
 	// Total hello, Ada OK
 	// Chat hello, Ada OK
-	// 4 calls, 4 responses of 48 bytes
+	// 4 calls, 4 responses, 68 bytes both ways
 }
 
 // A server survives a handler's panic as it is, and answers INTERNAL. An interceptor can say more about it.

@@ -12,9 +12,6 @@ import (
 
 // The Open forms of the streaming methods, for conversations that an iterator does not fit: headers before the first
 // message; send, then receive, then send. Generated Open functions return them.
-//
-// A stream ends when Receive has returned an error or io.EOF, or with Close, or with its context: one of them must happen,
-// or the call stays open. One goroutine may send while another receives.
 
 // openStream is a call whose interceptors run on a goroutine of their own while the caller holds the stream. That
 // goroutine ends with the call.
@@ -170,13 +167,16 @@ var errClosedByCaller = &Error{Code: Canceled, Message: "the caller closed the s
 // Compress says whether the messages sent from now on are compressed; see Call.Compress.
 func (s *openStream) Compress(on bool) { s.stream.Compress(on) }
 
-// ServerStream is the caller's end of a call of a server-streaming method.
+// ServerStream is the caller's end of a call of a server-streaming method. The call ends when Receive has returned an error or
+// io.EOF, with Close, or with its context: one of them must happen.
 type ServerStream[Response any] struct{ *openStream }
 
-// ClientStream is the caller's end of a call of a client-streaming method.
+// ClientStream is the caller's end of a call of a client-streaming method. The call ends when CloseAndReceive has returned,
+// with Close, or with its context: one of them must happen.
 type ClientStream[Request, Response any] struct{ *openStream }
 
-// BidiStream is the caller's end of a call of a two-way method.
+// BidiStream is the caller's end of a call of a two-way method. One goroutine may send while another receives. The call ends
+// when Receive has returned an error or io.EOF, with Close, or with its context: one of them must happen.
 type BidiStream[Request, Response any] struct{ *openStream }
 
 // OpenServerStream starts a call of a server-streaming method and sends its request.

@@ -14,14 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/conformance/rules/rulespb"
 )
 
-// The interceptors that the package documentation of farcall shows, one type for both ends and all four kinds. Here each
-// is put to work on both; its text there is the same.
+// The interceptors that the package documentation of farcall shows (example_interceptor_test.go), one type for both ends
+// and all four kinds. Here each is put to work on both.
 
 // logCalls logs each call with its code and duration.
 func logCalls(logger *slog.Logger) farcall.Interceptor {
@@ -68,7 +66,7 @@ func validate(ctx context.Context, stream farcall.Stream, next farcall.Handler) 
 	return next(ctx, validating{stream})
 }
 
-// measured is a stream that counts messages and their bytes.
+// measured is a stream that counts messages.
 type measured struct {
 	farcall.Stream
 	received, sent *metrics
@@ -79,19 +77,23 @@ type metrics struct {
 	messages, bytes int
 }
 
-func (m *metrics) note(message any, err error) error {
-	if message, ok := message.(proto.Message); ok && err == nil {
+func (m *metrics) note(err error) error {
+	if err == nil {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.messages, m.bytes = m.messages+1, m.bytes+proto.Size(message)
+		m.messages++
 	}
 	return err
 }
 
-func (s measured) Send(message any) error { return s.sent.note(message, s.Stream.Send(message)) }
-func (s measured) Receive(message any) error {
-	return s.received.note(message, s.Stream.Receive(message))
+func (m *metrics) noteBytes(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bytes += int(bytes)
 }
+
+func (s measured) Send(message any) error    { return s.sent.note(s.Stream.Send(message)) }
+func (s measured) Receive(message any) error { return s.received.note(s.Stream.Receive(message)) }
 
 // recoverPanics turns a panic further in into an error with a text of one's own.
 func recoverPanics(logger *slog.Logger) farcall.Interceptor {
@@ -208,7 +210,11 @@ func TestMetrics(t *testing.T) {
 		sent := map[string]*metrics{"near": {}, "far": {}}
 		measure := func(end string) []farcall.Interceptor {
 			return []farcall.Interceptor{func(ctx context.Context, stream farcall.Stream, next farcall.Handler) error {
-				return next(ctx, measured{stream, received[end], sent[end]})
+				err := next(ctx, measured{stream, received[end], sent[end]})
+				out, in := stream.Bytes()
+				sent[end].noteBytes(out)
+				received[end].noteBytes(in)
+				return err
 			}}
 		}
 		var with settings
