@@ -39,8 +39,8 @@ type Payments interface {
 	// leaves. It has begun when the response's header comes: nothing that changes later is missed. With an order's id it
 	// returns that order's payments alone, and begins with those that there are.
 	//
-	// A caller that is slow gets the latest state of a payment, not each one before it. It fails with RESOURCE_EXHAUSTED if
-	// it has fallen behind too far, and with UNAVAILABLE when the service ends.
+	// Every change is told, in order. It fails with RESOURCE_EXHAUSTED for a caller that has fallen behind too far, and with
+	// UNAVAILABLE when the service ends.
 	WatchPayments(ctx context.Context, req *WatchPaymentsRequest) iter.Seq2[*Payment, error]
 	// Settle compares what the bank says of a day with the payments, record by record, and adds up what agrees, exactly. What
 	// does not agree is named in the summary, and makes nothing fail.

@@ -69,7 +69,7 @@ func (m *Memory) Update(_ context.Context, changed *shoppb.Order) error {
 		return farcall.Errorf(farcall.NotFound, "there is no order %q", changed.GetOrderId())
 	}
 	m.records[at].Order = changed
-	m.hub.Tell(changed.GetOrderId(), changed, changed.GetOrderId())
+	m.hub.Tell(changed, changed.GetOrderId())
 	return nil
 }
 
@@ -85,7 +85,7 @@ func (m *Memory) Watch(_ context.Context, orderID string) (*changes.Watcher[*sho
 	if err != nil {
 		return nil, err
 	}
-	watcher.Tell(orderID, m.records[at].Order)
+	watcher.Tell(m.records[at].Order)
 	return watcher, nil
 }
 

@@ -58,7 +58,7 @@ func TestWatchOrderToItsEnd(t *testing.T) {
 	}
 }
 
-func TestASlowWatcherGetsTheLatest(t *testing.T) {
+func TestASlowWatcherMissesNothing(t *testing.T) {
 	bank := newBank()
 	bank.down = func() (bool, bool) { return true, false }
 	s := made(t, bank)
@@ -70,6 +70,7 @@ func TestASlowWatcherGetsTheLatest(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancelOrder(t, s)
+	expectNext(t, next, shoppb.OrderStatus_ORDER_STATUS_PAID)
 	expectNext(t, next, shoppb.OrderStatus_ORDER_STATUS_CANCELLED)
 }
 

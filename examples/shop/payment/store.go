@@ -118,9 +118,8 @@ func (m *Memory) Refund(_ context.Context, paymentID string, at time.Time) (Reco
 
 // keepLocked keeps the payment as it is now, and tells those who watch.
 func (m *Memory) keepLocked(record Record) {
-	paymentID := record.Payment.GetPaymentId()
-	m.byID[paymentID] = record
-	m.hub.Tell(paymentID, record.Payment, everyOrder, record.Payment.GetOrderId())
+	m.byID[record.Payment.GetPaymentId()] = record
+	m.hub.Tell(record.Payment, everyOrder, record.Payment.GetOrderId())
 }
 
 // everyOrder is the topic of those who watch all payments. A payment's order always has an id.
@@ -135,7 +134,7 @@ func (m *Memory) Watch(_ context.Context, orderID string) (*changes.Watcher[*sho
 		return nil, err
 	}
 	for _, paymentID := range m.byOrder[orderID] {
-		watcher.Tell(paymentID, m.byID[paymentID].Payment)
+		watcher.Tell(m.byID[paymentID].Payment)
 	}
 	return watcher, nil
 }

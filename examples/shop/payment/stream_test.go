@@ -63,12 +63,14 @@ func TestWatchPayments(t *testing.T) {
 	refund(t, s, "pay_1")
 	refund(t, s, "pay_1") // changes nothing
 	refund(t, s, "pay_3")
-	expect(one, "pay_3 PAYMENT_STATUS_REFUNDED") // a slow watcher gets what it has become
+	expect(one, "pay_3 PAYMENT_STATUS_CHARGED") // a slow watcher misses nothing
 	expect(one, "pay_1 PAYMENT_STATUS_REFUNDED")
+	expect(one, "pay_3 PAYMENT_STATUS_REFUNDED")
 	everything := func() (*shoppb.Payment, error, bool) { payment, err := all.Next(ctx); return payment, err, true }
 	expect(everything, "pay_2 PAYMENT_STATUS_CHARGED")
-	expect(everything, "pay_3 PAYMENT_STATUS_REFUNDED")
+	expect(everything, "pay_3 PAYMENT_STATUS_CHARGED")
 	expect(everything, "pay_1 PAYMENT_STATUS_REFUNDED")
+	expect(everything, "pay_3 PAYMENT_STATUS_REFUNDED")
 
 	cancel()
 	if payment, err, _ := one(); !errors.Is(err, context.Canceled) {

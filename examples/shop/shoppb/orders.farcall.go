@@ -38,8 +38,7 @@ type Orders interface {
 	// WatchOrder returns an order as it is, and again whenever its status changes, until the order has come to its end,
 	// declined or cancelled, or the caller leaves. REST clients get a line of JSON each time.
 	//
-	// A caller that is slow gets the latest state, not each one before it. It fails with NOT_FOUND if there is no such order,
-	// and with UNAVAILABLE when the service ends.
+	// It fails with NOT_FOUND if there is no such order, and with UNAVAILABLE when the service ends.
 	WatchOrder(ctx context.Context, req *WatchOrderRequest) iter.Seq2[*Order, error]
 }
 

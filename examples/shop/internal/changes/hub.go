@@ -5,6 +5,7 @@ package changes
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/farcall/farcall"
@@ -13,11 +14,11 @@ import (
 // The limits of a Hub.
 const (
 	mostWatchers = 10_000
-	mostPending  = 1024 // things that have changed and that a watcher has not taken
+	mostPending  = 1024 // changes that a watcher has not taken
 )
 
-// Hub passes the states of things on to those who watch a topic. Of a thing that changes twice before a watcher has taken
-// the first change, the watcher gets the second: it may be as slow as it likes, and its memory stays small.
+// Hub passes the states that things come to on to those who watch a topic, every one and in their order. A watcher that is
+// too slow for that is told so, since its memory is bounded.
 type Hub[State any] struct {
 	mu       sync.Mutex // guards what follows, and the fields of the watchers
 	watchers map[string]map[*Watcher[State]]struct{}
@@ -30,9 +31,8 @@ type Watcher[State any] struct {
 	hub     *Hub[State]
 	topic   string
 	news    chan struct{} // holds one token when there is something to take, or err is set
-	changed []string      // the names of what has changed, the first one first
-	latest  map[string]State
-	err     error // why there is no more
+	pending []State       // not taken yet, the first one first
+	err     error         // why there is no more
 }
 
 // Watch returns a watcher of what is told from now on.
@@ -45,7 +45,7 @@ func (h *Hub[State]) Watch(topic string) (*Watcher[State], error) {
 	case h.count >= mostWatchers:
 		return nil, farcall.Errorf(farcall.ResourceExhausted, "%d callers are watching, and there is room for no more", h.count)
 	}
-	w := &Watcher[State]{hub: h, topic: topic, news: make(chan struct{}, 1), latest: make(map[string]State)}
+	w := &Watcher[State]{hub: h, topic: topic, news: make(chan struct{}, 1)}
 	if h.watchers == nil {
 		h.watchers = make(map[string]map[*Watcher[State]]struct{})
 	}
@@ -57,13 +57,13 @@ func (h *Hub[State]) Watch(topic string) (*Watcher[State], error) {
 	return w, nil
 }
 
-// Tell passes the state of the thing with the name on to those who watch one of the topics. It returns at once.
-func (h *Hub[State]) Tell(name string, state State, topics ...string) {
+// Tell passes the state that a thing has come to on to those who watch one of the topics. It returns at once.
+func (h *Hub[State]) Tell(state State, topics ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, topic := range topics {
 		for w := range h.watchers[topic] {
-			w.tellLocked(name, state)
+			w.tellLocked(state)
 		}
 	}
 }
@@ -85,31 +85,27 @@ func errEnded() error {
 }
 
 // Tell gives a state to this watcher alone, such as the one that it begins with.
-func (w *Watcher[State]) Tell(name string, state State) {
+func (w *Watcher[State]) Tell(state State) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
-	w.tellLocked(name, state)
+	w.tellLocked(state)
 }
 
-func (w *Watcher[State]) tellLocked(name string, state State) {
-	if w.err != nil {
-		return
+func (w *Watcher[State]) tellLocked(state State) {
+	switch {
+	case w.err != nil:
+	case len(w.pending) == mostPending:
+		w.failLocked(farcall.Errorf(farcall.ResourceExhausted,
+			"the watcher has fallen behind by more than %d changes: look up what it missed, and watch again", mostPending))
+	default:
+		w.pending = append(w.pending, state)
+		w.wakeLocked()
 	}
-	if _, waits := w.latest[name]; !waits {
-		if len(w.changed) == mostPending {
-			w.failLocked(farcall.Errorf(farcall.ResourceExhausted,
-				"the watcher has fallen behind: more than %d things have changed since it last took one; look up what it missed, and watch again", mostPending))
-			return
-		}
-		w.changed = append(w.changed, name)
-	}
-	w.latest[name] = state
-	w.wakeLocked()
 }
 
 func (w *Watcher[State]) failLocked(err error) {
 	if w.err == nil {
-		w.err, w.changed, w.latest = err, nil, nil
+		w.err, w.pending = err, nil
 		w.wakeLocked()
 	}
 }
@@ -121,7 +117,7 @@ func (w *Watcher[State]) wakeLocked() {
 	}
 }
 
-// Next waits until something has changed, and returns what that is now.
+// Next waits for the next change, and returns what it has led to.
 func (w *Watcher[State]) Next(ctx context.Context) (State, error) {
 	for {
 		state, taken, err := w.take(ctx)
@@ -143,13 +139,11 @@ func (w *Watcher[State]) take(ctx context.Context) (state State, taken bool, err
 		return state, false, ctx.Err()
 	case w.err != nil:
 		return state, false, w.err
-	case len(w.changed) == 0:
+	case len(w.pending) == 0:
 		return state, false, nil
 	}
-	name := w.changed[0]
-	w.changed = w.changed[1:]
-	state = w.latest[name]
-	delete(w.latest, name)
+	state = w.pending[0]
+	w.pending = slices.Delete(w.pending, 0, 1)
 	return state, true, nil
 }
 
