@@ -5,6 +5,7 @@
 package http2
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -38,9 +39,10 @@ func socketPair(t *testing.T) (near, far net.Conn) {
 
 // script makes frames of a fuzzer's bytes: some proper, some not.
 type script struct {
-	rest   []byte
-	opened uint32 // the highest stream, for a client's script
-	client bool
+	rest    []byte
+	opened  uint32 // the highest stream, for a client's script
+	client  bool
+	patient bool // it waits for what comes of it before it hangs up
 }
 
 func (s *script) byte() byte {
@@ -119,22 +121,88 @@ func (s *script) next() []byte {
 	}
 }
 
-// play writes the script and ends the connection. What comes back is thrown away.
+// play writes the script and ends the connection. What comes back must keep to the rules, whatever the script says.
 func (s *script) play(t *testing.T, nc net.Conn) {
-	thrown := make(chan struct{})
-	go func() { io.Copy(io.Discard, nc); close(thrown) }()
-	for b := s.next(); b != nil; b = s.next() {
-		if _, err := nc.Write(b); err != nil {
+	a, side := newAudit(t), serverSide
+	if s.client {
+		side = clientSide
+	}
+	a.lawless[side] = true
+	heard, answered := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(heard)
+		a.listen(1-side, nc, answered)
+	}()
+	if s.client {
+		s.write(nc, []byte(frame.Preface))
+	}
+	for frames := frame.AppendSettings(nil); frames != nil; frames = s.next() {
+		a.passAll(side, frames)
+		if !s.write(nc, frames) {
 			break
 		}
 	}
+	if s.patient {
+		last := frame.AppendPing(nil, false, lastPing)
+		a.passAll(side, last)
+		if s.write(nc, last) {
+			select {
+			case <-answered:
+			case <-heard: // the script was a breach
+			}
+		}
+	}
 	nc.Close()
-	<-thrown
+	<-heard
+}
+
+// lastPing is at the end of a patient script, which waits for the answer.
+var lastPing = [8]byte{'t', 'h', 'e', ' ', 'l', 'a', 's', 't'}
+
+func (s *script) write(nc net.Conn, b []byte) bool {
+	_, err := nc.Write(b)
+	return err == nil
+}
+
+// passAll passes frames that are said in one breath.
+func (a *audit) passAll(side int, frames []byte) {
+	for len(frames) >= frame.HeaderBytes {
+		h := frame.ParseHeader(frames)
+		end := min(frame.HeaderBytes+h.Length, len(frames))
+		a.pass(side, h, frames[frame.HeaderBytes:end])
+		frames = frames[end:]
+	}
+}
+
+// listen passes what comes from one side, to the end of the connection. It closes answered with the answer of lastPing.
+func (a *audit) listen(side int, from io.Reader, answered chan<- struct{}) {
+	reader := bufio.NewReader(from)
+	if side == clientSide {
+		reader.Discard(len(frame.Preface))
+	}
+	header := make([]byte, frame.HeaderBytes)
+	for {
+		if _, err := io.ReadFull(reader, header); err != nil {
+			return
+		}
+		h := frame.ParseHeader(header)
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(reader, payload); err != nil {
+			return
+		}
+		a.pass(side, h, payload)
+		if h.Type == frame.Ping && h.Flags.Has(frame.Ack) && string(payload) == string(lastPing[:]) && answered != nil {
+			close(answered)
+			answered = nil
+		}
+	}
 }
 
 // fuzzPair returns a connection of either kind.
 func fuzzPair(t *testing.T, s *script) (near, far net.Conn) {
-	if s.byte()&1 == 0 {
+	kind := s.byte()
+	s.patient = kind&2 != 0
+	if kind&1 == 0 {
 		return net.Pipe()
 	}
 	return socketPair(t)
@@ -225,7 +293,6 @@ func FuzzServer(f *testing.F) {
 		if s.byte()&7 == 0 {
 			serving.Go(server.GoAway)
 		}
-		clientEnd.Write(join([]byte(frame.Preface), frame.AppendSettings(nil)))
 		ended(t, "the server", func() {
 			s.play(t, clientEnd)
 			serving.Wait()
@@ -244,7 +311,6 @@ func FuzzClient(f *testing.F) {
 		options := Options{Budget: NewBudget(int64(s.value()))}
 		var playing, calling sync.WaitGroup
 		playing.Go(func() {
-			serverEnd.Write(frame.AppendSettings(nil))
 			s.play(t, serverEnd)
 		})
 		client, err := NewClient(context.Background(), clientEnd, options)
