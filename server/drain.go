@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/http2"
@@ -17,7 +18,7 @@ import (
 var errClosed = errors.New("the server was closed")
 
 // OnShutdown makes Shutdown and Close call f, once, before clients are told. The health service says NOT_SERVING there,
-// and the handlers of endless streams return.
+// and the handlers of endless streams return. Shutdown waits for f as long as its context lets it, Close for a second.
 func (s *Server) OnShutdown(f func()) {
 	s.mu.Lock()
 	late := s.state != serving
@@ -34,6 +35,7 @@ func (s *Server) OnShutdown(f func()) {
 // (GOAWAY), calls under way end in peace. If ctx ends before they have, they are cut off and Shutdown returns an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	gone := s.enterState(draining)
+	callHooks(ctx, gone.hooks)
 	for _, listener := range gone.listeners {
 		listener.Close()
 	}
@@ -62,6 +64,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // handlers that take no notice.
 func (s *Server) Close() error {
 	gone := s.enterState(closed)
+	patience, cancel := context.WithTimeout(context.Background(), hookPatience)
+	callHooks(patience, gone.hooks)
+	cancel()
 	for _, listener := range gone.listeners {
 		listener.Close()
 	}
@@ -81,29 +86,48 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// hookPatience is how long Close waits for hooks.
+const hookPatience = time.Second
+
+// callHooks calls hooks, one after the other, and waits until they have returned or ctx ends.
+func callHooks(ctx context.Context, hooks []func()) {
+	if len(hooks) == 0 {
+		return
+	}
+	done := make(chan struct{})
+	go func() { // ends when the hooks return
+		defer close(done)
+		for _, hook := range hooks {
+			hook()
+		}
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // leavers are those whom a change of state concerns.
 type leavers struct {
+	hooks       []func() // that are to be called first
 	listeners   []net.Listener
 	connections []*connection
 	locals      []*farcall.Call
 }
 
-// enterState lets fewer newcomers in from now on, calls the hooks the first time, and returns who is in.
+// enterState lets fewer newcomers in from now on, and returns who is in.
 func (s *Server) enterState(next state) leavers {
 	s.mu.Lock()
 	s.state = max(s.state, next)
-	hooks := s.onShutdown
-	s.onShutdown = nil
 	gone := leavers{
+		hooks:       s.onShutdown,
 		listeners:   slices.Collect(maps.Keys(s.listeners)),
 		connections: slices.Collect(maps.Keys(s.connections)),
 		locals:      slices.Collect(maps.Keys(s.locals)),
 	}
+	s.onShutdown = nil
 	s.checkIdleLocked()
 	s.mu.Unlock()
-	for _, hook := range hooks {
-		hook()
-	}
 	return gone
 }
 

@@ -194,3 +194,34 @@ func TestServeOutlastsTemporaryErrors(t *testing.T) {
 	srv.Close()
 	<-served
 }
+
+// A hook that does not return keeps neither Shutdown nor Close; the hooks behind it have their turn when it does.
+func TestAHookThatHangs(t *testing.T) {
+	for name, end := range map[string]func(*server.Server) error{
+		"Shutdown": func(srv *server.Server) error {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			defer cancel()
+			return srv.Shutdown(ctx)
+		},
+		"Close": (*server.Server).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := register(say, farcall.HandleUnary(repeat), server.Options{})
+			conn := dial(t, run(t, srv))
+			if _, err := call(t.Context(), conn, "x"); err != nil {
+				t.Fatal(err)
+			}
+			leave, second := make(chan struct{}), make(chan struct{})
+			srv.OnShutdown(func() { <-leave })
+			srv.OnShutdown(func() { close(second) })
+			if err := end(srv); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if _, err := call(t.Context(), conn, "x"); farcall.CodeOf(err) != farcall.Unavailable {
+				t.Errorf("a call afterwards: %v", err)
+			}
+			close(leave)
+			<-second
+		})
+	}
+}
