@@ -34,7 +34,7 @@ type Heads struct {
 // NewHeads returns the heads for requests with this scheme ("http" or "https"), authority ("payments:9090") and user agent
 // ("" sends none).
 func NewHeads(scheme, authority, userAgent string) (*Heads, error) {
-	if !printable(authority) || strings.Contains(authority, " ") {
+	if !printable(authority) || strings.ContainsAny(authority, " @") { // a user's name before an @ is forbidden (RFC 9113 section 8.3.1)
 		return nil, farcall.Errorf(farcall.Internal, "the authority %q is not a host with or without a port", clip(authority))
 	}
 	if !printable(userAgent) {

@@ -99,6 +99,8 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 	}
 	_, err := wire.NewHeads("http", "two hosts", "")
 	expectFailure(t, err, farcall.Internal, `"two hosts"`)
+	_, err = wire.NewHeads("http", "ada@host", "")
+	expectFailure(t, err, farcall.Internal, `"ada@host"`)
 	_, err = wire.NewHeads("http", "h", "agent\n")
 	expectFailure(t, err, farcall.Internal, "user agent")
 	_, err = wire.AppendRequest(nil, &wire.RequestFields{Metadata: farcall.NewMetadata("te", "x")})
