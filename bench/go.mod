@@ -17,6 +17,8 @@ require (
 )
 
 require (
+	github.com/bytedance/gopkg v0.0.0-20240531030433-5df24c0168e2 // indirect
+	github.com/cloudwego/fastpb v0.0.5 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/zeebo/errs v1.2.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
@@ -27,6 +29,7 @@ require (
 )
 
 tool (
+	github.com/cloudwego/fastpb/protoc-gen-fastpb
 	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway
 	storj.io/drpc/cmd/protoc-gen-go-drpc
 )

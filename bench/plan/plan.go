@@ -61,6 +61,7 @@ const (
 	ConnectGRPC = "connect-grpc"
 	Connect     = "connect"
 	DRPC        = "drpc"
+	Kitex       = "kitex"
 	Gateway     = "grpc-gateway" // an edge only
 	Vanguard    = "vanguard"     // an edge only
 	REST        = "rest-client"  // the client of every edge
@@ -88,22 +89,22 @@ func charging(inFlight ...int) []Cell {
 var Sections = []Section{
 	{
 		Name: "unary", Title: "A small unary call",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex),
 		Cells:       charging(1, 8, 64, 512),
 	},
 	{
 		Name: "connections", Title: "A small unary call over eight connections",
-		Contestants: contestants(harness.Setup{Connections: 8}, Subject, Baseline, Floor, ConnectGRPC),
+		Contestants: contestants(harness.Setup{Connections: 8}, Subject, Baseline, Floor, ConnectGRPC, Kitex),
 		Cells:       charging(64),
 	},
 	{
 		Name: "items", Title: "A unary call with fifty items",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex),
 		Cells:       []Cell{{Name: "charge50-64", Load: "charge-50", InFlight: 64}},
 	},
 	{
 		Name: "realistic", Title: "A realistic call: deadline, ten metadata entries, two interceptors on either end",
-		Contestants: contestants(harness.Setup{Interceptors: true}, Subject, Baseline, HTTPJSON, ConnectGRPC),
+		Contestants: contestants(harness.Setup{Interceptors: true}, Subject, Baseline, HTTPJSON, ConnectGRPC, Kitex),
 		Cells:       []Cell{{Name: "realistic-64", Load: "realistic", InFlight: 64}},
 	},
 	{
@@ -129,7 +130,7 @@ var Sections = []Section{
 	},
 	{
 		Name: "payloads", Title: "Large messages",
-		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC),
+		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC, Kitex),
 		Cells: []Cell{
 			{Name: "echo1k-64", Load: "echo-1k", InFlight: 64},
 			{Name: "echo64k-16", Load: "echo-64k", InFlight: 16},
@@ -139,7 +140,7 @@ var Sections = []Section{
 	},
 	{
 		Name: "streams", Title: "Streams of small messages",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, ConnectGRPC, DRPC),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, ConnectGRPC, DRPC, Kitex),
 		Cells: []Cell{
 			{Name: "server-8", Load: "server-stream", InFlight: 8},
 			{Name: "client-8", Load: "client-stream", InFlight: 8},

@@ -23,6 +23,8 @@ var Programs = []Program{
 	{Folder: "httpjson", Systems: []string{HTTPJSON}},
 	{Folder: "connect", Systems: []string{ConnectGRPC, Connect}},
 	{Folder: "drpc", Systems: []string{DRPC}},
+	{Folder: "kitex", Systems: []string{Kitex}, Optional: true,
+		Build: []string{"go", "build", "-tags=kitex", "-ldflags=-checklinkname=0", "-o"}},
 	{Folder: "gateway", Systems: []string{Gateway}},
 	{Folder: "vanguard", Systems: []string{Vanguard}},
 	{Folder: "restclient", Systems: []string{REST}},

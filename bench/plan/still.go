@@ -10,7 +10,7 @@ type Idle struct {
 }
 
 // IdleSystems are those whose idle connections are weighed.
-var IdleSystems = []string{Subject, Baseline, HTTPJSON, ConnectGRPC, DRPC}
+var IdleSystems = []string{Subject, Baseline, HTTPJSON, ConnectGRPC, DRPC, Kitex}
 
 // IdleConnections returns what is weighed: every system with each number of connections, in plaintext and over TLS.
 func IdleConnections(short bool) []Idle {
@@ -29,7 +29,7 @@ func IdleConnections(short bool) []Idle {
 }
 
 // ColdSystems are those whose cold start is timed.
-var ColdSystems = []string{Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC}
+var ColdSystems = []string{Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC, Kitex}
 
 // Binary is a program of sizes/ whose stripped size is reported.
 type Binary struct {

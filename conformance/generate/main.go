@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command generate compiles a .proto file and runs generators on it side by side: protoc-gen-go, protoc-gen-go-grpc,
-// protoc-gen-farcall, and the bench's protoc-gen-grpc-gateway and protoc-gen-go-drpc if asked to. It needs no protoc.
+// protoc-gen-farcall, and those of the bench's peers if asked to. It needs no protoc.
 //
 //	go run ./generate -import ../examples/shop/proto -package example.com/paymentspb -out paymentspb payments.proto
 package main
@@ -42,6 +42,7 @@ var plugins = []plugin{
 	{name: "go", command: []string{"go", "tool", "protoc-gen-go"}},
 	{name: "go-grpc", command: []string{"go", "tool", "protoc-gen-go-grpc"}},
 	{name: "farcall", command: []string{"go", "-C", "../cmd", "run", "./protoc-gen-farcall"}},
+	{name: "fastpb", command: []string{"go", "-C", "../bench", "tool", "protoc-gen-fastpb"}},
 	{name: "go-drpc", command: []string{"go", "-C", "../bench", "tool", "protoc-gen-go-drpc"}},
 	{name: "grpc-gateway", command: []string{"go", "-C", "../bench", "tool", "protoc-gen-grpc-gateway"}},
 }
@@ -53,6 +54,7 @@ func main() {
 	goPackage := flag.String("package", "", "`import path` of the generated Go package")
 	out := flag.String("out", "", "`directory` for the generated files")
 	only := flag.String("plugins", "go,go-grpc,farcall", "the generators to run, a comma-separated `list`")
+	tag := flag.String("tag", "", "build `tag` without which the generated files are left out")
 	flag.Parse()
 	if *goPackage == "" || *out == "" || flag.NArg() != 1 {
 		flag.Usage()
@@ -68,7 +70,7 @@ func main() {
 		if !strings.Contains(","+*only+",", ","+p.name+",") {
 			continue
 		}
-		if err := p.run(ctx, request, *goPackage, *out); err != nil {
+		if err := p.run(ctx, request, *goPackage, *out, *tag); err != nil {
 			log.Fatalf("%s: %v", p.name, err)
 		}
 	}
@@ -123,7 +125,7 @@ func linked(path string) (protocompile.SearchResult, error) {
 	return protocompile.SearchResult{Desc: descriptor}, nil
 }
 
-func (p plugin) run(ctx context.Context, request *pluginpb.CodeGeneratorRequest, goPackage, out string) error {
+func (p plugin) run(ctx context.Context, request *pluginpb.CodeGeneratorRequest, goPackage, out, tag string) error {
 	request = proto.CloneOf(request)
 	// The .proto file names the Go package of its owner; M says that this is another, in path and name.
 	request.Parameter = new("paths=source_relative,M" + request.FileToGenerate[0] + "=" + goPackage + ";" + path.Base(goPackage))
@@ -146,12 +148,16 @@ func (p plugin) run(ctx context.Context, request *pluginpb.CodeGeneratorRequest,
 	if response.Error != nil {
 		return errors.New(response.GetError())
 	}
-	return write(response.GetFile(), out)
+	return write(response.GetFile(), out, tag)
 }
 
-func write(files []*pluginpb.CodeGeneratorResponse_File, out string) error {
+func write(files []*pluginpb.CodeGeneratorResponse_File, out, tag string) error {
 	for _, file := range files {
-		if err := os.WriteFile(filepath.Join(out, filepath.Base(file.GetName())), []byte(file.GetContent()), 0o644); err != nil {
+		content := file.GetContent()
+		if tag != "" {
+			content = "//go:build " + tag + "\n\n" + content
+		}
+		if err := os.WriteFile(filepath.Join(out, filepath.Base(file.GetName())), []byte(content), 0o644); err != nil {
 			return err
 		}
 	}
