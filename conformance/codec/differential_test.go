@@ -6,8 +6,11 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // seeds is how many random messages, and bytes, a test tries of each type.
@@ -29,7 +32,7 @@ func TestRandomMessages(t *testing.T) {
 					}
 				}
 			}
-			if encoded < seeds/10 {
+			if encoded < seeds/10 && !endless(kind) {
 				t.Errorf("%d of %d messages were good", encoded, seeds)
 			}
 		})
@@ -51,11 +54,16 @@ func TestRandomBytes(t *testing.T) {
 					compareDecoding(t, kind, r.mutate(data))
 				}
 			}
-			if decoded < seeds/10 {
+			if decoded < seeds/10 && !endless(kind) {
 				t.Errorf("%d of %d were messages", decoded, seeds)
 			}
 		})
 	}
+}
+
+// endless reports whether a message that has all that it must have has no end.
+func endless(kind protoreflect.MessageType) bool {
+	return strings.Contains(string(kind.Descriptor().FullName()), "TestAllRequiredTypes")
 }
 
 // FuzzBytes tries the fuzzer's own bytes on a type.

@@ -138,7 +138,7 @@ func (r *random) value(field protoreflect.FieldDescriptor, empty func() protoref
 		return protoreflect.ValueOfBytes([]byte(r.text()))
 	}
 	message := empty()
-	if depth < 6 {
+	if depth < 6 && (depth < 2 || field.Message().RequiredNumbers().Len() <= 5) {
 		r.message(message.Message(), depth+1)
 	}
 	return message

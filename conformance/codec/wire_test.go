@@ -99,7 +99,7 @@ func (r *random) wireField(b []byte, field protoreflect.FieldDescriptor, depth i
 
 // content returns what is in a message, nothing if it is deep.
 func (r *random) content(message protoreflect.MessageDescriptor, depth int) []byte {
-	if depth > 8 && (depth > 10 || message.RequiredNumbers().Len() == 0) {
+	if required := message.RequiredNumbers().Len(); depth > 10 || depth > 8 && required == 0 || depth > 2 && required > 5 {
 		return nil
 	}
 	return r.wire(message, depth+1)
