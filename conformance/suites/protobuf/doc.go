@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package protobuf lets the protobuf project's own conformance runner judge how messages are encoded and decoded.
+package protobuf
