@@ -51,7 +51,7 @@ func echoed(in *incoming) (*paymentspb.ChargeResponse, *failure) {
 	return &paymentspb.ChargeResponse{PaymentId: in.request.GetOrderId()}, nil
 }
 
-// counted is a compressor of ours that counts its work.
+// counted is a compressor of ours that counts the messages it has compressed and decompressed.
 type counted struct {
 	compress.Compressor
 	compressed, decompressed atomic.Int32
@@ -63,8 +63,11 @@ func (c *counted) Compress(dst, data []byte) ([]byte, error) {
 }
 
 func (c *counted) Decompress(dst, data []byte, limit int) ([]byte, error) {
-	c.decompressed.Add(1)
-	return c.Compressor.Decompress(dst, data, limit)
+	large, err := c.Compressor.Decompress(dst, data, limit)
+	if err == nil { // a large message is first tried with less room than it needs
+		c.decompressed.Add(1)
+	}
+	return large, err
 }
 
 // sizes of the messages: below a block of zstd, and of several.

@@ -58,8 +58,11 @@ func (c telling) Compress(dst, data []byte) ([]byte, error) {
 }
 
 func (c telling) Decompress(dst, data []byte, limit int) ([]byte, error) {
-	c.work.add("un" + c.Name())
-	return c.Compressor.Decompress(dst, data, limit)
+	large, err := c.Compressor.Decompress(dst, data, limit)
+	if err == nil { // a large message is first tried with less room than it needs
+		c.work.add("un" + c.Name())
+	}
+	return large, err
 }
 
 // telling returns settings whose ends tell the two works of what they compress.
