@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"runtime/debug"
@@ -164,6 +165,15 @@ func TestAuthentication(t *testing.T) {
 		each(t, func(t *testing.T, kind func(context.Context, rulespb.Rules) error) {
 			ran = false
 			wantCode(t, kind(t.Context(), stranger), farcall.Unauthenticated)
+			for _, method := range rulesMethods { // whatever a stranger sends, nobody decodes it
+				err := stranger.via.Stream(t.Context(), method, func(_ context.Context, stream farcall.Stream) error {
+					if err := stream.Send(&farcall.Raw{Data: []byte{0xff}}); err != nil && err != io.EOF {
+						return err
+					}
+					return stream.Receive(new(rulespb.Item))
+				})
+				wantCode(t, err, farcall.Unauthenticated)
+			}
 			if ran {
 				t.Error("the handler ran")
 			}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/conformance/rules/rulespb"
@@ -467,6 +468,28 @@ func TestAnEarlyAnswerEndsTheInput(t *testing.T) {
 			if !stopped {
 				t.Error("the input was not told")
 			}
+		}
+	})
+}
+
+// So does the deadline, also while the input waits for room.
+func TestADeadlineEndsTheInput(t *testing.T) {
+	called(t, func(t *testing.T, m mode) {
+		rules := m.start(t, everyKind(func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}), settings{})
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		stopped := false
+		_, err := rules.Collect(ctx, func(yield func(*rulespb.Item, error) bool) {
+			for yield(item(1), nil) {
+			}
+			stopped = true
+		})
+		wantCode(t, err, farcall.DeadlineExceeded)
+		if !stopped || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the input was told: %v; %v", stopped, err)
 		}
 	})
 }

@@ -170,9 +170,7 @@ func TestSendingNothing(t *testing.T) {
 	called(t, func(t *testing.T, m mode) {
 		rules := m.start(t, echo(), settings{})
 		for _, nothing := range []any{nil, (*rulespb.Item)(nil), (*farcall.Raw)(nil), 7, "text"} {
-			for _, method := range []*farcall.Method{
-				rulespb.RulesGetMethod, rulespb.RulesListMethod, rulespb.RulesCollectMethod, rulespb.RulesTalkMethod,
-			} {
+			for _, method := range rulesMethods {
 				for _, before := range []int{0, 1} { // messages
 					err := rules.via.Stream(t.Context(), method, func(_ context.Context, stream farcall.Stream) error {
 						for range before {
@@ -208,9 +206,7 @@ func TestAHandlerThatIgnoresItsErrors(t *testing.T) {
 			return nil
 		}
 		rules := m.startWith(t, func(srv *server.Server) {
-			for _, method := range []*farcall.Method{
-				rulespb.RulesGetMethod, rulespb.RulesListMethod, rulespb.RulesCollectMethod, rulespb.RulesTalkMethod,
-			} {
+			for _, method := range rulesMethods {
 				srv.Register(method, handler)
 			}
 		}, settings{})

@@ -28,6 +28,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long a test waits for what must happen. It is no measure of anything: only a failure takes so long.
 const patience = 20 * time.Second
 
+// rulesMethods are one of each kind.
+var rulesMethods = []*farcall.Method{
+	rulespb.RulesGetMethod, rulespb.RulesListMethod, rulespb.RulesCollectMethod, rulespb.RulesTalkMethod,
+}
+
 // service is a Rules whose methods a test gives. Those it leaves out are UNIMPLEMENTED.
 type service struct {
 	get     func(ctx context.Context, request *rulespb.Item) (*rulespb.Item, error)

@@ -31,9 +31,7 @@ func bytesOf(t *testing.T, number int64) []byte {
 func TestRawAtTheCallersEnd(t *testing.T) {
 	called(t, func(t *testing.T, m mode) {
 		rules := m.start(t, echo(), settings{})
-		for _, method := range []*farcall.Method{
-			rulespb.RulesGetMethod, rulespb.RulesListMethod, rulespb.RulesCollectMethod, rulespb.RulesTalkMethod,
-		} {
+		for _, method := range rulesMethods {
 			var released atomic.Int32
 			want := bytesOf(t, 7)
 			err := rules.via.Stream(t.Context(), method, func(_ context.Context, stream farcall.Stream) error {
@@ -141,9 +139,7 @@ func TestRawAtTheHandlersEnd(t *testing.T) {
 func (m mode) startRaw(t *testing.T, handler farcall.Handler) *ends {
 	t.Helper()
 	return m.startWith(t, func(srv *server.Server) {
-		for _, method := range []*farcall.Method{
-			rulespb.RulesGetMethod, rulespb.RulesListMethod, rulespb.RulesCollectMethod, rulespb.RulesTalkMethod,
-		} {
+		for _, method := range rulesMethods {
 			srv.Register(method, handler)
 		}
 	}, settings{})
