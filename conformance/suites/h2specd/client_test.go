@@ -108,13 +108,20 @@ func (f *farewell) Frame(event farcall.FrameEvent) {
 
 func (f *farewell) HeaderBlock(farcall.HeaderBlockEvent) {}
 
-// hangUp says hello, asks for something, and leaves.
+// hangUp says hello, asks for something, hears what is said for a moment, and leaves without a word about it.
 func hangUp(target *url.URL) error {
 	nc, err := net.Dial("tcp", target.Host)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	_, err = io.WriteString(nc, frame.Preface+string(frame.AppendSettings(nil))+string(frame.AppendHeaders(nil, 1, request, true, frame.SmallestMaxFrame)))
+	hello := frame.AppendSettingsAck(frame.AppendSettings([]byte(frame.Preface)))
+	if _, err := nc.Write(frame.AppendHeaders(hello, 1, request, true, frame.SmallestMaxFrame)); err != nil {
+		return err
+	}
+	if err := nc.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, nc)
 	return err
 }

@@ -4,7 +4,7 @@
 // what RFC 9113 forbids, or rarely sees, and judges what the client does about it.
 //
 // It is content with little: wherever it waits for a connection to fail, a client that leaves has passed, whatever the
-// reason, so that one which says hello and hangs up passes more than half. So each of its cases is played here once
+// reason, so that one which says hello and hangs up passes 45 of 57. So each of its cases is played here once
 // more, by a server of our own that wants the answer of RFC 9113 to the letter: the error's scope and code, and whether
 // the connection goes on.
 package h2specd
