@@ -51,6 +51,10 @@ conformance: tools ## test against other implementations of the protocols, and r
 attacks: ## attack farcall, grpc-go and net/http in every known way, beside a well-behaved client
 	cd conformance && go run ./attacks
 
+.PHONY: soak
+soak: ## put both ends under full load, disturbed at random, for SOAKTIME (10m); prints the figures
+	cd conformance && SOAKTIME=$${SOAKTIME:-10m} go test -count=1 -timeout=0 -v -run='^TestSoak$$' ./soak
+
 .PHONY: corpus
 corpus: ## generate, build and try the code of all public APIs of the corpus (make test takes a sample)
 	scripts/corpus

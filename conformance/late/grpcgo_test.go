@@ -60,8 +60,11 @@ func (g grpcGoStub) Collect(ctx context.Context, in iter.Seq2[*rulespb.Item, err
 	if err != nil {
 		return nil, err
 	}
-	for message := range in {
-		if err := stream.SendMsg(message); err != nil {
+	for message, err := range in {
+		if err != nil {
+			return nil, err
+		}
+		if stream.SendMsg(message) != nil {
 			break // RecvMsg says why
 		}
 	}
@@ -90,8 +93,8 @@ func (g grpcGoStub) stream(ctx context.Context, method string, kind *grpc.Stream
 		var sending sync.WaitGroup
 		defer sending.Wait()
 		sending.Go(func() {
-			for message := range in {
-				if stream.SendMsg(message) != nil {
+			for message, err := range in {
+				if err != nil || stream.SendMsg(message) != nil { // RecvMsg says why
 					return
 				}
 			}
