@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -155,7 +154,7 @@ func (c *conductor) play(ctx context.Context, section plan.Section) (measured ou
 				progress("%s: round %d of %d: %s, %s", section.Name, round+1, c.rounds, cell.Name, contestant.Label)
 				done, err := c.takeTurn(companies[contestant.Label], measured.Cells[i], uint64(round))
 				if err != nil {
-					return measured, errors.Join(fmt.Errorf("%s, %s:", section.Name, cell.Name), err)
+					return measured, fmt.Errorf("%s, %s: %w", section.Name, cell.Name, err)
 				}
 				measured.Cells[i].Turns[contestant.Label] = append(measured.Cells[i].Turns[contestant.Label], done)
 			}

@@ -8,6 +8,7 @@ require (
 	connectrpc.com/connect v1.21.1
 	connectrpc.com/vanguard v0.4.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/cloudwego/fastpb v0.0.5
 	github.com/farcall/farcall v0.0.0-00010101000000-000000000000
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.33.0
 	google.golang.org/genproto/googleapis/api v0.0.0-20261026165753-2ffab32bce7e
@@ -18,7 +19,6 @@ require (
 
 require (
 	github.com/bytedance/gopkg v0.0.0-20240531030433-5df24c0168e2 // indirect
-	github.com/cloudwego/fastpb v0.0.5 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/zeebo/errs v1.2.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

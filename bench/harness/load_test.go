@@ -45,7 +45,7 @@ func TestRequestIs91Bytes(t *testing.T) {
 
 // The clock is read once an operation, so the latencies of a worker add up to its running time.
 func TestClosedLoopCoversTheRun(t *testing.T) {
-	on := &stub{wait: func(int64) { burn(100_000) }}
+	on := &stub{wait: func(int64) { Charge(NewRequest(0, 100_000)) }}
 	l, _ := FindLoad("charge")
 	done, err := runClosed([]Client{on}, l, 1, 50*time.Millisecond)
 	if err != nil {

@@ -49,8 +49,7 @@ func TestUsageAndMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	NewRequest(50, 0)
-	burn(10_000_000)
+	Charge(NewRequest(50, 10_000_000))
 	after, err := ownUsage()
 	if err != nil {
 		t.Fatal(err)
