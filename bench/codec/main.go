@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -35,9 +34,6 @@ func runProgram(arguments []string, out io.Writer) error {
 	if flags.NArg() > 0 || *rounds < 1 || *lasting <= 0 {
 		return errors.New("there are no arguments but flags, and -rounds and -turn must be positive")
 	}
-	// A server's heap is larger than this program's, and is collected less often for it.
-	otherMemory := make([]byte, 64<<20)
-	defer runtime.KeepAlive(otherMemory)
 	var results []result
 	for _, l := range loads() {
 		if strings.Contains(l.name, *only) {

@@ -38,7 +38,6 @@ func measureTasks(tasks []task, rounds int, lasting time.Duration) []figures {
 	}
 	for range rounds {
 		for k, t := range tasks {
-			runtime.GC() // what others have left behind is not this one's to clear away
 			all[k].nanoseconds = append(all[k].nanoseconds, float64(repeat(t, counts[k]))/float64(counts[k]))
 		}
 	}

@@ -18,9 +18,10 @@ func page(results []result, rounds int, lasting time.Duration) string {
 	fmt.Fprintf(&b, "`make bench-codec` on %d processors, %s, %s: the median of %d rounds of %v for each system.\n",
 		runtime.GOMAXPROCS(0), runtime.GOOS+"/"+runtime.GOARCH, runtime.Version(), rounds, lasting)
 	b.WriteString(`
-Nanoseconds of processor time for one message, the garbage collector's included, as others used the machine too; behind a
-slash, allocations. "vt ÷" and "go ÷" say how many times faster farcall is than vtprotobuf 0.6.0 and protobuf-go 1.36.12,
-in the median of the rounds. vtprotobuf does not check that strings are UTF-8; the other two do.
+Nanoseconds of processor time for one message, the garbage collector's included; behind a slash, allocations. "vt ÷" and
+"go ÷" say how many times faster farcall is than vtprotobuf 0.6.0 and protobuf-go 1.36.12, in the median of the rounds.
+vtprotobuf does not check that strings are UTF-8; the other two do. Where other programs load the machine, the collector and
+the cache misses weigh more, and they are the same for all.
 
 ## To bytes
 
