@@ -70,7 +70,9 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// Backoff is the pause after an attempt to connect that has failed; calls fail at once in the meantime.
 	Backoff Backoff
-	// StallTimeout closes a connection whose server has taken nothing of what waits for it for so long. 0: 20 s.
+	// StallTimeout closes a connection whose server has taken nothing of what waits for it for so long. On Linux the
+	// kernel does so as well where nothing that was sent is acknowledged (TCP_USER_TIMEOUT; Keepalive.Timeout if that is
+	// shorter and Keepalive.Interval is set), or TCP's own keepalive has no answer: the network swallows packets then. 0: 20 s.
 	StallTimeout time.Duration
 	// IdleTimeout closes a connection on which there was no call for so long; the next call opens another. 0: 30 min.
 	IdleTimeout time.Duration
@@ -87,7 +89,8 @@ type Keepalive struct {
 	// Interval without a byte from the server makes the client send a PING. Less than 10 s counts as 10 s, and servers may
 	// end connections with pings more often than every 5 min: the interval is doubled then. 0: never.
 	Interval time.Duration
-	// Timeout without a byte after the PING closes the connection. 0: 20 s.
+	// Timeout without a byte after the PING closes the connection. 0: 20 s. It is also how long a server has that is asked
+	// without any Interval: when a call's deadline has passed, and nothing at all has come since it was sent.
 	Timeout time.Duration
 	// WithoutCalls sends pings even if no call is under way.
 	WithoutCalls bool

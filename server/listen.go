@@ -118,7 +118,8 @@ func (s *Server) serveConnection(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	defer s.leaveConnection(c) // twice does no harm
+	defer s.leaveConnection(c)                     // twice does no harm
+	http2.LimitSilence(nc, s.options.StallTimeout) // for HTTP/1.1 too, and while it shakes hands
 	s.handshakes.enter(c)
 	defer s.handshakes.leave(c)
 	greeted, err := s.greet(nc)

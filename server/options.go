@@ -50,7 +50,8 @@ type Options struct {
 	// them loses the one that has taken longest. 0: 1,000.
 	MaxHandshakes int
 	// StallTimeout closes a connection whose peer has taken nothing of what waits for it, and over HTTP/1.1 sent nothing
-	// of a request's body, for so long. 0: 20 s.
+	// of a request's body, for so long. On Linux the kernel does so as well where nothing that was sent is acknowledged
+	// (TCP_USER_TIMEOUT), or TCP's own keepalive has no answer: the network swallows packets then. 0: 20 s.
 	StallTimeout time.Duration
 	// Keepalive finds out whether HTTP/2 clients that send nothing are still there.
 	Keepalive Keepalive

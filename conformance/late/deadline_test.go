@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/farcall/farcall/client"
@@ -132,4 +133,50 @@ func TestADialerThatNeverReturns(t *testing.T) {
 		rules, _ := security{}.dial(t, "127.0.0.1:1", options)
 		overdue(t, name, call, rules, message, "is not there yet")
 	})
+}
+
+// Calls that wait because a server takes no more at a time go on when it raises its limit, and nothing else happens.
+func TestALimitThatIsRaised(t *testing.T) {
+	raise := make(chan struct{})
+	address := peer(t, security{}, func(p *scripted) {
+		p.greet(frame.Setting{ID: frame.MaxConcurrentStreams, Value: 0})
+		var writing sync.Mutex
+		raised := make(chan struct{})
+		defer func() { <-raised }()
+		go func() {
+			defer close(raised)
+			select {
+			case <-raise:
+			case <-p.over:
+			}
+			writing.Lock()
+			defer writing.Unlock()
+			p.send(frame.AppendSettings(nil, frame.Setting{ID: frame.MaxConcurrentStreams, Value: 100}))
+		}()
+		p.each(true, func(h frame.Header, _ []byte) {
+			if h.Type == frame.Headers {
+				writing.Lock()
+				defer writing.Unlock()
+				p.send(answerHead(h.Stream), frame.AppendData(nil, h.Stream, []byte{0, 0, 0, 0, 0}, false), okTrailers(h.Stream))
+			}
+		})
+	})
+	options := patientClient()
+	options.MaxConnections, options.Logger = 1, quiet
+	rules, conn := security{}.dial(t, address, options)
+	const waiting = 50
+	result := make(chan error, waiting)
+	for range waiting {
+		go func() {
+			_, err := rules.Get(context.Background(), item(1))
+			result <- err
+		}()
+	}
+	until(t, "the queue", func() bool { return conn.Stats().Waiting == waiting })
+	close(raise)
+	for range waiting {
+		if err := await(t, result, "a call that has waited"); err != nil {
+			t.Error(err)
+		}
+	}
 }

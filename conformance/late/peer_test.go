@@ -124,3 +124,9 @@ func answerHead(stream uint32) []byte {
 	block := hpack.NewEncoder(4096).AppendStateless(nil, []exchange.Field{{Name: ":status", Value: "200"}, {Name: "content-type", Value: "application/grpc"}})
 	return frame.AppendHeaders(nil, stream, block, false, frame.SmallestMaxFrame)
 }
+
+// okTrailers end a good answer well.
+func okTrailers(stream uint32) []byte {
+	block := hpack.NewEncoder(4096).AppendStateless(nil, []exchange.Field{{Name: "grpc-status", Value: "0"}})
+	return frame.AppendHeaders(nil, stream, block, true, frame.SmallestMaxFrame)
+}

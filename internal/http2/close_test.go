@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -293,4 +294,41 @@ func TestAConnectionWithoutIdentifiersEnds(t *testing.T) {
 	case <-withTimeout(t).Done():
 		t.Error("the connection stays")
 	}
+}
+
+// reluctant is a connection whose Close waits, as that of crypto/tls does for a peer that reads nothing.
+type reluctant struct {
+	net.Conn
+	closes, proceed chan struct{}
+	first           sync.Once
+}
+
+func (r *reluctant) Close() error {
+	r.first.Do(func() { close(r.closes) }) // the writer closes as well
+	<-r.proceed
+	return r.Conn.Close()
+}
+
+// TestNobodyWaitsForAClose ends a connection that does not want to be closed: its streams end at once, and so does Close.
+func TestNobodyWaitsForAClose(t *testing.T) {
+	near, far := net.Pipe()
+	clientEnd := &reluctant{Conn: near, closes: make(chan struct{}), proceed: make(chan struct{})}
+	peer := newScripted(t, far)
+	go io.Copy(io.Discard, peer.reader)
+	go far.Write(frame.AppendSettings(nil))
+	client, err := NewClient(context.Background(), clientEnd, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := client.Open(withTimeout(t), postHead, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	client.Close(nil)
+	if err := s.WantEnd(withTimeout(t), plenty); errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the stream waits for the close: %v", err)
+	}
+	await(t, "the close", clientEnd.closes)
+	close(clientEnd.proceed)
 }

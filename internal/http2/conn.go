@@ -101,7 +101,7 @@ func newConn(nc net.Conn, options Options) *Conn {
 	c.reader.budget = options.Budget
 	c.reader.patience = patience{left: mostPatience, filled: time.Now()}
 	c.reader.decoder = hpack.NewDecoder(uint32(options.HeaderTableBytes), options.MaxHeaderListBytes)
-	limitSilence(c.socket.under, options.silenceLimit())
+	LimitSilence(c.socket.under, options.silenceLimit())
 	return c
 }
 
@@ -192,7 +192,11 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 		}
 		c.writing = true
 		c.mu.Unlock()
-		c.nc.Close()
+		if wrapped {
+			go c.nc.Close() // it may wait: TLS that is not ours says goodbye to a peer that reads nothing for 5 s
+		} else {
+			c.nc.Close()
+		}
 	}
 	for _, s := range never {
 		c.endStream(s, unsent)

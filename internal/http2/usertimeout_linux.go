@@ -15,9 +15,9 @@ import (
 // on which nothing is sent.
 const tcpUserTimeout = 0x12
 
-// limitSilence makes the kernel end a TCP connection whose peer has acknowledged nothing for so long. It fails on kernels
+// LimitSilence makes the kernel end a TCP connection whose peer has acknowledged nothing for so long. It fails on kernels
 // older than the option (Linux 2.6.37), where StallTimeout and Keepalive must do.
-func limitSilence(nc net.Conn, limit time.Duration) {
+func LimitSilence(nc net.Conn, limit time.Duration) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		return

@@ -9,5 +9,5 @@ import (
 	"time"
 )
 
-// limitSilence does nothing where there is no TCP_USER_TIMEOUT: StallTimeout and Keepalive must do.
-func limitSilence(net.Conn, time.Duration) {}
+// LimitSilence does nothing where there is no TCP_USER_TIMEOUT: StallTimeout and Keepalive must do.
+func LimitSilence(net.Conn, time.Duration) {}
