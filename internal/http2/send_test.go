@@ -147,7 +147,7 @@ func TestTrailersThatAreOvertaken(t *testing.T) {
 			}
 		}
 	}
-	go peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil), headers(1, getBlock, true)))
+	peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil), headers(1, getBlock, true)))
 	first := <-accepted
 	go func() { first.Answer(form("x-form"), nil, trailers); first.Release() }()
 	ends(1)
