@@ -171,14 +171,14 @@ func TestDefaultsInABlackHole(t *testing.T) {
 	}
 }
 
-// A network that loses every fifth packet, and one that is away for a while, lose no call.
+// A network that loses every twentieth packet each way, and one that is away for a while, lose no call.
 func TestALossyNetwork(t *testing.T) {
 	everyNetwork(t, func(t *testing.T, s security, n *network) {
-		_, address := s.serve(t, n.listen(t), echoing, server.Options{})
+		_, address := s.serve(t, n.listen(t), echoing, server.Options{StallTimeout: never})
 		options := n.options()
 		rules, conn := s.dial(t, address, options)
 		faults := map[string]func(){
-			"loss":      func() { n.drop(t, "numgen random mod 100 < 20") },
+			"loss":      func() { n.drop(t, "numgen random mod 100 < 5") },
 			"an outage": func() { n.drop(t, ""); time.AfterFunc(time.Second, func() { n.heal(t) }) },
 		}
 		for name, begin := range faults {
