@@ -33,7 +33,7 @@ docs: ## make anew what the documentation shows of running programs
 
 .PHONY: bench
 bench: ## measure farcall beside its peers, all of it, and write bench/results (about 45 min)
-	cd bench && go run . run
+	cd bench && go run . run -document ../docs/performance.md
 
 .PHONY: bench-quick
 bench-quick: ## measure the five rows that the work on speed is steered by; fails when one is short of its target (3 min)

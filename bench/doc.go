@@ -5,7 +5,8 @@
 //
 //	go run . quick      the rows that the work on speed is steered by, in three minutes
 //	go run . compare    what its flags say, with profiles if wanted: for work on one thing
-//	go run . run        everything, in three quarters of an hour; writes results/
+//	go run . run        everything, in three quarters of an hour (with -short in six minutes); writes results/
+//	go run . page       the pages anew from the results that are there
 //
 // Every system of a section is started once. Then the systems take turns, round after round, so that what disturbs the
 // machine disturbs all of them; ratios are taken within a round.

@@ -26,6 +26,7 @@ func main() {
 // commands are the program's; each parses its own flags.
 var commands = map[string]func(ctx context.Context, arguments []string, out io.Writer, build builder) error{
 	"run":     runAll,
+	"page":    runPage,
 	"quick":   runQuick,
 	"compare": runCompare,
 }

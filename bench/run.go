@@ -34,6 +34,7 @@ func runAll(ctx context.Context, arguments []string, out io.Writer, build builde
 	short := flags.Bool("short", false, "five rounds of a quarter of a second: for work on the bench, not for figures")
 	only := flags.String("only", strings.Join(partNames(), ","), "`list` of the parts that are measured")
 	folder := flags.String("out", "results", "`folder` for the results")
+	document := flags.String("document", "", "`file` whose blocks are filled, such as ../docs/performance.md")
 	if err := parse(flags, arguments); err != nil {
 		return err
 	}
@@ -56,7 +57,10 @@ func runAll(ctx context.Context, arguments []string, out io.Writer, build builde
 	if err := os.MkdirAll(*folder, 0o755); err != nil {
 		return errors.Join(failure, err)
 	}
-	if err := results.Write(filepath.Join(*folder, "results.json")); err != nil {
+	if err := results.Write(filepath.Join(*folder, resultsFile)); err != nil {
+		return errors.Join(failure, err)
+	}
+	if err := writePages(results, *folder, *document); err != nil {
 		return errors.Join(failure, err)
 	}
 	outcome.WriteVerdicts(out, outcome.Goals(), results)

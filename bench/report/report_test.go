@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farcall/farcall/bench/harness"
+	"github.com/farcall/farcall/bench/outcome"
+	"github.com/farcall/farcall/bench/plan"
+)
+
+// wholeResults returns results with two turns for everything that the plan has.
+func wholeResults() *outcome.Results {
+	turn := outcome.Turn{
+		Client: harness.Report{Units: 1000, Took: time.Second, Usage: harness.Usage{CPU: 4 * time.Millisecond}, Latencies: harness.Latencies{P50: 100, P99: 900, P999: 2000}},
+		Server: harness.Usage{CPU: 6 * time.Millisecond, Allocations: 5000},
+	}
+	r := &outcome.Results{
+		Rounds: 2, Turn: time.Second, Systems: map[string]outcome.System{"farcall": {Settings: "defaults", Versions: map[string]string{"std": "1.26"}}},
+		Missing:  map[string]string{"kitex": "no network\nat all"},
+		Idle:     []outcome.Idle{{System: plan.Subject, Connections: 10, Client: harness.Memory{Heap: 50_000, Goroutines: 20}}},
+		Cold:     []outcome.Cold{{System: plan.Subject, Server: []time.Duration{5 * time.Millisecond}, Client: []time.Duration{7 * time.Millisecond}}},
+		Binaries: []outcome.Binary{{Name: "everything", About: "all", Bytes: 8_500_000}},
+	}
+	for _, planned := range plan.Sections {
+		section := outcome.Section{Name: planned.Name, Title: planned.Title, Peak: 1000}
+		for _, cell := range planned.Cells {
+			l, _ := harness.FindLoad(cell.Load)
+			measured := outcome.Cell{Name: cell.Name, About: l.About, Unit: l.Unit, Bytes: l.Bytes, InFlight: cell.InFlight, OfPeak: cell.OfPeak, Rate: cell.OfPeak * 1000, Turns: map[string][]outcome.Turn{}}
+			for _, contestant := range planned.Contestants {
+				if !cell.Plays(contestant.Label) {
+					continue
+				}
+				own := turn
+				if contestant.Behind != "" {
+					own.Edge = &harness.Usage{CPU: time.Millisecond}
+				}
+				measured.Turns[contestant.Label] = []outcome.Turn{own, own}
+			}
+			section.Cells = append(section.Cells, measured)
+		}
+		r.Sections = append(r.Sections, section)
+	}
+	return r
+}
+
+func TestPage(t *testing.T) {
+	page := Page(wholeResults())
+	for _, want := range []string{
+		"| unary, 64 in flight, CPU per call | 1.00 | 1.00 to 1.00 | ≤ 0.25 | short |", // all systems are the same here
+		"| server binary, stripped, everything on | 8.50 |",
+		"**unary Charge, 91 bytes, 512 in flight**",
+		"700 calls/s offered: 70 % of grpc-go's peak",
+		"kitex is missing: it could not be built here (no network).",
+		"| farcall | 10 | plaintext | 5.0 + 0.0 = 5.0 | 0.0 | 2.0 |",
+		"| farcall | 5.0 | 7.0 | 12.0 |",
+		"(" + latencyPicture + ")",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "NaN") || strings.Contains(page, "%!") {
+		t.Errorf("the page is broken:\n%s", page)
+	}
+	if got := Page(&outcome.Results{}); !strings.Contains(got, string(outcome.NotMeasured)) {
+		t.Errorf("a page of nothing says:\n%s", got)
+	}
+}
+
+// A page of a machine that had other work says so before any figure.
+func TestConditions(t *testing.T) {
+	r := wholeResults()
+	if got := Conditions(r); strings.Contains(got, "not quiet") {
+		t.Errorf("a quiet run: %s", got)
+	}
+	for _, cell := range r.Sections[0].Cells {
+		for _, turns := range cell.Turns {
+			for i := range turns {
+				turns[i].Others = 1.5
+			}
+		}
+	}
+	r.Sections = r.Sections[:1]
+	if got := Conditions(r); !strings.HasPrefix(got, "**The machine was not quiet") || !strings.Contains(got, "used 1.50 processors") {
+		t.Errorf("a disturbed run: %s", got)
+	}
+}
+
+func TestPictures(t *testing.T) {
+	all := Pictures(wholeResults())
+	for _, file := range []string{goalsPicture, unaryPicture, growthPicture, latencyPicture, payloadsPicture, idlePicture} {
+		if !strings.Contains(all[file], "</svg>") || strings.Contains(all[file], "NaN") {
+			t.Errorf("%s: %s", file, all[file])
+		}
+	}
+	if none := Pictures(&outcome.Results{}); len(none) != 0 {
+		t.Errorf("pictures of nothing: %v", none)
+	}
+}
+
+func TestFill(t *testing.T) {
+	r := wholeResults()
+	document := "before\n<!-- bench: unary charge-64 -->\nold\n<!-- /bench -->\nafter\n"
+	filled, err := Fill(document, r)
+	if err != nil || !strings.HasPrefix(filled, "before\n<!-- bench: unary charge-64 -->\n\n**unary Charge") || !strings.HasSuffix(filled, "<!-- /bench -->\nafter\n") || strings.Contains(filled, "old") {
+		t.Errorf("filled, %v:\n%s", err, filled)
+	}
+	if again, err := Fill(filled, r); err != nil || again != filled {
+		t.Errorf("filled twice it is another, %v:\n%s", err, again)
+	}
+	for _, wrong := range []string{"unary none", "none charge-64"} {
+		if _, err := Fill("<!-- bench: "+wrong+" -->\n<!-- /bench -->", r); err == nil {
+			t.Errorf("a block %q is accepted", wrong)
+		}
+	}
+}
+
+// The figures in the documentation are those of the committed results, and its blocks exist.
+func TestDocumentIsCurrent(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "docs", "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Fill(string(content), wholeResults()); err != nil {
+		t.Error(err)
+	}
+	results, err := outcome.Read(filepath.Join("..", "results", "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled, err := Fill(string(content), results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filled != string(content) {
+		t.Error("docs/performance.md has other figures than bench/results/results.json: run 'go run . page' in bench")
+	}
+	page, err := os.ReadFile(filepath.Join("..", "results", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != Page(results) {
+		t.Error("bench/results/README.md is not the page of bench/results/results.json: run 'go run . page' in bench")
+	}
+}
