@@ -49,7 +49,7 @@ conformance: tools ## test against other implementations of the protocols, and r
 
 .PHONY: attacks
 attacks: ## attack farcall, grpc-go and net/http in every known way, beside a well-behaved client
-	cd conformance && go run ./attacks
+	cd conformance && go run ./attacks -document ../docs/security.md
 
 .PHONY: soak
 soak: ## put both ends under full load, disturbed at random, for SOAKTIME (10m); prints the figures

@@ -20,10 +20,11 @@ type attack struct {
 	cve   string // "" if nobody has given it a number
 	about string // what the attacker does, for the table
 
-	secure bool     // the server speaks TLS
-	only   []string // the systems that it concerns; nil: all
-	deaf   bool     // the attacker never reads
-	each   int      // connections for each that is asked for; 0: one
+	variant bool     // of another attack: it is tested, and measured only with -variants
+	secure  bool     // the server speaks TLS
+	only    []string // the systems that it concerns; nil: all
+	deaf    bool     // the attacker never reads
+	each    int      // connections for each that is asked for; 0: one
 
 	prepare func() // is done before the attack begins; nil: nothing
 

@@ -10,7 +10,7 @@ var floods = family{"frames that cost the server more than the client", []attack
 		more: flood((*hostile).ping),
 	},
 	{
-		name: "ping-flood-with-calls", cve: "CVE-2019-9512", about: "the same with a call in between, now and then",
+		name: "ping-flood-with-calls", variant: true, cve: "CVE-2019-9512", about: "the same with a call in between, now and then",
 		more: func(h *hostile) bool {
 			h.call()
 			for !h.full() {
@@ -36,7 +36,7 @@ var floods = family{"frames that cost the server more than the client", []attack
 		}),
 	},
 	{
-		name: "settings-table", cve: "CVE-2019-9515", about: "changes the size of the compression table by SETTINGS between calls, again and again",
+		name: "settings-table", variant: true, cve: "CVE-2019-9515", about: "changes the size of the compression table by SETTINGS between calls, again and again",
 		more: flood(func(h *hostile) {
 			h.turn++
 			h.setting(http2.SettingHeaderTableSize, uint32(h.turn%2)*4096)
@@ -59,7 +59,7 @@ var floods = family{"frames that cost the server more than the client", []attack
 		}),
 	},
 	{
-		name: "window-flood", about: "gives one byte of window at a time, to the connection and to a stream",
+		name: "window-flood", variant: true, about: "gives one byte of window at a time, to the connection and to a stream",
 		open: func(h *hostile) { h.request(chargePath, false) },
 		more: flood(func(h *hostile) {
 			h.turn++
@@ -67,7 +67,7 @@ var floods = family{"frames that cost the server more than the client", []attack
 		}),
 	},
 	{
-		name: "unknown-flood", about: "sends frames of a type that nobody knows, which must be ignored",
+		name: "unknown-flood", variant: true, about: "sends frames of a type that nobody knows, which must be ignored",
 		more: flood(func(h *hostile) { must(h.framer.WriteRawFrame(0xbb, 0, 0, nil)) }),
 	},
 }}

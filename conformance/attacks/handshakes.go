@@ -24,7 +24,7 @@ var handshakes = family{"connections that never come to a request", []attack{
 		},
 	},
 	{
-		name: "no-settings", about: "says the preface and then nothing", each: 20,
+		name: "no-settings", variant: true, about: "says the preface and then nothing", each: 20,
 		run: func(ctx context.Context, nc net.Conn, _ int) error {
 			if _, err := io.WriteString(nc, http2.ClientPreface); err != nil {
 				return err
@@ -49,7 +49,7 @@ var handshakes = family{"connections that never come to a request", []attack{
 		},
 	},
 	{
-		name: "connect-flood", about: "connects, says the preface and SETTINGS, and leaves",
+		name: "connect-flood", variant: true, about: "connects, says the preface and SETTINGS, and leaves",
 		run: func(_ context.Context, nc net.Conn, _ int) error {
 			if _, err := nc.Write(newHostile(nil).out.Bytes()); err != nil {
 				return err

@@ -46,7 +46,7 @@ var headers = family{"header blocks that are larger than they look, or never end
 		}),
 	},
 	{
-		name: "list-flood", about: "sends header lists that are above the limit, in HEADERS and CONTINUATIONs that end",
+		name: "list-flood", variant: true, about: "sends header lists that are above the limit, in HEADERS and CONTINUATIONs that end",
 		more: func(h *hostile) bool {
 			id := h.stream()
 			value := strings.Repeat("v", 16000)
@@ -70,7 +70,7 @@ var headers = family{"header blocks that are larger than they look, or never end
 		},
 	},
 	{
-		name: "table-churn", about: "makes the compression table take in and throw out entries with every request",
+		name: "table-churn", variant: true, about: "makes the compression table take in and throw out entries with every request",
 		more: flood(func(h *hostile) {
 			h.turn++
 			var fields []string

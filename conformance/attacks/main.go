@@ -69,6 +69,7 @@ type plan struct {
 	share       float64       // of one processor, for the attacker
 	document    string        // the file whose table is replaced, "" for none
 	verbose     bool
+	load        string // what the machine did before
 }
 
 // defaultShare of a processor is what the attacker has.
@@ -80,7 +81,8 @@ func parsePlan(arguments []string) (plan, error) {
 	pattern := flags.String("attacks", "", "`expression` that the names of the attacks match; the names are: "+namesOf(everyAttack(), func(a attack) string { return a.name }))
 	connections := flags.String("connections", "1,100", "`list` of how many connections the attacker has")
 	rounds := flags.Int("rounds", 3, "how often each system has its turn")
-	lasting := flags.Duration("lasting", time.Second, "how long an attack is")
+	lasting := flags.Duration("lasting", 600*time.Millisecond, "how long an attack is")
+	variants := flags.Bool("variants", false, "also those attacks that are much like others, which are tested and as a rule not measured")
 	share := flags.Float64("share", defaultShare, "how much of one processor the attacker may use")
 	document := flags.String("document", "", "`file` whose table is replaced")
 	verbose := flags.Bool("v", false, "tell of every turn")
@@ -93,13 +95,13 @@ func parsePlan(arguments []string) (plan, error) {
 	if *rounds < 1 || *lasting <= 0 || *share <= 0 {
 		return plan{}, errors.New("-rounds, -lasting and -share must be positive")
 	}
-	p := plan{rounds: *rounds, lasting: *lasting, share: *share, document: *document, verbose: *verbose}
+	p := plan{rounds: *rounds, lasting: *lasting, share: *share, document: *document, verbose: *verbose, load: loadBefore()}
 	expression, err := regexp.Compile(*pattern)
 	if err != nil {
 		return plan{}, fmt.Errorf("-attacks: %w", err)
 	}
 	for _, a := range everyAttack() {
-		if expression.MatchString(a.name) {
+		if expression.MatchString(a.name) && (*variants || *pattern != "" || !a.variant) {
 			p.attacks = append(p.attacks, a)
 		}
 	}

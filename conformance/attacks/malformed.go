@@ -31,7 +31,7 @@ var malformed = family{"conversations that are broken at every byte", []attack{
 		},
 	},
 	{
-		name: "garbled", about: "flips each bit of a proper conversation",
+		name: "garbled", variant: true, about: "flips each bit of a proper conversation",
 		run: func(_ context.Context, nc net.Conn, serial int) error {
 			said := append([]byte(nil), transcript()...)
 			said[serial/8%len(said)] ^= 1 << (serial % 8)

@@ -45,8 +45,8 @@ const (
 
 // How long the client is watched before the attack and after it.
 const (
-	quietTime = 200 * time.Millisecond
-	afterTime = 100 * time.Millisecond
+	quietTime = 100 * time.Millisecond
+	afterTime = 50 * time.Millisecond
 )
 
 // measure lets the systems take their turns.
@@ -63,7 +63,7 @@ func (p plan) measure(ctx context.Context) ([]result, error) {
 					if !p.verbose {
 						progress("%s, %d connections, round %d of %d: %s", a.name, connections, round+1, p.rounds, s.name)
 					}
-					t, err := p.takeTurn(ctx, s, a, connections, nil)
+					t, err := p.takeTurn(ctx, s, a, connections)
 					if err != nil {
 						return nil, fmt.Errorf("%s against %s: %w", a.name, s.name, err)
 					}
@@ -80,61 +80,66 @@ func (p plan) measure(ctx context.Context) ([]result, error) {
 	return results, nil
 }
 
-// scene is the processes of a turn.
+// scene is a server that is attacked, and its client.
 type scene struct {
-	server, caller, attacker *child
+	server, caller *child
+	address        string // the server's
 }
 
 func (s *scene) end() {
-	for _, c := range []*child{s.attacker, s.caller, s.server} {
+	for _, c := range []*child{s.caller, s.server} {
 		if c != nil {
 			c.stop()
 		}
 	}
 }
 
-// takeTurn starts the processes, lets them do their work and stops them. look, unless it is nil, sees the server when the
-// attack is over.
-func (p plan) takeTurn(ctx context.Context, s system, a attack, connections int, look func(server *child, t turn) error) (turn, error) {
+// takeTurn starts the processes, lets them do their work and stops them.
+func (p plan) takeTurn(ctx context.Context, s system, a attack, connections int) (t turn, err error) {
 	var on scene
 	defer on.end()
-	var t turn
-	if err := on.start(ctx, s, a, connections, p.share); err != nil {
+	if err := on.startServer(ctx, s, a.secure); err != nil {
 		return t, err
 	}
-	err := on.play(ctx, p.lasting, &t)
+	return on.suffer(ctx, a, connections, p.lasting, p.share)
+}
+
+// startServer starts a server and its well-behaved client.
+func (s *scene) startServer(ctx context.Context, of system, secure bool) error {
+	var hello ready
+	var err error
+	if s.server, hello, err = startChild(ctx, serveRole, "-system", of.name, "-tls="+strconv.FormatBool(secure)); err != nil {
+		return err
+	}
+	s.address = hello.Address
+	s.caller, _, err = startChild(ctx, callRole, "-system", of.name, "-address", hello.Address, "-roots", hex.EncodeToString(hello.Roots))
+	return err
+}
+
+// suffer lets an attacker come.
+func (s *scene) suffer(ctx context.Context, a attack, connections int, lasting time.Duration, share float64) (t turn, err error) {
+	attacker, _, err := startChild(ctx, attackRole, "-attack", a.name, "-address", s.address,
+		"-connections", strconv.Itoa(connections), "-share", fmt.Sprint(share))
 	if err != nil {
+		return t, err
+	}
+	defer attacker.stop()
+	if err := attacker.holdBack(); err != nil {
+		return t, err
+	}
+	if err := s.play(ctx, attacker, lasting, &t); err != nil {
 		// A server that an attack has ended is a result. Is it that?
-		if on.server.ask(levelOrder, &level{}) != nil && ctx.Err() == nil {
+		if s.server.ask(levelOrder, &level{}) != nil && ctx.Err() == nil {
 			t.Dead = true
 			return t, nil
 		}
 		return t, err
 	}
-	if look != nil {
-		err = look(on.server, t)
-	}
-	return t, err
-}
-
-func (s *scene) start(ctx context.Context, of system, a attack, connections int, share float64) (err error) {
-	var hello ready
-	if s.server, hello, err = startChild(ctx, serveRole, "-system", of.name, "-tls="+strconv.FormatBool(a.secure)); err != nil {
-		return err
-	}
-	if s.attacker, _, err = startChild(ctx, attackRole, "-attack", a.name, "-address", hello.Address,
-		"-connections", strconv.Itoa(connections), "-share", fmt.Sprint(share)); err != nil {
-		return err
-	}
-	if err := s.attacker.holdBack(); err != nil {
-		return err
-	}
-	s.caller, _, err = startChild(ctx, callRole, "-system", of.name, "-address", hello.Address, "-roots", hex.EncodeToString(hello.Roots))
-	return err
+	return t, nil
 }
 
 // play is the turn itself.
-func (s *scene) play(ctx context.Context, lasting time.Duration, t *turn) error {
+func (s *scene) play(ctx context.Context, attacker *child, lasting time.Duration, t *turn) error {
 	if !pause(ctx, quietTime) {
 		return ctx.Err()
 	}
@@ -143,7 +148,7 @@ func (s *scene) play(ctx context.Context, lasting time.Duration, t *turn) error 
 		s.server.ask(settleOrder, &t.Before),
 		s.caller.ask("", &t.Quiet),
 		s.server.ask(levelOrder, &t.Before),
-		s.attacker.ask("begin", &spoils{}),
+		attacker.ask("begin", &spoils{}),
 	)
 	if err != nil {
 		return err
@@ -154,7 +159,7 @@ func (s *scene) play(ctx context.Context, lasting time.Duration, t *turn) error 
 	if err := s.caller.ask("", &t.Attacked); err != nil {
 		return err
 	}
-	if err := s.attacker.ask("end", &t.Spoils); err != nil {
+	if err := attacker.ask("end", &t.Spoils); err != nil {
 		return err
 	}
 	if !pause(ctx, afterTime) {

@@ -27,11 +27,11 @@ var messages = family{"messages that are larger, or smaller, than is good", []at
 		},
 	},
 	{
-		name: "tiny-messages", about: "sends a million messages of no bytes in one stream, each in a frame of its own",
+		name: "tiny-messages", variant: true, about: "sends a million messages of no bytes in one stream, each in a frame of its own",
 		talk: millions(settlePath, prefixBytes),
 	},
 	{
-		name: "tiny-messages-packed", about: "the same, as many in a frame as there is room for",
+		name: "tiny-messages-packed", about: "sends a million messages of no bytes in one stream, as many in a frame as there is room for",
 		talk: millions(settlePath, 16000),
 	},
 	{

@@ -121,9 +121,9 @@ func replace(document, table string) error {
 
 // describe writes the results as Markdown that is readable as it stands.
 func (p plan) describe(w io.Writer, results []result) {
-	fmt.Fprintf(w, "%s.\nVersions: %s.\n", machine(), versions())
-	fmt.Fprintf(w, "%d rounds of %v for each line and system; the attacker has %.0f %% of one processor.\n", p.rounds, p.lasting, 100*p.share)
-	fmt.Fprintf(w, "Each cell: p99 of the well-behaved client in milliseconds / growth of the server's memory in MiB (medians), and what else there is to say.\n")
+	fmt.Fprintf(w, "%s%s.\nVersions: %s.\n", machine(), p.load, versions())
+	fmt.Fprintf(w, "%d rounds of %v for each line and system; the attacker has %.0f %% of one processor. Each cell: p99 of the\n", p.rounds, p.lasting, 100*p.share)
+	fmt.Fprintf(w, "well-behaved client in milliseconds / growth of the server's memory in MiB, both medians, and calls lost in all rounds.\n")
 	for _, f := range families {
 		about := false
 		for _, r := range results {
@@ -185,6 +185,16 @@ func machine() string {
 		}
 	}
 	return fmt.Sprintf("%s, %d processors, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
+}
+
+// loadBefore says what else the machine does.
+func loadBefore() string {
+	average, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(string(average), " ")
+	return ", with a load of " + first + " of its own before this began"
 }
 
 // versions names the modules that were measured.

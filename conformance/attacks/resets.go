@@ -31,7 +31,7 @@ var resets = family{"streams that end as soon as they have begun", []attack{
 		more: serverReset(func(h *hostile, id uint32) { h.priority(id, id, 1) }),
 	},
 	{
-		name: "server-reset-length", cve: "CVE-2025-8671", about: "the same by a PRIORITY of the wrong length",
+		name: "server-reset-length", variant: true, cve: "CVE-2025-8671", about: "the same by a PRIORITY of the wrong length",
 		more: serverReset(func(h *hostile, id uint32) { must(h.framer.WriteRawFrame(http2.FramePriority, 0, id, []byte{0, 0, 0})) }),
 	},
 	{
@@ -44,7 +44,7 @@ var resets = family{"streams that end as soon as they have begun", []attack{
 		},
 	},
 	{
-		name: "reset-closed", about: "resets closed streams, again and again",
+		name: "reset-closed", variant: true, about: "resets closed streams, again and again",
 		open: func(h *hostile) { h.call() },
 		more: func(h *hostile) bool {
 			for !h.full() {

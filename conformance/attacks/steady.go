@@ -17,7 +17,7 @@ import (
 
 // How often each kind of call is due, and how long a call may take until it is lost.
 const (
-	chargeInterval  = 4 * time.Millisecond
+	chargeInterval  = 3 * time.Millisecond
 	disputeInterval = 25 * time.Millisecond
 	arriveInterval  = 200 * time.Millisecond
 	callPatience    = 10 * time.Second

@@ -21,7 +21,7 @@ import (
 var nethttpSystem = system{
 	name: "net/http",
 	serve: func(listener net.Listener, secure *tls.Config) (func(), error) {
-		serving := &http.Server{Handler: nethttpPayments(), TLSConfig: secure, Protocols: onlyHTTP2(), ErrorLog: log.New(io.Discard, "", 0)}
+		serving := &http.Server{Handler: nethttpPayments(), TLSConfig: secure.Clone(), Protocols: onlyHTTP2(), ErrorLog: log.New(io.Discard, "", 0)}
 		go func() { // ends in Close
 			if secure != nil {
 				_ = serving.ServeTLS(listener, "", "")
@@ -32,7 +32,7 @@ var nethttpSystem = system{
 		return func() { _ = serving.Close() }, nil
 	},
 	connect: func(address string, secure *tls.Config) (caller, error) {
-		transport := &http.Transport{Protocols: onlyHTTP2(), TLSClientConfig: secure}
+		transport := &http.Transport{Protocols: onlyHTTP2(), TLSClientConfig: secure.Clone()}
 		scheme := "http://"
 		if secure != nil {
 			scheme = "https://"

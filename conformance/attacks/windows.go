@@ -18,7 +18,7 @@ var windows = family{"flow control used against the server", []attack{
 		},
 	},
 	{
-		name: "window-overflow-settings", about: "raises a stream's window above 2^31-1 by SETTINGS",
+		name: "window-overflow-settings", variant: true, about: "raises a stream's window above 2^31-1 by SETTINGS",
 		open: func(h *hostile) { h.windowUpdate(h.request(watchPath, false), 1<<31-1-65535) },
 		more: func(h *hostile) bool {
 			h.setting(http2.SettingInitialWindowSize, 1<<31-1)
@@ -39,17 +39,17 @@ var windows = family{"flow control used against the server", []attack{
 		}),
 	},
 	{
-		name: "tiny-window", about: "asks for endless answers with a window of one byte, which stays used up",
+		name: "tiny-window", variant: true, about: "asks for endless answers with a window of one byte, which stays used up",
 		settings: []setting{{ID: http2.SettingInitialWindowSize, Val: 1}},
 		more:     watchAndHold(1),
 	},
 	{
-		name: "many-stalled", about: "the same in a thousand streams in all",
+		name: "many-stalled", about: "asks for endless answers with windows of one byte, which stay used up, in a thousand streams in all",
 		settings: []setting{{ID: http2.SettingInitialWindowSize, Val: 1}},
 		more:     watchAndHold(heldStreams),
 	},
 	{
-		name: "connection-stalled", about: "asks for endless answers in a thousand streams in all and never gives the connection a window",
+		name: "connection-stalled", variant: true, about: "asks for endless answers in a thousand streams in all and never gives the connection a window",
 		settings: []setting{{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1}},
 		more:     watchAndHold(heldStreams),
 	},

@@ -169,6 +169,7 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 	if err != nil && err != hpack.ErrListTooLarge {
 		return &frame.Error{Code: frame.CompressionError, Reason: err.Error()}
 	}
+	c.reader.work += len(head.Fields) / fieldsPerUnit
 	c.reader.pings.data()
 	if c.options.Tap != nil {
 		c.options.Tap.Head(c, false, id, head, block)

@@ -78,6 +78,7 @@ const (
 	workShare        = 2000
 	dataBytesPerUnit = 1024
 	headBytesPerUnit = 16
+	fieldsPerUnit    = 2 // with the memory that a field is given
 )
 
 // worked counts a frame that was handled, and yields when the reader has had its share.
