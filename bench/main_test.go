@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farcall/farcall/bench/chargepb"
 	"github.com/farcall/farcall/bench/harness"
@@ -196,6 +197,38 @@ func TestWrongArguments(t *testing.T) {
 		if err := runProgram(t.Context(), arguments, io.Discard, buildNothing); err == nil {
 			t.Errorf("%q is accepted", arguments)
 		}
+	}
+}
+
+// The system in C++ says the same words as those in Go.
+func TestCPlusPlus(t *testing.T) {
+	programs, missing, err := buildSystems(t.Context(), []string{plan.CPlusPlus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reason := missing[plan.CPlusPlus]; reason != "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal(reason)
+		}
+		t.Skip(reason)
+	}
+	c := conductor{programs: programs, rounds: 1, turn: 10 * time.Millisecond}
+	section := plan.Section{Name: "C++", Contestants: []plan.Contestant{{Label: plan.CPlusPlus, System: plan.CPlusPlus}}}
+	for _, load := range []string{"charge", "charge-50"} {
+		section.Cells = append(section.Cells, plan.Cell{Name: load, Load: load, InFlight: 8})
+	}
+	measured, err := c.play(t.Context(), section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cell := range measured.Cells {
+		turn := cell.Turns[plan.CPlusPlus][0]
+		if turn.Client.Units < 8 || turn.Client.Usage.CPU <= 0 || turn.Server.CPU <= 0 || turn.Client.Latencies.P50 <= 0 || turn.Client.Took < c.turn {
+			t.Errorf("%s: an impossible turn: %+v", cell.Name, turn)
+		}
+	}
+	if c.systems[plan.CPlusPlus].Settings == "" || c.systems[plan.CPlusPlus].Versions["libgrpc++"] == "" {
+		t.Errorf("it says of itself %+v", c.systems[plan.CPlusPlus])
 	}
 }
 

@@ -62,6 +62,7 @@ const (
 	Connect     = "connect"
 	DRPC        = "drpc"
 	Kitex       = "kitex"
+	CPlusPlus   = "grpc-c++"
 	Gateway     = "grpc-gateway" // an edge only
 	Vanguard    = "vanguard"     // an edge only
 	REST        = "rest-client"  // the client of every edge
@@ -89,7 +90,7 @@ func charging(inFlight ...int) []Cell {
 var Sections = []Section{
 	{
 		Name: "unary", Title: "A small unary call",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex, CPlusPlus),
 		Cells:       charging(1, 8, 64, 512),
 	},
 	{
@@ -99,7 +100,7 @@ var Sections = []Section{
 	},
 	{
 		Name: "items", Title: "A unary call with fifty items",
-		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex),
+		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex, CPlusPlus),
 		Cells:       []Cell{{Name: "charge50-64", Load: "charge-50", InFlight: 64}},
 	},
 	{

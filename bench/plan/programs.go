@@ -25,6 +25,7 @@ var Programs = []Program{
 	{Folder: "drpc", Systems: []string{DRPC}},
 	{Folder: "kitex", Systems: []string{Kitex}, Optional: true,
 		Build: []string{"go", "build", "-tags=kitex", "-ldflags=-checklinkname=0", "-o"}},
+	{Folder: "cpp", Systems: []string{CPlusPlus}, Optional: true, Build: []string{"./build"}},
 	{Folder: "gateway", Systems: []string{Gateway}},
 	{Folder: "vanguard", Systems: []string{Vanguard}},
 	{Folder: "restclient", Systems: []string{REST}},

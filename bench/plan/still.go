@@ -29,7 +29,7 @@ func IdleConnections(short bool) []Idle {
 }
 
 // ColdSystems are those whose cold start is timed.
-var ColdSystems = []string{Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC, Kitex}
+var ColdSystems = []string{Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC, Kitex, CPlusPlus}
 
 // Binary is a program of sizes/ whose stripped size is reported.
 type Binary struct {

@@ -80,9 +80,11 @@ func relation(g outcome.Goal) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", sign, number(g.Target), g.Unit))
 }
 
-// number writes about three digits.
+// number writes about three digits. Nothing measured is 0: that is something that a system does not tell.
 func number(value float64) string {
 	switch {
+	case value == 0:
+		return "–"
 	case value >= 100:
 		return fmt.Sprintf("%.0f", value)
 	case value >= 10:
@@ -194,7 +196,7 @@ func systems(r *outcome.Results) string {
 		fmt.Fprintf(&text, "* %s: %s. %s\n", name, r.Systems[name].Settings, strings.Join(versions, ", "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Missing)) {
-		reason, _, _ := strings.Cut(r.Missing[name], "\n")
+		reason := strings.Join(strings.Fields(r.Missing[name]), " ")
 		fmt.Fprintf(&text, "* %s is missing: it could not be built here (%s).\n", name, reason)
 	}
 	return text.String()

@@ -56,7 +56,7 @@ func TestPage(t *testing.T) {
 		"| server binary, stripped, everything on | 8.50 |",
 		"**unary Charge, 91 bytes, 512 in flight**",
 		"700 calls/s offered: 70 % of grpc-go's peak",
-		"kitex is missing: it could not be built here (no network).",
+		"kitex is missing: it could not be built here (no network at all).",
 		"| farcall | 10 | plaintext | 5.0 + 0.0 = 5.0 | 0.0 | 2.0 |",
 		"| farcall | 5.0 | 7.0 | 12.0 |",
 		"(" + latencyPicture + ")",
