@@ -25,6 +25,7 @@ const (
 type outcome struct {
 	p99   time.Duration
 	grown int64
+	calls int
 	lost  int
 	dead  bool
 }
@@ -36,6 +37,7 @@ func outcomeOf(turns []turn) outcome {
 	for _, t := range turns {
 		o.dead = o.dead || t.Dead
 		o.lost += t.lost()
+		o.calls += t.Attacked.Calls + t.After.Calls
 		latencies, sizes = append(latencies, t.Attacked.P99), append(sizes, t.grown())
 	}
 	o.p99, o.grown = median(latencies), median(sizes)
@@ -168,7 +170,7 @@ func cell(turns []turn) string {
 	}
 	text := fmt.Sprintf("%.1f / %+.0f", milliseconds(o.p99), mebibytes(o.grown))
 	if o.lost > 0 {
-		text += fmt.Sprintf(", **%d calls lost**", o.lost)
+		text += fmt.Sprintf(", **%d of %d calls lost**", o.lost, o.calls)
 	}
 	return text
 }
