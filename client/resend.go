@@ -211,7 +211,7 @@ func (s *streaming) reopenLocked(failed *http2.ClientStream, cause error) bool {
 	if s.committed || s.failure != nil || !s.again(cause) {
 		return false
 	}
-	failed.Close()
+	// The failed stream is not closed: it is over, and the other goroutine may still wait to be told.
 	var first []byte
 	if len(s.kept) > 0 {
 		first = s.kept[0].encoded.B

@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +49,16 @@ type counts struct {
 	dials      atomic.Int64
 	wrong      atomic.Int64
 	complained atomic.Int32
+	dumped     sync.Once
 	complain   func(format string, args ...any)
+}
+
+// dump shows, once, what every goroutine does while a call hangs.
+func (c *counts) dump() {
+	c.dumped.Do(func() {
+		fmt.Fprintf(os.Stderr, "soak: a call has not ended after %v; what every goroutine does:\n", hanging/2)
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2) // what is wrong with it nobody can do anything about
+	})
 }
 
 // fail notes an answer that is wrong or lost.
@@ -177,6 +188,7 @@ func (ch *channel) work(ctx context.Context, dice *rand.Rand) {
 func (ch *channel) disturbed(dice *rand.Rand, disturbance int, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), hanging)
 	defer cancel()
+	defer time.AfterFunc(hanging/2, ch.counts.dump).Stop()
 	moment := time.Duration(dice.ExpFloat64() * float64(2*time.Millisecond))
 	switch disturbance {
 	case canceled:

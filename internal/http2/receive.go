@@ -407,6 +407,10 @@ func (s *stream) finishReceiving() {
 	defer s.mu.Unlock()
 	if s.failure == nil && !s.ended {
 		s.failure = errClosed
+		if w := s.waiter; w != nil { // somebody waits all the same: whoever ends the stream next finds it over, and wakes nobody
+			s.waiter = nil
+			w.wake()
+		}
 	}
 	if unread := s.buffered(); unread > 0 {
 		s.taken += unread
