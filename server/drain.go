@@ -35,7 +35,7 @@ func (s *Server) OnShutdown(f func()) {
 // (GOAWAY), calls under way end in peace. If ctx ends before they have, they are cut off and Shutdown returns an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	gone := s.enterState(draining)
-	callHooks(ctx, gone.hooks)
+	hooked := callHooks(ctx, gone.hooks)
 	for _, listener := range gone.listeners {
 		listener.Close()
 	}
@@ -54,8 +54,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	s.Close()
-	if err != nil {
+	switch {
+	case err != nil:
 		return farcall.Errorf(farcall.CodeOf(err), "calls were still under way when the time to shut down was over; they were cut off: %w", err)
+	case !hooked:
+		return farcall.Errorf(farcall.CodeOf(ctx.Err()), "a function given to OnShutdown had not returned when the time to shut down was over: %w", ctx.Err())
 	}
 	return nil
 }
@@ -89,10 +92,10 @@ func (s *Server) Close() error {
 // hookPatience is how long Close waits for hooks.
 const hookPatience = time.Second
 
-// callHooks calls hooks, one after the other, and waits until they have returned or ctx ends.
-func callHooks(ctx context.Context, hooks []func()) {
+// callHooks calls hooks, one after the other, and waits until they have returned or ctx ends: then it reports false.
+func callHooks(ctx context.Context, hooks []func()) (returned bool) {
 	if len(hooks) == 0 {
-		return
+		return true
 	}
 	done := make(chan struct{})
 	go func() { // ends when the hooks return
@@ -103,7 +106,9 @@ func callHooks(ctx context.Context, hooks []func()) {
 	}()
 	select {
 	case <-done:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
