@@ -78,7 +78,7 @@ type tally struct{ tried, fast, failed int }
 
 // fast is a message that the generator has made code for.
 type fast interface {
-	Farcall_encode(e *codec.Encoder, b []byte, i int) ([]byte, int)
+	Farcall_encode(e *codec.Encoder, i int) int
 }
 
 // readAll tries all messages of a file.
