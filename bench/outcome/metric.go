@@ -17,6 +17,7 @@ var (
 	P50         = Metric{"p50 µs", func(_ Cell, t Turn) float64 { return Microseconds(t.Client.Latencies.P50) }, false}
 	P99         = Metric{"p99 µs", func(_ Cell, t Turn) float64 { return Microseconds(t.Client.Latencies.P99) }, false}
 	P999        = Metric{"p99.9 µs", func(_ Cell, t Turn) float64 { return Microseconds(t.Client.Latencies.P999) }, false}
+	Lateness    = Metric{"pacer late µs (p99)", func(_ Cell, t Turn) float64 { return Microseconds(t.Client.Lateness.P99) }, false}
 	ClientCPU   = Metric{"client CPU µs", func(_ Cell, t Turn) float64 { return perUnit(t, Microseconds(t.Client.Usage.CPU)) }, false}
 	ServerCPU   = Metric{"server CPU µs", func(_ Cell, t Turn) float64 { return perUnit(t, Microseconds(t.Server.CPU)) }, false}
 	EdgeCPU     = Metric{"edge CPU µs", edgeCPUOf, false}

@@ -126,7 +126,7 @@ func against(title string, m outcome.Metric) column {
 func columns(cell outcome.Cell) []column {
 	switch {
 	case cell.Rate > 0:
-		return []column{median("answered/s", outcome.Rate), median("p50 µs", outcome.P50), median("p99 µs", outcome.P99), median("p99.9 µs", outcome.P999), against("farcall's p99 to it", outcome.P99)}
+		return []column{median("answered/s", outcome.Rate), median("p50 µs", outcome.P50), median("p99 µs", outcome.P99), median("p99.9 µs", outcome.P999), median(outcome.Lateness.Name, outcome.Lateness), against("farcall's p99 to it", outcome.P99)}
 	case cell.Bytes >= 1<<16:
 		return []column{median("MiB/s", outcome.Throughput), median("CPU s/GiB", outcome.CPUPerGiB), median("p50 µs", outcome.P50), median("p99 µs", outcome.P99), median("B allocated", outcome.AllocatedBytes), against("farcall's CPU to it", outcome.CPUPerGiB)}
 	case hasEdge(cell):

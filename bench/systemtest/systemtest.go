@@ -4,6 +4,7 @@
 package systemtest
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/farcall/farcall/bench/chargepb"
 	"github.com/farcall/farcall/bench/harness"
 	"github.com/farcall/farcall/bench/plan"
 )
@@ -19,6 +21,7 @@ import (
 // Run tests all that a server and client must do.
 func Run(t *testing.T, system harness.System) {
 	t.Run("answers are those of the service", func(t *testing.T) { answers(t, system) })
+	t.Run("payloads come back to whom they belong", func(t *testing.T) { echoes(t, system) })
 	t.Run("calls fail when the server is gone", func(t *testing.T) { failsWithoutServer(t, system) })
 	planned := false
 	for _, section := range plan.Sections {
@@ -91,6 +94,38 @@ func answers(t *testing.T, system harness.System) {
 				}
 				if want := harness.Charge(request); !proto.Equal(response, want) {
 					t.Errorf("got %v, want %v", response, want)
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// echoes sends payloads that differ, small and large ones at the same time.
+func echoes(t *testing.T, system harness.System) {
+	ctx, cancel := context.WithTimeout(t.Context(), testTime)
+	defer cancel()
+	on, err := system.Connect(ctx, Serve(t, system, harness.Setup{}), harness.Setup{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.Close()
+	echoer, ok := on.(harness.Echoer)
+	if !ok {
+		t.Fatalf("%T has no payloads", on)
+	}
+	var callers sync.WaitGroup
+	for caller := range 8 {
+		callers.Go(func() {
+			for call := range 6 {
+				payload := &chargepb.Payload{Data: bytes.Repeat([]byte{byte(caller*16 + call)}, 1+call%2*200_000)}
+				back, err := echoer.Echo(ctx, payload)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if !bytes.Equal(back.GetData(), payload.GetData()) {
+					t.Errorf("caller %d, call %d: other bytes came back", caller, call)
 				}
 			}
 		})

@@ -20,7 +20,7 @@ func main() { harness.Main(system) }
 
 var system = harness.System{
 	Name:     "farcall",
-	Settings: "defaults",
+	Settings: "MaxConnections 1, so that one connection carries all calls; with parked streams MaxConcurrentStreams 4,096; defaults otherwise",
 	Modules:  []string{"google.golang.org/protobuf"},
 	Serve: func(listener net.Listener, setup harness.Setup) (func(), error) {
 		options, err := serverOptions(setup)
