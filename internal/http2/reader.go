@@ -273,6 +273,9 @@ func (c *Conn) refuse(breach *frame.Error) {
 	if c.resets.has(breach.Stream) {
 		return // by a reset, which is not followed by another
 	}
+	if len(c.bulk) > 0 { // of a stream that has just ended, perhaps: a reset must not overtake it
+		c.mergeBulkLocked()
+	}
 	start := len(c.fast)
 	c.fast = frame.AppendResetStream(c.fast, breach.Stream, breach.Code)
 	c.appendedControl(start)

@@ -116,3 +116,31 @@ func TestASmallerWindowBeginsWithItsAcknowledgement(t *testing.T) {
 		}
 	}
 }
+
+// TestAResetDoesNotOvertakeAnEndedStream lets a breach come for a stream that has ended well on both sides, while its last
+// DATA still waits to be written.
+func TestAResetDoesNotOvertakeAnEndedStream(t *testing.T) {
+	s := busy(t)
+	c := s.conn
+	c.mu.Lock()
+	c.fast = nil
+	s.peerDone = true
+	c.appendData(&s.stream, pattern(40_000), true)
+	c.closeIfDoneLocked(&s.stream)
+	left := c.streams[s.id] != nil || s.queued == 0
+	c.mu.Unlock()
+	if left {
+		t.Fatal("the stream has not ended with DATA in bulk")
+	}
+	c.refuse(&frame.Error{Stream: s.id, Code: frame.StreamClosed, Reason: "DATA on a closed stream"})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var last frame.Type
+	for rest := join(c.fast, c.bulk); len(rest) > 0; {
+		h := frame.ParseHeader(rest)
+		rest, last = rest[frame.HeaderBytes+h.Length:], h.Type
+	}
+	if last != frame.ResetStream {
+		t.Errorf("the last frame is %v", last)
+	}
+}
