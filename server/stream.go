@@ -40,23 +40,25 @@ type stream struct {
 	released  bool
 
 	// The reader goroutine's until it starts the handler's; that goroutine's from then on, or whose has receiving:
-	prefixed   bool   // the prefix of the only message was taken off the body
-	length     int    // of the only message
-	compressed bool   // the message that comes next is
-	body       []byte // the only message, until Receive
-	received   int    // messages
-	receiveErr error  // sticks
-	stepTimes  bool   // the client asked for them, and gets them
-	tap        call.Tap
-	clock      *call.Clock
-	returned   bool // the handler has
+	prefixed    bool   // the prefix of the only message was taken off the body
+	length      int    // of the only message
+	compressed  bool   // the message that comes next is
+	body        []byte // the only message, until Receive
+	received    int    // messages
+	receiveErr  error  // sticks
+	stepTimes   bool   // the client asked for them, and gets them
+	receiveTurn turn
+	tap         call.Tap
+	clock       *call.Clock
+	returned    bool // the handler has
 
-	mu      sync.Mutex     // guards what follows: the handler's goroutine answers, and Overdue may
-	told    bool           // the observer has been told that the handler has its result
-	phase   phase          // how far the answer is
-	sent    int            // messages
-	pending *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
-	sendErr error          // sticks
+	mu       sync.Mutex // guards what follows: the handler's goroutine answers, and Overdue may
+	told     bool       // the observer has been told that the handler has its result
+	phase    phase      // how far the answer is
+	sent     int        // messages
+	sendTurn turn
+	pending  *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
+	sendErr  error          // sticks
 }
 
 // phase is how far a call's answer is.
@@ -92,7 +94,7 @@ func (s *stream) Receive(message any) error {
 		return err
 	}
 	s.received++
-	takeTurns(s.received)
+	s.receiveTurn.taken(len(data))
 	s.CountReceived(len(data))
 	err = s.format.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
@@ -106,13 +108,23 @@ func (s *stream) Receive(message any) error {
 	return nil
 }
 
-// takeTurns lets others run after so many messages of a stream: one with always another in it, and a hundred such, would
-// keep everybody waiting for the scheduler's time slices.
-func takeTurns(messages int) {
-	const turn = 64
-	if messages%turn == 0 {
-		runtime.Gosched()
+// turn is what one half of a stream has done since it last let others run: one with always another message in it, and a
+// hundred such, would keep everybody waiting for the scheduler's time slices.
+type turn uint8
+
+const (
+	turnMessages = 64      // small ones
+	turnBytes    = 4 << 10 // that count as another message
+)
+
+// taken accounts for a message of so many bytes, and yields when that was enough.
+func (t *turn) taken(bytes int) {
+	if done := int(*t) + 1 + bytes/turnBytes; done < turnMessages {
+		*t = turn(done)
+		return
 	}
+	*t = 0
+	runtime.Gosched()
 }
 
 // encoding returns how the request is compressed, "" for not at all.
@@ -204,7 +216,7 @@ func (s *stream) Send(message any) error {
 		return s.sendErr
 	}
 	s.step(farcall.StepSendResponse, s.sent, len(encoded.B), nil)
-	takeTurns(s.sent)
+	s.sendTurn.taken(len(encoded.B))
 	return nil
 }
 

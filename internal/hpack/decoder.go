@@ -31,6 +31,7 @@ type Decoder struct {
 	// Working space that outlives a block.
 	fields []exchange.Field
 	text   []byte
+	large  *largeList // while a large block is decoded; fields is its
 }
 
 const (
@@ -68,6 +69,9 @@ func (d *Decoder) Decode(block []byte) (exchange.Head, error) {
 		}
 	}
 	defer d.dropWork()
+	if len(block) > maxSpareText {
+		d.enterLarge()
+	}
 	r := reading{d: d, rest: block, listBytes: known.listBytes}
 	if known.fixed != nil {
 		r.rest = block[keyBytes:]
@@ -96,8 +100,8 @@ func (d *Decoder) Decode(block []byte) (exchange.Head, error) {
 func (d *Decoder) dropWork() {
 	clear(d.fields)
 	d.fields = d.fields[:0]
-	if cap(d.fields) > maxSpareFields {
-		d.fields = nil
+	if d.large != nil {
+		d.leaveLarge()
 	}
 	if cap(d.text) > maxSpareText {
 		d.text = nil
@@ -175,6 +179,9 @@ func (r *reading) indexedField() error {
 func (r *reading) add(f exchange.Field) {
 	r.listBytes += fieldBytes(f.Name, f.Value)
 	if r.listBytes <= r.d.maxListBytes {
+		if len(r.d.fields) == maxSpareFields {
+			r.d.enterLarge()
+		}
 		r.d.fields = append(r.d.fields, f)
 	}
 }
