@@ -52,7 +52,7 @@ var importTable = map[string]packageRow{
 	"internal/pb/reflectionv1":      {3, nil},
 	"internal/pb/reflectionv1alpha": {3, nil},
 	"rest": {4, []string{
-		".", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
+		".", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
 	"client": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -23,7 +24,7 @@ import (
 type refusal struct {
 	status  int
 	failure *farcall.Error
-	allow   string // for 405
+	fields  []exchange.Field // headers of its answer
 }
 
 // refuse returns a refusal; the rest is as for farcall.Errorf.
@@ -64,55 +65,72 @@ func httpStatus(code farcall.Code) int {
 	return 500 // UNKNOWN, INTERNAL, DATA_LOSS, and codes that do not exist
 }
 
-// heads are the beginnings of answers, by HTTP status: the same pointer each time, so that the connection remembers them.
+// heads are the beginnings of answers in JSON, by HTTP status: the same pointer each time, so that the connection remembers
+// them.
 var heads = func() map[int]*exchange.Fixed {
 	heads := make(map[int]*exchange.Fixed)
-	for _, status := range []int{200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 499, 500, 501, 503, 504} {
+	for _, status := range []int{200, 201, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 429, 499, 500, 501, 503, 504} {
 		heads[status] = &exchange.Fixed{Fields: []exchange.Field{
 			{Name: ":status", Value: strconv.Itoa(status)},
-			{Name: "content-type", Value: "application/json"},
+			{Name: "content-type", Value: mediaJSON},
 		}}
 	}
 	return heads
 }()
 
+// The places of the fields that begin an answer's head.
+const (
+	statusField = iota
+	typeField
+	lengthField
+	firstField
+)
+
+// head returns the head of an answer. fields has room for the first three, and what follows them. An answer without a
+// body has an empty media.
+func head(status int, media string, length int, fields []exchange.Field) exchange.Head {
+	if media == "" { // RFC 9110 section 8.6: no content-length with 204
+		fields[lengthField] = exchange.Field{Name: ":status", Value: strconv.Itoa(status)}
+		return exchange.Head{Fields: fields[lengthField:]}
+	}
+	fields[lengthField] = exchange.Field{Name: "content-length", Value: strconv.Itoa(length)}
+	if fixed := heads[status]; fixed != nil && media == mediaJSON {
+		return exchange.Head{Fixed: fixed, Fields: fields[lengthField:]}
+	}
+	fields[statusField] = exchange.Field{Name: ":status", Value: strconv.Itoa(status)}
+	fields[typeField] = exchange.Field{Name: "content-type", Value: media}
+	return exchange.Head{Fields: fields}
+}
+
 // answer writes the answer of the call: the response, or what became of it. outgoing holds the header metadata, nil if no
 // call was made.
 func (c *call) answer(response proto.Message, outgoing *farcall.Call, failure error) {
-	body := buffer.Get(512)
-	defer body.Free()
-	fields := make([]exchange.Field, 1, 4) // the first is content-length
+	out := responseFields{fields: make([]exchange.Field, firstField, firstField+4)}
 	if outgoing != nil {
-		var err error
-		if fields, err = appendMetadata(fields, *outgoing.ResponseHeader()); err != nil && failure == nil {
+		if err := out.add(c.router, *outgoing.ResponseHeader()); err != nil && failure == nil {
 			failure = err
 		}
 	}
+	body := buffer.Get(512)
+	status, media := out.success(), ""
 	if failure == nil {
-		var err error
-		if body.B, err = c.match.route.appendResponse(body.B, response); err != nil {
-			failure = farcall.Errorf(farcall.Internal, "the response: %w", err)
+		if media, failure = c.appendAnswer(body, response, status); failure != nil {
+			out.status = 0
 		}
 	}
-	status := 200
 	if failure != nil {
-		own := farcall.AsError(failure)
-		status = httpStatus(own.Code)
-		var refused *refusal
-		if errors.As(failure, &refused) {
-			status, own = refused.status, refused.failure
-			if refused.allow != "" {
-				fields = append(fields, exchange.Field{Name: "allow", Value: refused.allow})
-			}
-		}
-		body.B = appendStatus(body.B[:0], own)
+		status, media = c.appendFailure(body, &out, failure)
 	}
-	fields[0] = exchange.Field{Name: "content-length", Value: strconv.Itoa(len(body.B))}
+	body, coding := c.compress(body)
+	defer func() { body.Free() }()
+	if coding != "" {
+		out.fields = append(out.fields, exchange.Field{Name: "content-encoding", Value: coding})
+	}
 	sent := body.B
 	if c.httpMethod == "HEAD" {
 		sent = nil
 	}
-	if err := c.x.Answer(exchange.Head{Fixed: heads[status], Fields: fields}, sent, nil); err != nil {
+	if err := c.x.Answer(head(status, media, len(body.B), out.fields), sent, nil); err != nil {
 		c.x.Abort(err)
 		if failure == nil {
 			failure = err
@@ -125,8 +143,83 @@ func (c *call) answer(response proto.Message, outgoing *farcall.Call, failure er
 	c.step(farcall.StepAnswer, message, len(body.B), failure)
 }
 
-// appendResponse appends the JSON of the response, or of the field of it that the rule names.
-func (r *route) appendResponse(dst []byte, response proto.Message) ([]byte, error) {
+// success returns the status of an answer that is none of a failure.
+func (f *responseFields) success() int {
+	if f.status == 0 {
+		return 200
+	}
+	return f.status
+}
+
+// bodiless reports whether answers of the status have no body (RFC 9110 section 6.4.1).
+func bodiless(status int) bool { return status == 204 || status == 205 || status == 304 }
+
+// appendAnswer appends the body of a success and returns its type, "" for one without a body.
+func (c *call) appendAnswer(body *buffer.Buffer, response proto.Message, status int) (media string, err error) {
+	switch route := c.match.route; {
+	case status >= 400:
+		return "", farcall.Errorf(farcall.Internal, "the handler returned a response with the %s %d, which is one of failures: it must return an error", StatusKey, status)
+	case bodiless(status):
+		return "", nil
+	case route.answersBytes:
+		var data []byte
+		if media, data, err = route.httpBody(response); err == nil {
+			body.B = append(body.B, data...)
+		}
+		return media, err
+	default:
+		body.B, err = route.appendResponse(body.B, response, c.offer.format)
+	}
+	if err != nil {
+		return "", farcall.Errorf(farcall.Internal, "the response: %w", err)
+	}
+	return c.offer.media, nil
+}
+
+// appendFailure replaces the body by that of a failure, and returns its status and type.
+func (c *call) appendFailure(body *buffer.Buffer, out *responseFields, failure error) (status int, media string) {
+	own := farcall.AsError(failure)
+	status = httpStatus(own.Code)
+	if out.status >= 400 {
+		status = out.status
+	}
+	var refused *refusal
+	if errors.As(failure, &refused) {
+		status, own = refused.status, refused.failure
+		out.fields = append(out.fields, refused.fields...)
+	}
+	if c.offer.format == formatProtobuf {
+		encoded, err := proto.Marshal(&rpcstatus.Status{Code: int32(own.Code), Message: strings.ToValidUTF8(own.Message, "\ufffd"), Details: own.Details})
+		if err == nil {
+			body.B = append(body.B[:0], encoded...)
+			return status, c.offer.media
+		}
+	}
+	body.B = appendStatus(body.B[:0], own)
+	return status, mediaJSON
+}
+
+// answerOptions answers OPTIONS where no route has it: with the methods that there are.
+func (c *call) answerOptions() {
+	fields := make([]exchange.Field, firstField, firstField+1)
+	if allowed := c.match.allowed(); allowed != "" {
+		fields = append(fields, exchange.Field{Name: "allow", Value: allowed + ", OPTIONS"})
+	}
+	err := c.x.Answer(head(204, "", 0, fields), nil, nil)
+	if err != nil {
+		c.x.Abort(err)
+	}
+	c.step(farcall.StepAnswer, 0, 0, err)
+}
+
+// appendResponse appends the response, or the field of it that the rule names.
+func (r *route) appendResponse(dst []byte, response proto.Message, format format) ([]byte, error) {
+	if format == formatProtobuf {
+		if r.rule.Answer != nil {
+			response = response.ProtoReflect().Get(r.rule.Answer).Message().Interface()
+		}
+		return proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, response)
+	}
 	if r.rule.Answer != nil {
 		return transcode.AppendField(dst, response, r.rule.Answer)
 	}

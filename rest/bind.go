@@ -4,6 +4,7 @@ package rest
 
 import (
 	"errors"
+	"fmt"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
@@ -14,15 +15,37 @@ import (
 	"github.com/farcall/farcall/transcode"
 )
 
+// input is the body of a request, or the part of it that is one message.
+type input struct {
+	body        []byte
+	format      format
+	contentType string // of formatBytes
+	boundary    string // of formatForm
+	number      int    // of the message in a body of several; 0 for a body of one
+}
+
+// String says what an error is about.
+func (in input) String() string {
+	if in.number > 0 {
+		return fmt.Sprintf("message %d of the body", in.number)
+	}
+	return "the body"
+}
+
 // bind makes the request message: from the body first, then the path, whose values win, then the query. An empty body
 // sets nothing.
-func (r *route) bind(body []byte, path requestPath, query string) (proto.Message, error) {
+func (r *route) bind(in input, path requestPath, query string) (proto.Message, error) {
 	request := r.method.NewRequest()
-	if len(body) > 0 {
-		if err := r.bindBody(body, request); err != nil {
-			return nil, invalidBody(err)
+	if len(in.body) > 0 {
+		if err := r.bindBody(in, request); err != nil {
+			return nil, err
 		}
 	}
+	return r.complete(in, request, path, query)
+}
+
+// complete puts into the request what is not in the body.
+func (r *route) complete(in input, request proto.Message, path requestPath, query string) (proto.Message, error) {
 	message := request.ProtoReflect()
 	for i, v := range r.rule.Template.Variables {
 		field := r.rule.Variables[i]
@@ -36,6 +59,7 @@ func (r *route) bind(body []byte, path requestPath, query string) (proto.Message
 			return nil, err
 		}
 	}
+	r.setMask(in, message)
 	if err := proto.CheckInitialized(request); err != nil {
 		return nil, refuse(400, farcall.InvalidArgument, "a required field is missing: %w", err)
 	}
@@ -43,16 +67,33 @@ func (r *route) bind(body []byte, path requestPath, query string) (proto.Message
 }
 
 // bindBody fills the message, or the field of it that the rule names.
-func (r *route) bindBody(body []byte, request proto.Message) error {
-	field := r.rule.Body
-	switch {
-	case field == nil:
-		return transcode.Unmarshal(body, request)
-	case field.Message() != nil && !field.IsMap() && !field.IsList():
-		return transcode.Unmarshal(body, request.ProtoReflect().Mutable(field).Message().Interface())
-	default:
-		return transcode.UnmarshalField(body, request, field)
+func (r *route) bindBody(in input, request proto.Message) error {
+	target, field := request, r.rule.Body
+	if singular(field) {
+		target, field = request.ProtoReflect().Mutable(field).Message().Interface(), nil
 	}
+	switch in.format {
+	case formatProtobuf:
+		if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(in.body, target); err != nil {
+			return refuse(400, farcall.InvalidArgument, "the body is no encoded %s: %w", target.ProtoReflect().Descriptor().FullName(), err)
+		}
+		return nil
+	case formatBytes:
+		setHTTPBody(target.ProtoReflect(), in.contentType, in.body)
+		return nil
+	case formatForm:
+		return r.bindForm(in, request)
+	}
+	var err error
+	if field == nil {
+		err = transcode.Unmarshal(in.body, target)
+	} else {
+		err = transcode.UnmarshalField(in.body, request, field)
+	}
+	if err != nil {
+		return invalidBody(in, err)
+	}
+	return nil
 }
 
 // holder returns the message that holds the last field of a path, and makes those on the way.
@@ -64,12 +105,12 @@ func holder(message protoreflect.Message, path schema.FieldPath) protoreflect.Me
 }
 
 // invalidBody is the refusal of a body, with the field as a detail where it is known.
-func invalidBody(err error) error {
+func invalidBody(in input, err error) error {
 	var fault *transcode.Error
 	if !errors.As(err, &fault) || fault.Field == "" {
-		return refuse(400, farcall.InvalidArgument, "the body: %w", err)
+		return refuse(400, farcall.InvalidArgument, "%s: %w", in, err)
 	}
-	return invalid(fault.Field, "the body: "+err.Error())
+	return invalid(fault.Field, in.String()+": "+err.Error())
 }
 
 // invalid is the refusal of a value, with the field as a google.rpc.BadRequest.

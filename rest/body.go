@@ -5,31 +5,28 @@ package rest
 import (
 	"context"
 	"errors"
-	"math"
 	"mime"
-	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/exchange"
 )
 
-// readBody returns the request's body, nil if it has none. What it returns is valid until the exchange is next read.
-// Whatever can be refused from the headers alone is refused before anything is waited for.
+// readBody returns the request's body, decompressed, nil if it has none. What it returns is valid until the exchange is next
+// read. Whatever can be refused from the headers alone is refused before anything is waited for.
 func (c *call) readBody(ctx context.Context) ([]byte, error) {
-	declared, err := contentLength(c.head)
-	if err != nil {
-		return nil, err
-	}
+	declared := c.headers.contentLength
 	// An empty body has no type to be wrong, and is none where the rule has none: only a first byte is a mistake then.
 	limit, excess := 0, c.noBody()
+	var coding compress.Compressor
 	if excess == nil {
-		if excess = checkType(c.head); excess == nil {
-			limit = c.router.options.MaxBodyBytes
-			if limit < 0 {
-				limit = math.MaxInt32
+		if excess = c.readType(); excess == nil {
+			if coding, excess = c.decompressor(); excess == nil {
+				limit, excess = c.router.options.MaxBodyBytes, c.router.tooLarge()
 			}
-			excess = refuse(413, farcall.ResourceExhausted, "the body is larger than the %d bytes that are accepted here", limit)
 		}
 	}
 	if declared > int64(limit) {
@@ -42,13 +39,24 @@ func (c *call) readBody(ctx context.Context) ([]byte, error) {
 	}
 	received := c.x.Buffered()
 	if declared >= 0 && int64(received) != declared {
-		return nil, refuse(400, farcall.InvalidArgument,
-			"the body has %d bytes, but content-length announced %d", received, declared)
+		return nil, wrongLength(int64(received), declared)
 	}
 	if received == 0 {
 		return nil, nil
 	}
-	return c.x.Next(received), nil
+	body := c.x.Next(received)
+	if coding != nil {
+		return decompress(coding, body, limit)
+	}
+	return body, nil
+}
+
+func (r *Router) tooLarge() *refusal {
+	return refuse(413, farcall.ResourceExhausted, "the body is larger than the %d bytes that are accepted here", r.options.MaxBodyBytes)
+}
+
+func wrongLength(received, declared int64) *refusal {
+	return refuse(400, farcall.InvalidArgument, "the body has %d bytes, but content-length announced %d", received, declared)
 }
 
 // noBody returns why the request may not have a body, nil if it may.
@@ -62,21 +70,30 @@ func (c *call) noBody() *refusal {
 
 // waitForBody waits until the whole body is there.
 func (c *call) waitForBody(ctx context.Context, limit int) error {
-	patience := c.router.options.BodyTimeout
-	waiting := ctx
-	if patience > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
+	waiting, stop := c.patiently(ctx)
+	defer stop()
 	err := c.x.WantEnd(waiting, limit)
-	switch {
-	case err == nil, errors.Is(err, exchange.ErrTooLong):
+	if err == nil || errors.Is(err, exchange.ErrTooLong) {
 		return err
+	}
+	return c.bodyFailure(ctx, waiting, err)
+}
+
+// patiently returns a context that ends when the client has been waited for long enough.
+func (c *call) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	if patience := c.router.options.BodyTimeout; patience > 0 {
+		return context.WithTimeout(ctx, patience)
+	}
+	return ctx, func() {}
+}
+
+// bodyFailure says why the body, or more of it, has not come: err is the exchange's word, waiting is ctx with patience.
+func (c *call) bodyFailure(ctx, waiting context.Context, err error) error {
+	switch {
 	case ctx.Err() == context.DeadlineExceeded:
 		return farcall.Errorf(farcall.DeadlineExceeded, "the call ended before the request's body had arrived: %w", ctx.Err())
 	case waiting.Err() == context.DeadlineExceeded: // looked at before ctx, which net/http ends when a read of the body fails
-		return refuse(408, farcall.DeadlineExceeded, "the request's body did not arrive within %s", patience)
+		return refuse(408, farcall.DeadlineExceeded, "the request's body did not arrive within %s", c.router.options.BodyTimeout)
 	}
 	own := (*farcall.Error)(nil) // an exchange may know why
 	switch errors.As(err, &own); {
@@ -91,34 +108,68 @@ func (c *call) waitForBody(ctx context.Context, limit int) error {
 	}
 }
 
-// contentLength returns the length that the request announces, -1 if it announces none.
-func contentLength(head exchange.Head) (int64, error) {
-	value, ok := head.Lookup("content-length")
-	if !ok {
-		return -1, nil
-	}
-	length, err := strconv.ParseUint(value, 10, 63)
-	if err != nil {
-		return 0, refuse(400, farcall.InvalidArgument, "content-length %q is not a number of bytes", clip(value))
-	}
-	return int64(length), nil
-}
-
-// checkType returns why the body's type cannot be read, nil if it can.
-func checkType(head exchange.Head) *refusal {
-	if coding := head.Get("content-encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return refuse(415, farcall.InvalidArgument, "the content-encoding %q cannot be read: send the body uncompressed", clip(coding))
-	}
-	value := head.Get("content-type")
-	if value == "" {
-		return refuse(415, farcall.InvalidArgument, "the body has no content-type: send application/json")
+// readType sets the body's format from its content-type, or returns why it cannot be read.
+func (c *call) readType() *refusal {
+	route, value := c.match.route, c.headers.contentType
+	switch {
+	case route.takesBytes:
+		c.format = formatBytes
+		return nil
+	case value == mediaJSON: // nearly always
+		c.format = formatJSON
+		return nil
+	case value == "":
+		return refuse(415, farcall.InvalidArgument, "the body has no content-type: send %s", route.accepts())
 	}
 	media, parameters, err := mime.ParseMediaType(value)
 	switch {
-	case err != nil || media != "application/json":
-		return refuse(415, farcall.InvalidArgument, "the content-type %q cannot be read: send application/json", clip(value))
-	case parameters["charset"] != "" && !strings.EqualFold(parameters["charset"], "utf-8"):
-		return refuse(415, farcall.InvalidArgument, "the charset %q cannot be read: JSON is sent in utf-8", clip(parameters["charset"]))
+	case err != nil:
+		media = ""
+	case media == mediaJSON:
+		c.format = formatJSON
+	case isProtobuf(media):
+		c.format = formatProtobuf
+	case media == "multipart/form-data":
+		c.format, c.boundary = formatForm, parameters["boundary"]
+	case media == mediaLines || media == "application/ndjson" || media == "application/jsonl":
+		c.format = formatLines
+	default:
+		media = ""
+	}
+	switch charset := parameters["charset"]; {
+	case media == "" || !route.reads(c.format):
+		return refuse(415, farcall.InvalidArgument, "the content-type %q cannot be read: send %s", clip(value), route.accepts())
+	case charset != "" && !strings.EqualFold(charset, "utf-8"):
+		return refuse(415, farcall.InvalidArgument, "the charset %q cannot be read: JSON is sent in utf-8", clip(charset))
+	case c.format == formatForm && c.boundary == "":
+		return refuse(400, farcall.InvalidArgument, "the content-type multipart/form-data has no boundary")
 	}
 	return nil
+}
+
+// reads reports whether the route's body may have the format.
+func (r *route) reads(body format) bool {
+	switch body {
+	case formatLines:
+		return r.method.Kind.SendsStream()
+	case formatProtobuf:
+		return !r.method.Kind.SendsStream() && (r.rule.WholeBody || singular(r.rule.Body))
+	}
+	return true
+}
+
+// accepts names what can be sent.
+func (r *route) accepts() string {
+	switch {
+	case r.method.Kind.SendsStream():
+		return mediaLines + ", " + mediaJSON + " or multipart/form-data"
+	case r.reads(formatProtobuf):
+		return mediaJSON + ", application/protobuf or multipart/form-data"
+	}
+	return mediaJSON + " or multipart/form-data"
+}
+
+// singular reports whether a field holds one message.
+func singular(field protoreflect.FieldDescriptor) bool {
+	return field != nil && field.Message() != nil && !field.IsMap() && !field.IsList()
 }

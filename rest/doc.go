@@ -2,17 +2,16 @@
 
 // Package rest holds google.api.http routes: a REST request becomes a call, a result becomes a REST response.
 //
-// Supported are unary methods, and with newline-delimited JSON those that return a stream, with every HTTP method, custom
-// ones included; path templates in full, with percent-decoding as google/api/http.proto says it; additional_bindings; a
-// body of "*", a field, or none; response_body; query parameters onto scalars, enums, repeated fields of these, fields
-// inside messages (a.b=1) and messages whose JSON form is a string or scalar; HEAD wherever there is GET; and the
-// request's deadline in grpc-timeout. Failures are google.rpc.Status in JSON, with details.
+// Everything in google/api/http.proto is served, streams and google.api.HttpBody included; docs/rest.md says what a client
+// sends and gets. router.go has the way of a unary request: tree.go finds its route, body.go and bind.go make the message,
+// answer.go writes what comes back. Streams go by stream.go, with requests.go (values.go, form.go) for what is sent and
+// responses.go for what is received.
 //
-// Not yet: methods that take a stream and google.api.HttpBody (501), maps in the query, field masks from a PATCH body, Accept,
-// compression (415), OPTIONS, rules from outside the .proto file, trailers, OpenAPI.
+// Not yet: WebSocket, OpenAPI, trailers, and compression of streams.
 //
-// Request headers reach the call as metadata if they are authorization, idempotency-key, x-request-id, traceparent,
-// tracestate, or begin with grpc-metadata-, which is cut off; response header metadata goes back with that prefix.
+// Failures are google.rpc.Status, with details. Request headers reach the call as metadata if they are known to be safe,
+// or begin with grpc-metadata-, which is cut off; response header metadata goes back with that prefix unless HTTP has a use for
+// it. StatusKey lets a handler choose the status.
 package rest
 
 // Where http.proto leaves a choice:
@@ -25,8 +24,7 @@ package rest
 //     otherwise it is part of the segment.
 //   - "*" does not match an empty segment.
 //
-// A stream is answered with application/x-ndjson: each message is one line, sent as it comes. The head goes with the
-// first one, so that a call that fails before is answered like any other; a failure after it is a last line,
-// {"error":{"code":…,"message":…,"details":…}}. A client that goes away cancels the call. HEAD waits for the first
-// message, or the end, and then cancels it. Nothing is kept for a client that does not read: the
+// The head of a stream goes with its first message, so that a call that fails before is answered like any other; a failure
+// after it is a last element, {"error":{"code":…,"message":…,"details":…}}. A client that goes away cancels the call. HEAD
+// waits for the first message, or the end, and then cancels it. Nothing is kept for a client that does not read: the
 // handler waits.

@@ -23,6 +23,8 @@ type request struct {
 	t        testing.TB
 	head     exchange.Head
 	body     []byte
+	pieces   []string      // what comes behind body, for Want
+	hold     chan struct{} // received from before each piece; nil: they are there
 	endless  bool          // the body's end never comes
 	broken   error         // the exchange fails in place of the body's end
 	failing  func()        // called before WantEnd fails; nil: nothing is
@@ -63,6 +65,7 @@ func newRequest(t testing.TB, method, target, body string, headers ...string) *r
 func (r *request) Request() exchange.Head { return r.head }
 
 func (r *request) WantEnd(ctx context.Context, limit int) error {
+	r.body, r.pieces = append(r.body, strings.Join(r.pieces, "")...), nil
 	switch {
 	case len(r.body) > limit:
 		return exchange.ErrTooLong
@@ -134,7 +137,24 @@ func (r *request) Abort(reason error) {
 	r.aborted = reason
 }
 
-func (r *request) Want(context.Context, int) error           { return r.unexpected("Want") }
+// Want lets the body come in pieces, where it has some.
+func (r *request) Want(ctx context.Context, n int) error {
+	if len(r.body) >= n {
+		return nil
+	}
+	if len(r.pieces) > 0 {
+		if r.hold != nil {
+			<-r.hold
+		}
+		r.body, r.pieces = append(r.body, r.pieces[0]...), r.pieces[1:]
+		return r.Want(ctx, n)
+	}
+	if err := r.WantEnd(ctx, 1<<30); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
 func (r *request) Into(context.Context, []byte) (int, error) { return 0, r.unexpected("Into") }
 func (r *request) Trailers() []exchange.Field                { return nil }
 func (r *request) unexpected(name string) error {
@@ -167,6 +187,12 @@ func (r *request) text() string {
 		}
 		first = false
 	}
+	if bodiless := r.answers[0].Get(":status") == "204"; bodiless {
+		if length != "" || len(r.answered) > 0 || r.answers[0].Get("content-type") != "" {
+			r.t.Errorf("204 with a body, or headers of one")
+		}
+		return b.String()
+	}
 	if r.head.Get(":method") == "HEAD" {
 		fmt.Fprintf(&b, " length %s", length)
 	} else if length != fmt.Sprint(len(r.answered)) {
@@ -195,9 +221,11 @@ func (r *request) streamed() string {
 		}
 	}
 	for _, line := range r.lines {
-		line, ended := strings.CutSuffix(line, "\n")
-		if !ended || strings.Contains(line, "\n") {
-			r.t.Errorf("%q is not a line", line)
+		if r.started[0].Get("content-type") == mediaLines {
+			ended := false
+			if line, ended = strings.CutSuffix(line, "\n"); !ended || strings.Contains(line, "\n") {
+				r.t.Errorf("%q is not a line", line)
+			}
 		}
 		b.WriteString(" | " + line)
 	}
@@ -238,18 +266,25 @@ func (b *backend) Stream(ctx context.Context, method *farcall.Method, body farca
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
-	s := &backStream{ctx: ctx, method: method, request: make(chan proto.Message, 1), responses: make(chan proto.Message)}
+	s := &backStream{ctx: ctx, method: method, requests: make(chan proto.Message), responses: make(chan proto.Message), over: make(chan struct{})}
 	go func() { // ends with the handler, whose context ends with body
 		defer close(ended)
 		defer close(s.responses)
-		text, err := transcode.Append(nil, <-s.request)
-		if err != nil {
-			s.outcome = err
-			return
+		defer close(s.over)
+		s.seen = func(request proto.Message) {
+			text, err := transcode.Append(nil, request)
+			if err != nil {
+				text = []byte(err.Error())
+			}
+			b.mu.Lock()
+			b.seen = append(b.seen, method.Name()+" "+string(text))
+			b.mu.Unlock()
 		}
-		b.mu.Lock()
-		b.seen = append(b.seen, method.Name()+" "+string(text))
-		b.mu.Unlock()
+		if !method.Kind.SendsStream() {
+			if _, s.outcome = s.take(); s.outcome != nil {
+				return
+			}
+		}
 		if b.stream != nil {
 			s.outcome = b.stream(ctx, s)
 		}
@@ -267,10 +302,12 @@ type backStream struct {
 
 	ctx       context.Context
 	method    *farcall.Method
-	request   chan proto.Message
+	requests  chan proto.Message // closed by CloseSend
 	responses chan proto.Message
-	header    farcall.Metadata // set by the handler before its first message
-	outcome   error            // set before responses is closed
+	over      chan struct{}       // closed when the handler has returned
+	seen      func(proto.Message) // notes a request
+	header    farcall.Metadata    // set by the handler before its first message
+	outcome   error               // set before responses is closed
 }
 
 func (s *backStream) Method() *farcall.Method           { return s.method }
@@ -278,8 +315,45 @@ func (s *backStream) ResponseHeader() *farcall.Metadata { return &s.header }
 
 // Send is the caller's.
 func (s *backStream) Send(message any) error {
-	s.request <- message.(proto.Message)
+	select {
+	case s.requests <- message.(proto.Message):
+		return nil
+	case <-s.over:
+		return io.EOF
+	case <-s.ctx.Done():
+		return farcall.AsError(s.ctx.Err())
+	}
+}
+
+// CloseSend is the caller's.
+func (s *backStream) CloseSend() error {
+	close(s.requests)
 	return nil
+}
+
+// take is the handler's: it waits for the next request. The error is io.EOF after the last.
+func (s *backStream) take() (proto.Message, error) {
+	select {
+	case request, more := <-s.requests:
+		if !more {
+			return nil, io.EOF
+		}
+		s.seen(request)
+		return request, nil
+	case <-s.ctx.Done():
+		return nil, s.ctx.Err()
+	}
+}
+
+// takeAll is the handler's: it waits for all requests.
+func (s *backStream) takeAll() error {
+	for {
+		if _, err := s.take(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }
 
 // Receive is the caller's.
@@ -305,6 +379,11 @@ func (s *backStream) respond(total int64) error {
 	if err := transcode.Unmarshal(fmt.Appendf(nil, `{"total":"%d"}`, total), response); err != nil {
 		return err
 	}
+	return s.send(response)
+}
+
+// send is the handler's.
+func (s *backStream) send(response proto.Message) error {
 	select {
 	case s.responses <- response:
 		return nil

@@ -4,7 +4,11 @@ package rest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
@@ -14,25 +18,58 @@ import (
 // metadataPrefix begins the headers that carry any metadata, both ways.
 const metadataPrefix = "grpc-metadata-"
 
+// StatusKey is the response metadata by which a handler chooses the HTTP status of its answer. A success may have 200 to
+// 399, where 204, 205 and 304 are answered without a body; a failure may have 400 to 599.
+//
+//	header := farcall.IncomingCall(ctx).ResponseHeader()
+//	header.Set(rest.StatusKey, "201")
+//	header.Set("location", "/v1/orders/17")
+//
+// Over gRPC it is metadata like any other.
+const StatusKey = "http-status"
+
 // passedOn reports whether a request header becomes metadata under its own name. A key of these is taken from nowhere
 // else: a proxy that checks authorization must not be walked around with grpc-metadata-authorization.
-func passedOn(name string) bool {
+func (r *Router) passedOn(name string) bool {
 	switch name {
 	case "authorization", "idempotency-key", "x-request-id", "traceparent", "tracestate":
 		return true
 	}
-	return false
+	return r.requestHeaders[name]
+}
+
+// returned reports whether response metadata goes out under its own name.
+func (r *Router) returned(key string) bool {
+	switch key {
+	case "location", "content-location", "etag", "last-modified", "cache-control", "expires", "retry-after", "link",
+		"content-language", "content-disposition", "www-authenticate", "deprecation", "sunset":
+		return true
+	}
+	return r.responseHeaders[key]
+}
+
+// headerNames returns names in lower case, without those that the router or HTTP itself has the say about.
+func headerNames(names []string) map[string]bool {
+	known := make(map[string]bool)
+	for _, name := range names {
+		switch name = strings.ToLower(name); name {
+		case "content-encoding", "content-range", "accept-ranges", "allow", "date", StatusKey:
+		default:
+			known[name] = true
+		}
+	}
+	return known
 }
 
 // withMetadata returns a context whose calls send what the request's headers carry. Keys that belong to HTTP or gRPC are
 // left out, as they are when they arrive over gRPC.
-func withMetadata(ctx context.Context, head exchange.Head) (context.Context, error) {
+func (c *call) withMetadata(ctx context.Context) (context.Context, error) {
 	var metadata farcall.Metadata
 	var fault error
-	head.All(func(field exchange.Field) bool {
-		if !passedOn(field.Name) {
+	c.head.All(func(field exchange.Field) bool {
+		if !c.router.passedOn(field.Name) {
 			key, prefixed := strings.CutPrefix(field.Name, metadataPrefix)
-			if !prefixed || passedOn(key) {
+			if !prefixed || c.router.passedOn(key) {
 				return true
 			}
 			field.Name = key
@@ -53,29 +90,75 @@ func withMetadata(ctx context.Context, head exchange.Head) (context.Context, err
 	return farcall.WithMetadata(ctx, pairs...), nil
 }
 
-// appendMetadata appends the headers that carry a response's header metadata.
-func appendMetadata(fields []exchange.Field, metadata farcall.Metadata) ([]exchange.Field, error) {
-	start := len(fields)
-	fields, err := wire.AppendMetadata(fields, metadata)
-	if err != nil {
-		return fields[:start], err
-	}
-	for i := start; i < len(fields); i++ {
-		fields[i].Name = metadataPrefix + fields[i].Name
-	}
-	return fields, nil
+// responseFields are the headers that response metadata makes.
+type responseFields struct {
+	fields []exchange.Field
+	status int  // what StatusKey says, 0 for nothing
+	cached bool // one of them says that the answer may be kept
 }
 
-// withTimeout applies the request's grpc-timeout to ctx.
-func withTimeout(ctx context.Context, head exchange.Head) (context.Context, context.CancelFunc, error) {
-	value, ok := head.Lookup("grpc-timeout")
-	if !ok {
+// add appends the headers of a response's header metadata. After an error none were.
+func (f *responseFields) add(r *Router, metadata farcall.Metadata) error {
+	start := len(f.fields)
+	fields, err := wire.AppendMetadata(f.fields, metadata)
+	if err != nil {
+		return err
+	}
+	kept := fields[:start]
+	for _, field := range fields[start:] {
+		switch {
+		case field.Name == StatusKey:
+			status, err := strconv.Atoi(field.Value)
+			if err != nil || status < 200 || status > 599 {
+				return farcall.Errorf(farcall.Internal, "the %s %q of the response is no status: it is 200 to 399 for a success, 400 to 599 for a failure", StatusKey, clip(field.Value))
+			}
+			f.status = status
+			continue
+		case !r.returned(field.Name):
+			field.Name = metadataPrefix + field.Name
+		case field.Name == "etag" || field.Name == "last-modified" || field.Name == "cache-control" || field.Name == "expires":
+			f.cached = true
+		}
+		kept = append(kept, field)
+	}
+	if f.cached {
+		kept = append(kept, exchange.Field{Name: "vary", Value: "accept, accept-encoding"})
+	}
+	f.fields = kept
+	return nil
+}
+
+// withTimeout applies the request's grpc-timeout, or its x-server-timeout in seconds, to ctx.
+func (c *call) withTimeout(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	value := c.headers.grpcTimeout
+	if value == "" && c.headers.serverTimeout == "" {
 		return ctx, func() {}, nil
 	}
-	timeout, err := wire.ParseTimeout(value)
+	var timeout time.Duration
+	var err error
+	if value != "" {
+		timeout, err = wire.ParseTimeout(value)
+	} else {
+		timeout, err = parseSeconds(c.headers.serverTimeout)
+	}
 	if err != nil {
 		return nil, nil, refuse(400, farcall.InvalidArgument, "%s", err.Error())
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	return ctx, cancel, nil
+}
+
+// parseSeconds reads a number of seconds such as "1.5". More than a century is a century.
+func parseSeconds(text string) (time.Duration, error) {
+	const century = 100 * 365 * 24 * 60 * 60
+	for i := range len(text) {
+		if c := text[i]; c != '.' && (c < '0' || c > '9') {
+			return 0, fmt.Errorf("x-server-timeout %q is malformed: a number of seconds such as 1.5 is expected", clip(text))
+		}
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("x-server-timeout %q is malformed: a number of seconds such as 1.5 is expected", clip(text))
+	}
+	return time.Duration(min(seconds, century) * float64(time.Second)), nil
 }

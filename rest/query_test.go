@@ -21,7 +21,7 @@ func FuzzQuery(f *testing.F) {
 	}
 	list := shopRouter(f, Options{}).root.find("GET", "/v1/orders").route
 	f.Fuzz(func(t *testing.T, query string) {
-		got, err := list.bind(nil, requestPath{}, query)
+		got, err := list.bind(input{}, requestPath{}, query)
 		if err != nil {
 			if err.Error() == "" || len(err.Error()) > 2000 {
 				t.Fatalf("%q: %d bytes of error", query, len(err.Error()))
@@ -35,7 +35,7 @@ func FuzzQuery(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q was accepted, but net/url says %v", query, err)
 		}
-		want, err := list.bind(nil, requestPath{}, pairs.Encode())
+		want, err := list.bind(input{}, requestPath{}, pairs.Encode())
 		if err != nil || !proto.Equal(got, want) {
 			t.Fatalf("%q makes %v, but %q makes %v, %v", query, got, pairs.Encode(), want, err)
 		}

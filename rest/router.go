@@ -5,13 +5,16 @@ package rest
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/schema"
 )
@@ -20,15 +23,37 @@ import (
 type Options struct {
 	Invoker      farcall.Invoker  // makes the calls
 	Observer     farcall.Observer // told of steps 1, 2 and 14; nil for none
-	MaxBodyBytes int              // of a request; 0: 4 MiB, negative: no limit
+	MaxBodyBytes int              // of a request, or of one message where it is a stream; 0: 4 MiB, negative: no limit
 	BodyTimeout  time.Duration    // for a request's body to arrive; 0: 30 s, negative: as long as the call may take
+
+	// Rules are HTTP rules from outside the .proto files, such as the http of a google.api.Service. The last one whose
+	// selector names a method takes the place of the method's own. nil: there are none.
+	Rules *annotations.Http
+	// RequestHeaders become metadata under their own names, besides those that always do.
+	RequestHeaders []string
+	// ResponseHeaders are response metadata that goes out under its own names, besides that which always does.
+	ResponseHeaders []string
+
+	// Compression says how answers that are one message are compressed, for clients that accept it: "" as the request was,
+	// "identity" not at all, or names with commas between them in order of preference.
+	Compression string
+	// MinCompressBytes is the size from which answers are compressed. 0: 1 KiB; negative: all are.
+	MinCompressBytes int
+	// Compressors are those for both directions. nil: gzip and zstd.
+	Compressors *compress.Table
+
+	// Heartbeat is how often a client of server-sent events hears something, whether or not there are any. 0: 15 s;
+	// negative: never.
+	Heartbeat time.Duration
 }
 
 // Router serves the routes of the methods registered with it. Methods are registered before the first request is
 // served; from then on it is never changed, and safe for concurrent use.
 type Router struct {
-	options  Options
-	root     node
+	options                         Options
+	root                            node
+	requestHeaders, responseHeaders map[string]bool // from Options, in lower case
+
 	lateness time.Duration // how long a client may take, after the deadline of its stream, for what it has been sent by then
 }
 
@@ -37,31 +62,58 @@ func New(options Options) *Router {
 	if options.MaxBodyBytes == 0 {
 		options.MaxBodyBytes = 4 << 20
 	}
+	if options.MaxBodyBytes < 0 {
+		options.MaxBodyBytes = math.MaxInt32
+	}
 	if options.BodyTimeout == 0 {
 		options.BodyTimeout = 30 * time.Second
 	}
-	return &Router{options: options, lateness: 5 * time.Second}
+	if options.MinCompressBytes == 0 {
+		options.MinCompressBytes = defaultMinCompressBytes
+	}
+	if options.Compressors == nil {
+		options.Compressors = compress.NewTable()
+	}
+	if options.Heartbeat == 0 {
+		options.Heartbeat = 15 * time.Second
+	}
+	return &Router{options: options, lateness: 5 * time.Second,
+		requestHeaders: headerNames(options.RequestHeaders), responseHeaders: headerNames(options.ResponseHeaders)}
 }
 
 // route is one rule of one method.
 type route struct {
-	method  *farcall.Method
-	rule    *schema.Rule
-	missing string // what the route needs that is not supported yet; "" for nothing
+	method       *farcall.Method
+	rule         *schema.Rule
+	takesBytes   bool                         // the body is a google.api.HttpBody
+	answersBytes bool                         // the answer is one
+	mask         protoreflect.FieldDescriptor // says which fields a PATCH has; nil if none does
+}
+
+func newRoute(method *farcall.Method, rule *schema.Rule) *route {
+	request := method.NewRequest().ProtoReflect().Descriptor()
+	response := method.NewResponse().ProtoReflect().Descriptor()
+	return &route{
+		method: method, rule: rule,
+		takesBytes:   rule.WholeBody && isHTTPBody(request) || singular(rule.Body) && isHTTPBody(rule.Body.Message()),
+		answersBytes: rule.Answer == nil && isHTTPBody(response) || singular(rule.Answer) && isHTTPBody(rule.Answer.Message()),
+		mask:         maskField(rule, request),
+	}
 }
 
 // String names the rule and the method that has it.
 func (r *route) String() string { return fmt.Sprintf("%s (%s)", r.rule, r.method) }
 
-// Register adds the routes of the method's google.api.http option; without one it does nothing. The error names a rule
-// that cannot work, or both of two rules for the same requests. The Router is of no use after an error.
+// Register adds the routes of the method's google.api.http option, or of the rule in Options.Rules that selects it; without
+// one it does nothing. The error names a rule that cannot work, or both of two rules for the same requests. The Router is
+// of no use after an error.
 func (r *Router) Register(method *farcall.Method) error {
-	rules, err := schema.Rules(method)
+	rules, err := schema.Rules(method, r.options.Rules)
 	if err != nil {
 		return err
 	}
 	for _, rule := range rules {
-		added := &route{method: method, rule: rule, missing: missing(method, rule)}
+		added := newRoute(method, rule)
 		leaf := r.root.leaf(rule.Template)
 		if other := leaf[rule.HTTPMethod]; other != nil {
 			return fmt.Errorf("two rules for the same requests: %s and %s; one of the two google.api.http options must change", other, added)
@@ -69,26 +121,6 @@ func (r *Router) Register(method *farcall.Method) error {
 		leaf[rule.HTTPMethod] = added
 	}
 	return nil
-}
-
-// missing says what a rule needs that is not supported yet.
-func missing(method *farcall.Method, rule *schema.Rule) string {
-	request := method.NewRequest().ProtoReflect().Descriptor()
-	response := method.NewResponse().ProtoReflect().Descriptor()
-	switch {
-	case method.Kind.SendsStream():
-		return "a stream of requests over REST"
-	case rule.WholeBody && isHTTPBody(request),
-		rule.Body != nil && isHTTPBody(rule.Body.Message()),
-		rule.Answer == nil && isHTTPBody(response),
-		rule.Answer != nil && isHTTPBody(rule.Answer.Message()):
-		return "google.api.HttpBody"
-	}
-	return ""
-}
-
-func isHTTPBody(message protoreflect.MessageDescriptor) bool {
-	return message != nil && message.FullName() == "google.api.HttpBody"
 }
 
 // Match reports whether a route has the path, whatever its HTTP method: if so, Serve has a better answer than 404. It is
@@ -115,12 +147,15 @@ func (r *Router) Serve(ctx context.Context, x exchange.Served) {
 		}
 		ctx = r.options.Observer.Begin(ctx, c.info)
 	}
-	if c.match.route != nil && c.match.route.method.Kind.ReturnsStream() {
-		c.serveLines(ctx)
-		return
+	switch route := c.match.route; {
+	case route == nil && c.httpMethod == "OPTIONS" && (len(c.match.others) > 0 || path == "*"):
+		c.answerOptions()
+	case route != nil && route.method.Kind != farcall.KindUnary:
+		c.serveStream(ctx)
+	default:
+		response, outgoing, err := c.invoke(ctx)
+		c.answer(response, outgoing, err)
 	}
-	response, outgoing, err := c.invoke(ctx)
-	c.answer(response, outgoing, err)
 }
 
 // call is one REST request on its way; it belongs to the goroutine of Serve.
@@ -128,11 +163,16 @@ type call struct {
 	router     *Router
 	x          exchange.Served
 	head       exchange.Head
+	headers    requestHeaders
 	httpMethod string
 	target     string
 	query      string
 	match      match
 	info       *farcall.CallInfo // nil without an Observer
+
+	format   format // of the request's body, once that is known
+	boundary string // of a form
+	offer    offer  // what the answer will be; the zero value until that is chosen
 }
 
 // step tells the Observer.
@@ -165,11 +205,7 @@ func (c *call) invoke(ctx context.Context) (proto.Message, *farcall.Call, error)
 
 // prepare reads the request, and returns the call's message and context. With a nil error, cancel must be called.
 func (c *call) prepare(ctx context.Context) (prepared context.Context, cancel context.CancelFunc, request proto.Message, err error) {
-	if err := c.check(); err != nil {
-		c.step(farcall.StepRequestArrives, 0, 0, err)
-		return nil, nil, nil, err
-	}
-	ctx, cancel, err = withTimeout(ctx, c.head)
+	ctx, cancel, err = c.begin(ctx)
 	if err != nil {
 		c.step(farcall.StepRequestArrives, 0, 0, err)
 		return nil, nil, nil, err
@@ -180,16 +216,46 @@ func (c *call) prepare(ctx context.Context) (prepared context.Context, cancel co
 		cancel()
 		return nil, nil, nil, err
 	}
-	request, err = c.match.route.bind(body, c.match.path, c.query)
-	if err == nil {
-		ctx, err = withMetadata(ctx, c.head)
-	}
+	request, err = c.match.route.bind(c.input(body), c.match.path, c.query)
 	c.step(farcall.StepCallStub, 1, 0, err)
 	if err != nil {
 		cancel()
 		return nil, nil, nil, err
 	}
 	return ctx, cancel, request, nil
+}
+
+// input is the body as bind takes it.
+func (c *call) input(body []byte) input {
+	return input{body: body, format: c.format, contentType: c.headers.contentType, boundary: c.boundary}
+}
+
+// begin refuses what can be refused without the body, and returns the call's context: with deadline and metadata. With a
+// nil error, cancel must be called.
+func (c *call) begin(ctx context.Context) (begun context.Context, cancel context.CancelFunc, err error) {
+	if c.headers, err = readHeaders(c.head); err != nil {
+		return nil, nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, nil, err
+	}
+	if err := c.chooseAnswer(); err != nil {
+		return nil, nil, err
+	}
+	if ctx, err = c.withMetadata(ctx); err != nil {
+		return nil, nil, err
+	}
+	return c.withTimeout(ctx)
+}
+
+// chooseAnswer settles what the answer will be.
+func (c *call) chooseAnswer() (err error) {
+	if offers := c.match.route.offers(c.headers.contentType); offers != nil {
+		c.offer, err = choose(c.headers.accept, offers)
+		return err
+	}
+	c.offer.format = formatBytes
+	return nil
 }
 
 // check refuses a request that has no route, or one that cannot be served.
@@ -200,13 +266,11 @@ func (c *call) check() error {
 	case route == nil && len(c.match.others) > 0:
 		allowed := c.match.allowed()
 		refused := refuse(405, farcall.Unimplemented, "%s is not possible at this path: it takes %s", clip(c.httpMethod), allowed)
-		refused.allow = allowed
+		refused.fields = []exchange.Field{{Name: "allow", Value: allowed}}
 		return refused
 	case route == nil:
 		path, _, _ := strings.Cut(c.target, "?")
 		return refuse(404, farcall.NotFound, "there is nothing at %s", clip(path))
-	case route.missing != "":
-		return refuse(501, farcall.Unimplemented, "%s: %s is not supported yet; gRPC reaches the method", route, route.missing)
 	case c.router.options.Invoker == nil:
 		return refuse(500, farcall.Internal, "rest.Options.Invoker is nil: nobody makes the calls")
 	}

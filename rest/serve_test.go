@@ -73,6 +73,8 @@ func TestServe(t *testing.T) {
 		{"GET", "/v1/orders?moments=2026-01-02T03:04:05Z&moments=2026-01-02T03:04:06Z", ``,
 			`ListOrders {"moments":["2026-01-02T03:04:05Z","2026-01-02T03:04:06Z"]}`, `200 ` + orderJSON},
 		{"GET", "/v1/orders?token=-_8&ratio=1e3&paid=true&email=", ``, `ListOrders {"token":"+/8=","email":"","paid":true,"ratio":1000}`, `200 ` + orderJSON},
+		{"GET", "/v1/orders?labels[a]=x&labels[b.c%5D]=y&labels%5B%5D=z", ``, `ListOrders {"labels":{"":"z","a":"x","b.c]":"y"}}`, `200 ` + orderJSON},
+		{"GET", `/v1/orders?free={"a":[1,null]}`, ``, `ListOrders {"free":{"a":[1,null]}}`, `200 ` + orderJSON},
 		{"GET", "/v1/orders?&&", ``, `ListOrders {}`, `200 ` + orderJSON},
 	} {
 		r := newRequest(t, tc.method, tc.target, tc.body)
@@ -109,21 +111,21 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/v2/orders?x=1", ``, nil, `404 {"code":5,"message":"there is nothing at /v2/orders"}`},
 		{"GET", "/" + strings.Repeat("é", 200), ``, nil, `404 {"code":5,"message":"there is nothing at /` + strings.Repeat("é", 49) + `�…"}`},
 		{"PUT", "/v1/orders", ``, nil, `405 allow: GET, HEAD, POST, REPORT {"code":12,"message":"PUT is not possible at this path: it takes GET, HEAD, POST, REPORT"}`},
-		{"OPTIONS", "/v1/orders/o1", ``, nil, `405 allow: DELETE, GET, HEAD, PATCH {"code":12,"message":"OPTIONS is not possible at this path: it takes DELETE, GET, HEAD, PATCH"}`},
+		{"OPTIONS", "/v1/orders/o1", ``, nil, `204 allow: DELETE, GET, HEAD, PATCH, OPTIONS`},
 		{"GET", "/v1/orders/%zz", ``, nil, status3("", `the path: "%zz" is not an escape: a percent sign is followed by two hexadecimal digits and is itself written %25`)},
-		{"OPTIONS", "*", ``, nil, status3("", `the path "*" does not begin with "/"`)},
+		{"OPTIONS", "*", ``, nil, `204`},
 		{"GET", "", ``, nil, status3("", `the path "" does not begin with "/"`)},
-		{"POST", "/v1/orders:import", ``, nil, `501 {"code":12,"message":"POST /v1/orders:import (shop.Shop/ImportOrders): a stream of requests over REST is not supported yet; gRPC reaches the method"}`},
-		{"GET", "/v1/files/1", ``, nil, `501 {"code":12,"message":"GET /v1/files/{order_id} (shop.Shop/Download): google.api.HttpBody is not supported yet; gRPC reaches the method"}`},
 		{"HEAD", "/v2", ``, nil, fmt.Sprintf(`404 length %d`, len(`{"code":5,"message":"there is nothing at /v2"}`))},
 
 		// The body: type, size, presence.
-		{"POST", "/v1/orders", `{}`, []string{"content-type: text/plain"}, `415 {"code":3,"message":"the content-type \"text/plain\" cannot be read: send application/json"}`},
-		{"POST", "/v1/orders", `a=b`, []string{"content-type: application/x-www-form-urlencoded"}, `415 {"code":3,"message":"the content-type \"application/x-www-form-urlencoded\" cannot be read: send application/json"}`},
+		{"POST", "/v1/orders", `{}`, []string{"content-type: text/plain"}, `415 {"code":3,"message":"the content-type \"text/plain\" cannot be read: send application/json, application/protobuf or multipart/form-data"}`},
+		{"POST", "/v1/orders", `a=b`, []string{"content-type: application/x-www-form-urlencoded"}, `415 {"code":3,"message":"the content-type \"application/x-www-form-urlencoded\" cannot be read: send application/json, application/protobuf or multipart/form-data"}`},
 		{"POST", "/v1/orders", `{}`, []string{"content-type: application/json; charset=latin1"}, `415 {"code":3,"message":"the charset \"latin1\" cannot be read: JSON is sent in utf-8"}`},
-		{"POST", "/v1/orders", `{}`, []string{"content-type: application/json; charset"}, `415 {"code":3,"message":"the content-type \"application/json; charset\" cannot be read: send application/json"}`},
-		{"POST", "/v1/orders", `{}`, []string{"content-type:"}, `415 {"code":3,"message":"the body has no content-type: send application/json"}`},
-		{"POST", "/v1/orders", `{}`, []string{"content-encoding: gzip"}, `415 {"code":3,"message":"the content-encoding \"gzip\" cannot be read: send the body uncompressed"}`},
+		{"POST", "/v1/orders", `{}`, []string{"content-type: application/json; charset"}, `415 {"code":3,"message":"the content-type \"application/json; charset\" cannot be read: send application/json, application/protobuf or multipart/form-data"}`},
+		{"POST", "/v1/orders", `{}`, []string{"content-type:"}, `415 {"code":3,"message":"the body has no content-type: send application/json, application/protobuf or multipart/form-data"}`},
+		{"POST", "/v1/orders", `{}`, []string{"content-encoding: br"}, `415 accept-encoding: gzip,zstd,identity {"code":3,"message":"the content-encoding \"br\" cannot be read: there is gzip, zstd, identity"}`},
+		{"POST", "/v1/orders", `{}`, []string{"content-encoding: gzip, gzip"}, `415 accept-encoding: gzip,zstd,identity {"code":3,"message":"the content-encoding \"gzip, gzip\" cannot be read: there is gzip, zstd, identity"}`},
+		{"POST", "/v1/orders", `{}`, []string{"content-encoding: gzip"}, `400 {"code":3,"message":"the body is not what its content-encoding says: gzip: unexpected EOF"}`},
 		{"POST", "/v1/orders", `{}`, []string{"content-length: two"}, status3("", `content-length "two" is not a number of bytes`)},
 		{"POST", "/v1/orders", `{}`, []string{"content-length: -2"}, status3("", `content-length "-2" is not a number of bytes`)},
 		{"POST", "/v1/orders", `{}`, []string{"content-length: 3"}, status3("", `the body has 2 bytes, but content-length announced 3`)},
@@ -161,7 +163,12 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/v1/orders?page_size.x=1", ``, nil, status3("page_size.x", `the query parameter "page_size.x": shop.List.page_size is no message but int32: it has no field "x"`)},
 		{"GET", "/v1/orders?items.sku=1", ``, nil, status3("items.sku", `the query parameter "items.sku": shop.List.items is repeated: a field path cannot lead into it`)},
 		{"GET", "/v1/orders?items=1", ``, nil, status3("items", `the query parameter "items": it is a message (shop.Item), which text cannot give: name one of its fields`)},
-		{"GET", "/v1/orders?labels=1", ``, nil, status3("labels", `the query parameter "labels": a map cannot be given as text`)},
+		{"GET", "/v1/orders?labels=1", ``, nil, status3("labels", `the query parameter "labels": it is a map: write labels[key]=value`)},
+		{"GET", "/v1/orders?labels[a]=1&labels[a]=2", ``, nil, status3("labels[a]", `the query parameter "labels[a]": the key "a" is given twice`)},
+		{"GET", "/v1/orders?page_token[a]=1", ``, nil, status3("page_token[a]", `the query parameter "page_token[a]": page_token is no map: it has no "a"`)},
+		{"GET", "/v1/orders?labels[a=1", ``, nil, status3("labels[a", `the query parameter "labels[a": unknown field: shop.List has no "labels[a"; did you mean "labels"?`)},
+		{"GET", "/v1/orders?labels[%ff]=1", ``, nil, status3("labels[\ufffd]", `the query parameter "labels[`+"\ufffd"+`]": the text is not UTF-8 when decoded`)},
+		{"GET", "/v1/orders?free={", ``, nil, status3("free", `the query parameter "free": line 1, column 2: malformed JSON: the text ends inside an object`)},
 		{"GET", "/v1/orders?email=a&phone=b", ``, nil, status3("phone", `the query parameter "phone": only one of it and email may be given`)},
 		{"GET", "/v1/orders?filter.a=a&filter.b=b", ``, nil, status3("filter.b", `the query parameter "filter.b": only one of it and a may be given`)},
 		{"GET", "/v1/orders?paid=%", ``, nil, status3("", `the query parameter "paid": "%" is not an escape: a percent sign is followed by two hexadecimal digits and is itself written %25`)},
@@ -294,7 +301,7 @@ func TestMetadata(t *testing.T) {
 		"grpc-metadata-authorization: Bearer evil", "grpc-metadata-traceparent: 1", "grpc-metadata-connection: close",
 		"grpc-metadata-:path: /x", "grpc-metadata-grpc-status: 0", "grpc-metadata-: x", "grpc-metadata-content-type: x", "grpc-metadatax: y", "farcall-step-times: 1")
 	router.Serve(t.Context(), r)
-	if got, want := r.text(), `200 grpc-metadata-etag: v1 grpc-metadata-trace-bin: AP8 {}`; got != want {
+	if got, want := r.text(), `200 etag: v1 grpc-metadata-trace-bin: AP8 vary: accept, accept-encoding {}`; got != want {
 		t.Errorf("answer %s, want %s", got, want)
 	}
 	var got []string
@@ -308,7 +315,7 @@ func TestMetadata(t *testing.T) {
 
 	// Headers go with failures too; those that cannot be sent become a failure.
 	for header, want := range map[string]string{
-		"etag":        `404 grpc-metadata-etag: x {"code":5,"message":"gone"}`,
+		"etag":        `404 etag: x vary: accept, accept-encoding {"code":5,"message":"gone"}`,
 		"grpc-status": `404 {"code":5,"message":"gone"}`,
 	} {
 		back.answer = func(ctx context.Context, method *farcall.Method, _, _ proto.Message) error {

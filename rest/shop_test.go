@@ -37,6 +37,9 @@ message Get: string order_id = 1; string name = 2; bool verbose = 3
 message List: int32 page_size = 1; string page_token = 2; repeated .shop.Status status = 3; repeated int32 codes = 4; .shop.Filter filter = 5; .google.protobuf.Timestamp since = 6; .google.protobuf.Duration patience = 7; .google.protobuf.FieldMask mask = 8; .google.protobuf.Int32Value limit = 9; repeated .shop.Item items = 10; map labels = 11; bytes token = 12; oneof string email = 13; oneof string phone = 14; .google.protobuf.Struct free = 15; bool paid = 16; double ratio = 17; repeated .google.protobuf.Timestamp moments = 18
 message Filter: string text = 1; .shop.Filter and = 2; oneof string a = 3; oneof string b = 4
 message Update: .shop.Order order = 1; bool validate_only = 2; repeated string tags = 3; string note = 4
+message Patch: .shop.Profile profile = 1; .google.protobuf.FieldMask update_mask = 2; string order_id = 3
+message Profile: string display_name = 1; .shop.Filter filter = 2; repeated .shop.Item items = 3; map labels = 4; .google.protobuf.Timestamp born = 5; .google.protobuf.Struct free = 6; .shop.Profile next = 7; .google.protobuf.StringValue nick = 8
+message Upload: string name = 1; bytes content = 2; .google.api.HttpBody file = 3; repeated .shop.Item items = 4; .shop.Item item = 5; map labels = 6; repeated bytes pages = 7
 `
 
 const shopMethods = `
@@ -54,6 +57,12 @@ ImportOrders Get Order requests | post: "/v1/orders:import" body: "*"
 DownloadAll Get .google.api.HttpBody stream | get: "/v1/files:all"
 Download Get .google.api.HttpBody | get: "/v1/files/{order_id}"
 Internal Get Order |
+PatchProfile Patch Profile | patch: "/v1/profiles/{order_id}" body: "profile"
+PutUpload Upload Order | post: "/v1/uploads" body: "*" additional_bindings { put: "/v1/uploads/{name}/file" body: "file" } additional_bindings { put: "/v1/uploads/{name}/content" body: "content" }
+StreamUpload Upload Order requests | post: "/v1/streams" body: "*" additional_bindings { put: "/v1/streams/{name}" body: "file" } additional_bindings { get: "/v1/streams" } additional_bindings { put: "/v1/streams/{name}/items" body: "items" }
+Chat Item Order requests stream | post: "/v1/chat" body: "*" additional_bindings { get: "/v1/chat" }
+PutRaw .google.api.HttpBody .google.api.HttpBody | post: "/v1/raw" body: "*"
+Spread Update Order | put: "/v1/spread" body: "*" response_body: "items" additional_bindings { put: "/v1/spread/total" body: "*" response_body: "total" }
 `
 
 var shop = buildShop()
@@ -96,6 +105,8 @@ func methods(file *descriptorpb.FileDescriptorProto) map[string]*farcall.Method 
 		descriptor := built.Services().Get(0).Methods().Get(i)
 		kind := farcall.KindUnary
 		switch {
+		case descriptor.IsStreamingServer() && descriptor.IsStreamingClient():
+			kind = farcall.KindBidi
 		case descriptor.IsStreamingServer():
 			kind = farcall.KindServerStream
 		case descriptor.IsStreamingClient():
@@ -158,7 +169,7 @@ func message(name, fields string) *descriptorpb.DescriptorProto {
 	return m
 }
 
-// method reads "Name Request Response [stream or requests] | an HttpRule as prototext": a stream of responses or of requests.
+// method reads "Name Request Response [stream] [requests] | an HttpRule as prototext": a stream of responses, of requests.
 func method(line string) *descriptorpb.MethodDescriptorProto {
 	head, rule, _ := strings.Cut(line, " |")
 	words := strings.Fields(head)

@@ -24,7 +24,7 @@ func outcome(r *Router, method, target string) string {
 	case found.route == nil:
 		return "404"
 	}
-	request, err := found.route.bind(nil, found.path, query)
+	request, err := found.route.bind(input{}, found.path, query)
 	if err != nil {
 		return err.Error()
 	}
@@ -238,7 +238,7 @@ func check(t *testing.T, router *Router, path string, want proto.Message) {
 	if found.route == nil {
 		t.Fatalf("%s: no route (%v)", path, found.err)
 	}
-	got, err := found.route.bind(nil, found.path, "")
+	got, err := found.route.bind(input{}, found.path, "")
 	if err != nil || !proto.Equal(got, want) {
 		t.Fatalf("%s: %v, %v; want %v", path, got, err, want)
 	}
@@ -280,7 +280,7 @@ func FuzzFind(f *testing.F) {
 			if n := len(found.path.segments); n != len(template.Segments) && !(template.EndsOpen() && n >= len(template.Segments)-1) {
 				t.Fatalf("%s has %d segments, %s %d", path, n, template, len(template.Segments))
 			}
-			if _, err := found.route.bind(nil, found.path, query); err != nil && err.Error() == "" {
+			if _, err := found.route.bind(input{}, found.path, query); err != nil && err.Error() == "" {
 				t.Fatal("an error without words")
 			}
 		}

@@ -27,7 +27,14 @@ type edge struct {
 
 func (e *edge) init(s *Server) {
 	e.server = s
-	e.routes = rest.New(rest.Options{Invoker: local{server: s, inherits: true}, Observer: s.options.Observer, MaxBodyBytes: s.options.MaxReceiveBytes})
+	options := s.options
+	e.routes = rest.New(rest.Options{
+		Invoker: local{server: s, inherits: true}, Observer: options.Observer,
+		MaxBodyBytes: options.MaxReceiveBytes, BodyTimeout: options.REST.BodyTimeout,
+		Rules: options.REST.Rules, RequestHeaders: options.REST.RequestHeaders, ResponseHeaders: options.REST.ResponseHeaders,
+		Compression: options.Compression, Compressors: s.compressors, MinCompressBytes: max(options.MinCompressBytes, 1), // 0 is the default
+		Heartbeat: options.REST.Heartbeat,
+	})
 	e.http1.init(s)
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/farcall/farcall/internal/exchange"
 )
 
-// http1Exchange is a net/http request as an exchange.Served. It is used by one goroutine, net/http's for the request.
+// http1Exchange is a net/http request as an exchange.Served. One goroutine reads the request, one makes the answer.
 type http1Exchange struct {
 	w          http.ResponseWriter
 	r          *http.Request
@@ -175,6 +175,7 @@ func (x *http1Exchange) Answer(head exchange.Head, body []byte, trailers []excha
 }
 
 func (x *http1Exchange) Start(head exchange.Head) error {
+	_ = x.controller.EnableFullDuplex() // or net/http would read the rest of the body first
 	if err := x.writeHead(head); err != nil {
 		return err
 	}

@@ -87,6 +87,8 @@ type Options struct {
 	// on TLS 1.2 or later without the cipher suites that it prohibits. nil: plaintext. CertificateFiles serves certificates
 	// that are replaced while the server runs.
 	TLS *tls.Config
+	// REST are the settings of what google.api.http rules serve.
+	REST REST
 	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither gRPC nor a REST route. nil: they get 404.
 	HTTPHandler HTTPHandler
 	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().

@@ -41,7 +41,7 @@ func ruled(t testing.TB, method farcall.Method, rule *annotations.HttpRule) *far
 		Dependency: []string{"google/protobuf/wrappers.proto"},
 		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("Echo"), Method: []*descriptorpb.MethodDescriptorProto{{
 			Name: proto.String(method.Name()), InputType: proto.String(".google.protobuf.StringValue"),
-			OutputType: proto.String(".google.protobuf.StringValue"), ServerStreaming: proto.Bool(method.Kind.ReturnsStream()), Options: options,
+			OutputType: proto.String(".google.protobuf.StringValue"), ServerStreaming: proto.Bool(method.Kind.ReturnsStream()), ClientStreaming: proto.Bool(method.Kind.SendsStream()), Options: options,
 		}}}},
 	}, protoregistry.GlobalFiles)
 	if err != nil {
@@ -108,7 +108,7 @@ func TestStreamsOverREST(t *testing.T) {
 				return farcall.Errorf(farcall.DataLoss, "the rest is lost")
 			}, server.Options{}))
 			response := get(t, t.Context(), client, "http://"+address+"/v1/count?value=x")
-			if response.StatusCode != 200 || response.Header.Get("Content-Type") != "application/x-ndjson" || response.Header.Get("Grpc-Metadata-Etag") != "v1" {
+			if response.StatusCode != 200 || response.Header.Get("Content-Type") != "application/x-ndjson" || response.Header.Get("Etag") != "v1" {
 				t.Fatalf("got %s, %v", response.Status, response.Header)
 			}
 			lines := bufio.NewReader(response.Body)

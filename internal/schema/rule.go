@@ -4,6 +4,8 @@ package schema
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
@@ -35,9 +37,15 @@ func (r *Rule) String() string { return r.HTTPMethod + " " + r.Template.String()
 // HasBody reports whether the rule maps the request's body.
 func (r *Rule) HasBody() bool { return r.WholeBody || r.Body != nil }
 
-// Rules reads the google.api.http option of a method: the rule first, then its additional bindings. A method without
-// the option, or without a descriptor, has none.
-func Rules(method *farcall.Method) ([]*Rule, error) {
+// Rules reads the google.api.http option of a method: the rule first, then its additional bindings. Of more, rules from
+// outside the .proto file, the last one that selects the method takes the option's place. A method without the option, or
+// without a descriptor, has none of its own.
+func Rules(method *farcall.Method, more *annotations.Http) ([]*Rule, error) {
+	for _, rule := range slices.Backward(more.GetRules()) { // "last one wins", as http.proto says
+		if selects(rule.GetSelector(), method) {
+			return BindAll(rule, method)
+		}
+	}
 	if method.Descriptor == nil {
 		return nil, nil
 	}
@@ -50,6 +58,14 @@ func Rules(method *farcall.Method) ([]*Rule, error) {
 		return nil, err
 	}
 	return BindAll(annotation, method)
+}
+
+// selects reports whether a selector is the name of the method. The wildcards that other rules of a google.api.Service know
+// ("shop.*") make no sense here, since no two methods may have the same path.
+func selects(selector string, method *farcall.Method) bool {
+	service, name, ok := strings.Cut(strings.TrimPrefix(method.Path, "/"), "/")
+	return ok && len(selector) == len(service)+1+len(name) && strings.HasPrefix(selector, service) &&
+		selector[len(service)] == '.' && strings.HasSuffix(selector, name)
 }
 
 // annotationOf returns the method's google.api.http option, nil if it has none. The options are encoded and read again,

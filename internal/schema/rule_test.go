@@ -77,7 +77,7 @@ func TestRules(t *testing.T) {
 		additional_bindings { patch: "/v1/books/{book_id}" body: "tags" }
 		additional_bindings { custom { kind: "REPORT" path: "/" } }
 	}`)
-	if _, err := Rules(method); err == nil || !strings.Contains(err.Error(), `character 10: ":" begins the verb`) {
+	if _, err := Rules(method, nil); err == nil || !strings.Contains(err.Error(), `character 10: ":" begins the verb`) {
 		t.Fatalf("a colon in the middle: %v", err)
 	}
 	method = methodWith(t, `[google.api.http] {
@@ -89,7 +89,7 @@ func TestRules(t *testing.T) {
 		additional_bindings { patch: "/v1/books/{book_id}" body: "tags" }
 		additional_bindings { custom { kind: "REPORT" path: "/" } }
 	}`)
-	rules, err := Rules(method)
+	rules, err := Rules(method, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,15 +132,15 @@ func TestRules(t *testing.T) {
 
 func TestNoRules(t *testing.T) {
 	method := methodWith(t, `deprecated: true`)
-	if rules, err := Rules(method); rules != nil || err != nil {
+	if rules, err := Rules(method, nil); rules != nil || err != nil {
 		t.Errorf("without the option: %v, %v", rules, err)
 	}
 	method.Descriptor = func() protoreflect.MethodDescriptor { return nil }
-	if rules, err := Rules(method); rules != nil || err != nil {
+	if rules, err := Rules(method, nil); rules != nil || err != nil {
 		t.Errorf("a nil descriptor: %v, %v", rules, err)
 	}
 	method.Descriptor = nil
-	if rules, err := Rules(method); rules != nil || err != nil {
+	if rules, err := Rules(method, nil); rules != nil || err != nil {
 		t.Errorf("without a descriptor: %v, %v", rules, err)
 	}
 }
@@ -166,7 +166,7 @@ func TestRulesOfUnknownOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := Rules(methodOf(built.Services().Get(0).Methods().Get(0)))
+	rules, err := Rules(methodOf(built.Services().Get(0).Methods().Get(0)), nil)
 	if err != nil || len(rules) != 1 || rules[0].String() != "GET /v1/{book_id}" {
 		t.Fatalf("%v, %v", rules, err)
 	}
@@ -196,7 +196,7 @@ func TestRuleRefusals(t *testing.T) {
 			"library.Library/GetBook: an additional binding has additional bindings of its own: put them all into the first rule"},
 		{`get: "/v1" additional_bindings { }`, `a rule without a pattern: it needs one of get, put, post, delete, patch or custom`},
 	} {
-		_, err := Rules(methodWith(t, `[google.api.http] {`+tc.option+`}`))
+		_, err := Rules(methodWith(t, `[google.api.http] {`+tc.option+`}`), nil)
 		if !strings.Contains(tc.want, "library.Library/GetBook") {
 			tc.want = "library.Library/GetBook: google.api.http: " + tc.want
 		}
@@ -206,7 +206,7 @@ func TestRuleRefusals(t *testing.T) {
 	}
 	method := methodWith(t, `[google.api.http] { get: "/v1" }`)
 	method.NewRequest = nil
-	if _, err := Rules(method); err == nil || err.Error() != "library.Library/GetBook: the Method has no NewRequest or NewResponse" {
+	if _, err := Rules(method, nil); err == nil || err.Error() != "library.Library/GetBook: the Method has no NewRequest or NewResponse" {
 		t.Errorf("without constructors: %v", err)
 	}
 }

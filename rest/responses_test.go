@@ -19,7 +19,7 @@ import (
 // responding is a handler of streams: it sends the totals, and ends with the error.
 func responding(err error, totals ...int64) func(context.Context, *backStream) error {
 	return func(_ context.Context, stream *backStream) error {
-		stream.header = farcall.NewMetadata("etag", "v1")
+		stream.header = farcall.NewMetadata("etag", "v1", "lane", "7")
 		for _, total := range totals {
 			if err := stream.respond(total); err != nil {
 				return err
@@ -29,7 +29,7 @@ func responding(err error, totals ...int64) func(context.Context, *backStream) e
 	}
 }
 
-const linesStart = "200 content-type: application/x-ndjson grpc-metadata-etag: v1"
+const linesStart = "200 content-type: application/x-ndjson etag: v1 grpc-metadata-lane: 7 vary: accept, accept-encoding"
 
 func TestLines(t *testing.T) {
 	busy := farcall.NewError(farcall.Unavailable, "later", &errdetails.ErrorInfo{Reason: "BUSY", Domain: "shop"})
@@ -48,9 +48,9 @@ func TestLines(t *testing.T) {
 
 		// Before the first message a failure is an answer like any other.
 		{"GET", "/v1/orders:watch", ``, responding(farcall.Errorf(farcall.NotFound, "no order")), `WatchOrders {}`,
-			`404 grpc-metadata-etag: v1 {"code":5,"message":"no order"}`},
+			`404 etag: v1 grpc-metadata-lane: 7 vary: accept, accept-encoding {"code":5,"message":"no order"}`},
 		{"HEAD", "/v1/orders:watch", ``, responding(farcall.Errorf(farcall.NotFound, "no order")), `WatchOrders {}`,
-			`404 grpc-metadata-etag: v1 length 31`},
+			`404 etag: v1 grpc-metadata-lane: 7 vary: accept, accept-encoding length 31`},
 		{"GET", "/v1/orders:watch?x=1", ``, responding(nil, 1), ``,
 			status3("x", `the query parameter "x": unknown field: shop.Get has no "x"; it has orderId, name, verbose`)},
 		{"GET", "/v1/orders:watch", `{}`, responding(nil, 1), ``,
@@ -228,11 +228,6 @@ func TestLinesThatCannotBeSent(t *testing.T) {
 	shopRouter(t, Options{Invoker: back}).Serve(t.Context(), r)
 	if got := r.text(); !strings.HasPrefix(got, `500 {"code":13,"message":"the value of metadata key \"a\" cannot be sent`) {
 		t.Errorf("a line break in a header: %s", got)
-	}
-	r = newRequest(t, "GET", "/v1/files:all", "")
-	shopRouter(t, Options{Invoker: back}).Serve(t.Context(), r)
-	if got, want := r.text(), `501 {"code":12,"message":"GET /v1/files:all (shop.Shop/DownloadAll): google.api.HttpBody is not supported yet; gRPC reaches the method"}`; got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"time"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+)
+
+// REST are the settings of what google.api.http rules serve; docs/rest.md has the whole of it. Options.MaxReceiveBytes,
+// Compression, MinCompressBytes and Compressors count there as well.
+type REST struct {
+	// Rules are HTTP rules from outside the .proto files, such as the http of a google.api.Service. The last one whose
+	// selector is a method's full name takes the place of the method's own option. nil: there are none.
+	Rules *annotations.Http
+	// RequestHeaders reach handlers as metadata under their own names, besides authorization, idempotency-key, x-request-id,
+	// traceparent and tracestate.
+	RequestHeaders []string
+	// ResponseHeaders are response metadata that goes out under its own names, besides what HTTP clients expect there, such
+	// as location, etag, cache-control and retry-after. All other metadata has the prefix grpc-metadata-.
+	ResponseHeaders []string
+	// BodyTimeout is how long a request's body, or the next message of it, may take to arrive. 0: 30 s; negative: as long
+	// as the call may take.
+	BodyTimeout time.Duration
+	// Heartbeat is how often a client of server-sent events hears something, whether or not there are any. 0: 15 s;
+	// negative: never.
+	Heartbeat time.Duration
+}
