@@ -345,16 +345,6 @@ func (s *backStream) take() (proto.Message, error) {
 	}
 }
 
-// takeAll is the handler's: it waits for all requests.
-func (s *backStream) takeAll() error {
-	for {
-		if _, err := s.take(); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
 
 // Receive is the caller's.
 func (s *backStream) Receive(message any) error {
