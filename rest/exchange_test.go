@@ -345,7 +345,6 @@ func (s *backStream) take() (proto.Message, error) {
 	}
 }
 
-
 // Receive is the caller's.
 func (s *backStream) Receive(message any) error {
 	select {
