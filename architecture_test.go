@@ -54,13 +54,16 @@ var importTable = map[string]packageRow{
 	"rest": {4, []string{
 		".", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
+	"web": {4, []string{
+		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/wire",
+	}},
 	"client": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
-		"internal/frame", "internal/http2", "internal/wire",
+		"internal/frame", "internal/http2", "internal/wire", "web",
 	}},
 	"server": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
-		"internal/frame", "internal/http2", "internal/wire", "rest",
+		"internal/frame", "internal/http2", "internal/wire", "rest", "web",
 	}},
 	"health":     {6, []string{".", "internal/pb/healthv1"}},
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},
@@ -68,7 +71,7 @@ var importTable = map[string]packageRow{
 
 // netHTTPFiles are the only files that may import net/http: what serves HTTP/1.1, and the user's http.Handler. The build tag farcall_grpconly leaves
 // them out, so that a program that speaks gRPC alone stays small.
-var netHTTPFiles = []string{"server/handler.go", "server/handleranswer.go", "server/http1.go", "server/http1exchange.go"}
+var netHTTPFiles = []string{"server/foreign.go", "server/handler.go", "server/handleranswer.go", "server/http1.go", "server/http1exchange.go"}
 
 // foreignModules belong to the modules that compare with them. A user of the library must not get them with it.
 var foreignModules = []string{"google.golang.org/grpc", "golang.org/x/net"}
@@ -81,6 +84,7 @@ var walls = map[string][]string{
 	"internal/http2": {"google.golang.org/protobuf", "google.golang.org/genproto"},
 	"transcode":      {"net", "os", "syscall"},
 	"rest":           {"net", "os", "syscall"},
+	"web":            {"net/http", "os", "syscall"},
 }
 
 // maxCommentLines bounds a package comment. Indented examples and empty lines do not count.

@@ -6,23 +6,24 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
-	"strconv"
+	"strings"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
-	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/rest"
+	"github.com/farcall/farcall/web"
 )
 
-// edge is what a server speaks besides gRPC: REST over HTTP/2 (here) and over HTTP/1.1 (http1.go), and the user's own
-// handler over both (handler.go). The build tag farcall_grpconly leaves them out, and net/http with them.
+// edge is what a server speaks besides gRPC: Connect, gRPC-Web and REST over HTTP/2 (here) and over HTTP/1.1 (http1.go),
+// and the user's own handler over both (handler.go). The build tag farcall_grpconly leaves them out, and net/http with them.
 type edge struct {
-	server *Server
-	routes *rest.Router
-	http1  http1
+	server  *Server
+	routes  *rest.Router
+	web     *web.Handler
+	origins web.Origins
+	http1   http1
 }
 
 func (e *edge) init(s *Server) {
@@ -35,7 +36,21 @@ func (e *edge) init(s *Server) {
 		Compression: options.Compression, Compressors: s.compressors, MinCompressBytes: max(options.MinCompressBytes, 1), // 0 is the default
 		Heartbeat: options.REST.Heartbeat,
 	})
+	e.web = web.New(web.Options{
+		Find: e.find, Observer: s.options.Observer, Logger: s.logger, Codecs: s.codecs, Compressors: s.compressors, Compression: s.options.Compression,
+		MinCompressBytes: s.options.MinCompressBytes, MaxReceiveBytes: s.options.MaxReceiveBytes,
+	})
+	e.origins = web.Origins(s.options.CORS)
 	e.http1.init(s)
+}
+
+// find returns the method of a path and its handler.
+func (e *edge) find(path string) (*farcall.Method, farcall.Handler, error) {
+	found, err := e.server.find(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return found.method, found.handler, nil
 }
 
 // register adds the routes of a method's HTTP rules, if it has any.
@@ -55,41 +70,65 @@ func (e *edge) accept(transport *http2.ServerStream) {
 	e.server.crowd.start(func() {
 		defer transport.Release()
 		defer request.cancel()
-		if e.isUsers(transport) {
+		if to := e.destination(transport.Request()); to == toUsers {
 			e.serveUsers(request.ctx, transport)
-			return
+		} else {
+			e.serve(request.ctx, transport, to)
 		}
-		e.serve(request.ctx, transport)
 	})
 }
 
-// serve answers a request that is not gRPC, whatever carries it.
-func (e *edge) serve(ctx context.Context, served exchange.Served) {
+// destination is who answers a request that is not gRPC.
+type destination uint8
+
+const (
+	toRoutes    destination = iota // REST, which also has the answer where there is nothing
+	toWeb                          // Connect and gRPC-Web
+	toPreflight                    // the question whether a page may call
+	toUsers                        // the user's own http.Handler
+)
+
+// destination decides by the head alone. The exact path of a method is a call's, whatever a route with wildcards makes of
+// it. Calls of what is unknown here may be the user's: another server of these protocols can be his handler.
+func (e *edge) destination(head exchange.Head) destination {
+	method, target := head.Get(":method"), head.Get(":path")
+	path, _, _ := strings.Cut(target, "?")
+	_, err := e.server.find(path)
+	known, users := err == nil, e.server.options.HTTPHandler != nil
+	if asked, ok := web.Preflight(head); ok && len(e.origins.Origins) > 0 && (known || e.routes.Match(asked, target)) {
+		return toPreflight
+	}
+	if web.Speaks(head, known) && (known || !e.routes.Match(method, target) && (!users || e.server.hasService(path))) {
+		return toWeb
+	}
+	switch {
+	case e.routes.Match(method, target):
+		return toRoutes
+	case users:
+		return toUsers
+	case known: // which says how it is called
+		return toWeb
+	}
+	return toRoutes
+}
+
+// serve answers a request that is neither gRPC over our HTTP/2 nor the user's, whatever carries it.
+func (e *edge) serve(ctx context.Context, served exchange.Served, to destination) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			e.server.logger.ErrorContext(ctx, "panic in a REST request", "path", served.Request().Get(":path"),
+			e.server.logger.ErrorContext(ctx, "panic in a request", "path", served.Request().Get(":path"),
 				"panic", cause, "stack", string(debug.Stack()))
 			served.Abort(context.Canceled)
 		}
 	}()
-	method, path := served.Request().Get(":method"), served.Request().Get(":path")
-	if method == "POST" && !e.routes.Match(method, path) {
-		if found, ok := (*e.server.methods.Load())[path]; ok {
-			e.refuseContentType(served, found.method)
-			return
-		}
+	switch to {
+	case toPreflight:
+		_ = e.origins.AnswerPreflight(served) // fails if the peer has gone
+	case toWeb:
+		e.web.Serve(ctx, e.origins.Open(served))
+	default:
+		e.routes.Serve(ctx, e.origins.Open(served))
 	}
-	e.routes.Serve(ctx, served)
-}
-
-// refuseContentType answers a request for a method of gRPC that is not in gRPC (PROTOCOL-HTTP2.md, "Content-Type": 415).
-// The text is plain: a client of the Connect protocol would read JSON as that protocol's error.
-func (e *edge) refuseContentType(served exchange.Served, method *farcall.Method) {
-	mistake := fmt.Sprintf("the content-type is %q, and %s is reached with %s: is a gRPC client meant to speak here?\n",
-		clip(served.Request().Get("content-type")), method, wire.ContentType)
-	head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "415"},
-		{Name: "content-type", Value: "text/plain; charset=utf-8"}, {Name: "content-length", Value: strconv.Itoa(len(mistake))}}}
-	_ = served.Answer(head, []byte(mistake), nil) // fails if the peer has gone
 }
 
 // shutdown waits for requests over HTTP/1.1, and stops waiting when ctx ends. Those over HTTP/2 are the engine's.

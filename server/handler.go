@@ -22,12 +22,6 @@ import (
 	"github.com/farcall/farcall/internal/http2"
 )
 
-// isUsers reports whether a request that is not gRPC is for the user's http.Handler: no REST route has its path.
-func (e *edge) isUsers(served exchange.Served) bool {
-	head := served.Request()
-	return e.server.options.HTTPHandler != nil && !e.routes.Match(head.Get(":method"), head.Get(":path"))
-}
-
 // serveUsers lets the user's http.Handler answer a request over HTTP/2, on the request's goroutine. ctx is the request's:
 // it ends when the client goes away.
 func (e *edge) serveUsers(ctx context.Context, transport *http2.ServerStream) {

@@ -81,25 +81,35 @@ func connectionContext(ctx context.Context, nc net.Conn) context.Context {
 	return exchange.WithPeer(ctx, peer)
 }
 
-// ServeHTTP takes a request from net/http: REST routes come first, then the user's handler.
+// ServeHTTP takes a request from net/http.
 func (h *http1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
 		r.TLS = state
 	}
-	if _, grpc := wire.Subtype(r.Header.Get("Content-Type")); grpc {
+	h.server.edge.serveHTTP(r.Context(), w, r)
+}
+
+// serveHTTP answers a request that net/http has taken: its own server for HTTP/1.1, or somebody else's.
+func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	if _, grpc := wire.Subtype(r.Header.Get("Content-Type")); grpc && r.ProtoMajor < 2 {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "gRPC needs HTTP/2, and this connection speaks HTTP/1.1: does a proxy in between, or a client without HTTP/2, speak here?",
 			http.StatusHTTPVersionNotSupported)
 		return
 	}
-	users := h.server.options.HTTPHandler
-	if users != nil && !h.server.edge.routes.Match(r.Method, r.URL.RequestURI()) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an earlier request on the connection may have set one
-		users.ServeHTTP(w, r)
+	served := newHTTP1Exchange(w, r, e.server.options.StallTimeout)
+	to := e.destination(served.head)
+	switch to {
+	case toUsers:
+		_ = served.controller.SetWriteDeadline(time.Time{}) // an earlier request on the connection may have set one
+		e.server.options.HTTPHandler.ServeHTTP(w, r)
 		return
+	case toWeb: // a stream may be answered before all of it was read
+		if found, err := e.server.find(r.URL.Path); err == nil && found.method.Kind.SendsStream() {
+			served.fullDuplex = served.controller.EnableFullDuplex() == nil && r.ProtoMajor == 1
+		}
 	}
-	served := newHTTP1Exchange(w, r, h.server.options.StallTimeout)
-	h.server.edge.serve(r.Context(), served)
+	e.serve(ctx, served, to)
 	if served.aborted.Load() {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection off; it recovers it
 	}

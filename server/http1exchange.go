@@ -26,6 +26,7 @@ type http1Exchange struct {
 	r          *http.Request
 	controller *http.ResponseController
 	stall      time.Duration // how long the peer may send or take nothing
+	fullDuplex bool          // the answer may begin before the request has ended
 
 	head    exchange.Head
 	in      []byte // in[taken:] was received and not taken
@@ -212,6 +213,11 @@ func (x *http1Exchange) writeHead(head exchange.Head) error {
 		case !strings.HasPrefix(field.Name, ":"):
 			header.Add(field.Name, field.Value)
 		}
+	}
+	if x.fullDuplex && x.ended != io.EOF {
+		// net/http reads the rest of the request when its handler has returned, and may then still be reading when the next
+		// request on the connection is to be read: there must be none.
+		header.Set("Connection", "close")
 	}
 	x.extendWriteDeadline()
 	x.w.WriteHeader(status)

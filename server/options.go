@@ -89,7 +89,10 @@ type Options struct {
 	TLS *tls.Config
 	// REST are the settings of what google.api.http rules serve.
 	REST REST
-	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither gRPC nor a REST route. nil: they get 404.
+	// CORS lets web pages of other origins call from a browser. The zero value lets none.
+	CORS CORS
+	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither calls of registered methods (gRPC, gRPC-Web,
+	// Connect) nor a REST route. nil: they get 404.
 	HTTPHandler HTTPHandler
 	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().
 	Logger *slog.Logger
@@ -105,6 +108,19 @@ type Keepalive struct {
 	// LeastInterval is how far apart a client's pings must be while no call brings data either way: more than two that
 	// come sooner end the connection with "too_many_pings". 0: 5 min; negative: they may come at any rate.
 	LeastInterval time.Duration
+}
+
+// CORS says which web pages may call the server from a browser: by Connect, gRPC-Web and REST (fetch.spec.whatwg.org section
+// 3.2). What HTTPHandler answers is its own affair.
+type CORS struct {
+	// Origins are those of the pages: "https://shop.example", or "*" for any.
+	Origins []string
+	// Credentials lets browsers send cookies and client certificates along. Origins are named then: "*" counts for nothing,
+	// since it would let any page act for its visitors.
+	Credentials bool
+	// MaxAge is how long a browser may keep the answer to its question whether it may call. 0: 2 h, more than which no
+	// browser takes; negative: it asks each time.
+	MaxAge time.Duration
 }
 
 // HTTP2 are the settings of connections (RFC 9113 section 6.5.2). The zero value is right for nearly everybody: windows grow by
@@ -133,6 +149,7 @@ const (
 	defaultPingInterval    = 2 * time.Hour
 	defaultPingTimeout     = 20 * time.Second
 	defaultReceiveBudget   = 512 << 20
+	defaultCORSAge         = 2 * time.Hour
 )
 
 // withDefaults returns the options that the server works with: no zero stands for a default any more.
@@ -145,6 +162,7 @@ func (o Options) withDefaults() Options {
 	o.HandshakeTimeout = limit(o.HandshakeTimeout, defaultHandshake, forever)
 	o.MaxHandshakes = limit(o.MaxHandshakes, defaultMaxHandshakes, math.MaxInt32)
 	o.StallTimeout = limit(o.StallTimeout, defaultStall, forever)
+	o.CORS.MaxAge = limit(o.CORS.MaxAge, defaultCORSAge, 0)
 	o.Keepalive.Interval = limit(o.Keepalive.Interval, defaultPingInterval, forever)
 	o.Keepalive.Timeout = limit(o.Keepalive.Timeout, defaultPingTimeout, forever)
 	if o.ReceiveBudgetBytes == 0 {

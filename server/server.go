@@ -3,7 +3,7 @@
 // Package server listens on one port, tells the protocols apart, dispatches to handlers, drains.
 //
 // A connection comes in by listen.go and sniff.go; its gRPC requests go through accept.go, dispatch.go and stream.go and
-// are answered by answer.go; all other requests go to the REST routes by way of edge.go. Calls made in this process come
+// are answered by answer.go; all other requests go to packages web and rest by way of edge.go. Calls made in this process come
 // in by local.go.
 package server
 
@@ -160,6 +160,21 @@ func (s *Server) find(path string) (*registered, error) {
 		return &registered{method: &farcall.Method{Path: path, Kind: farcall.KindBidi}, handler: s.unknown}, nil
 	}
 	return nil, unknownMethod(known, path)
+}
+
+// hasService reports whether a path is below the name of a service that is registered, so that an unknown method of it is
+// no stranger's.
+func (s *Server) hasService(path string) bool {
+	service, _, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok {
+		return false
+	}
+	for _, known := range *s.methods.Load() {
+		if known.method.Service() == service {
+			return true
+		}
+	}
+	return false
 }
 
 // unknownMethod tells an unknown service from an unknown method of a known one.

@@ -36,14 +36,19 @@ func (a *answerFields) notGRPC() error {
 	if !validHTTPStatus(a.httpStatus) {
 		return farcall.Errorf(farcall.Internal, "the server answered with :status %q, which is not an HTTP status", clip(a.httpStatus))
 	}
-	contentType := clip(a.contentType)
+	return farcall.Errorf(HTTPCode(a.httpStatus), "the server answered %s %s, not gRPC: %s", a.httpStatus, a.shownType(), a.likelyMistake())
+}
+
+// shownType returns the content type as it can stand in a message.
+func (a *answerFields) shownType() string {
+	shown := clip(a.contentType)
 	switch {
-	case contentType == "":
-		contentType = "without a content type"
+	case shown == "":
+		return "without a content type"
 	case !printable(a.contentType):
-		contentType = strconv.Quote(contentType)
+		return strconv.Quote(shown)
 	}
-	return farcall.Errorf(HTTPCode(a.httpStatus), "the server answered %s %s, not gRPC: %s", a.httpStatus, contentType, a.likelyMistake())
+	return shown
 }
 
 func validHTTPStatus(status string) bool {

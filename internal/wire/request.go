@@ -278,11 +278,7 @@ func (r *Request) finish() error {
 	if r.Authority == "" && r.host != "" { // :authority is the name of either in HTTP/2
 		r.takeAuthority(&exchange.Field{Name: fieldAuthority, Value: r.host}, 0)
 	}
-	if r.cookies > 1 { // HTTP/2 splits them, to compress them better (RFC 9113 section 8.2.3)
-		if pieces := r.Metadata.Values(fieldCookie); len(pieces) > 1 {
-			r.Metadata.Set(fieldCookie, strings.Join(pieces, "; "))
-		}
-	}
+	r.joinCookies()
 	if r.failure != nil {
 		return r.failure
 	}

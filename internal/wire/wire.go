@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire is what gRPC writes into headers, trailers and prefixes. Pure functions.
+// Package wire is what gRPC, gRPC-Web and Connect write into headers, trailers and prefixes. Pure functions.
 //
 // A caller builds its request's head with [Heads] and [AppendRequest] and reads the answer with [ParseAnswer]. A server
 // reads the request with [ParseRequest] and answers with [AnswerHead], [AppendAnswer] and [AppendTrailers]. The rules
-// are those of grpc/grpc doc/PROTOCOL-HTTP2.md.
+// are those of grpc/grpc doc/PROTOCOL-HTTP2.md; web.go and the files of Connect name theirs.
 package wire
 
 import "strings"

@@ -56,8 +56,8 @@ func runServer(in io.Reader, out io.Writer, options server.Options) error {
 }
 
 func setServerOptions(options *server.Options, wanted *conformancepb.ServerCompatRequest) error {
-	if wanted.GetProtocol() != conformancepb.Protocol_PROTOCOL_GRPC || wanted.GetHttpVersion() != conformancepb.HTTPVersion_HTTP_VERSION_2 {
-		return fmt.Errorf("%v over %v is not served", wanted.GetProtocol(), wanted.GetHttpVersion())
+	if version := wanted.GetHttpVersion(); version != conformancepb.HTTPVersion_HTTP_VERSION_1 && version != conformancepb.HTTPVersion_HTTP_VERSION_2 {
+		return fmt.Errorf("%v is not served", version)
 	}
 	options.MaxReceiveBytes = int(wanted.GetMessageReceiveLimit())
 	if !wanted.GetUseTls() {

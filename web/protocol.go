@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"strings"
+
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// form is the form that a call has in HTTP.
+type form uint8
+
+const (
+	notACall      form = iota
+	connectUnary       // the body is the message
+	connectGet         // the query is
+	connectStream      // messages with prefixes, and one that ends them
+	grpcWeb            // gRPC whose trailers are a message
+	grpcWebText        // the same in base64
+	grpc               // gRPC, where somebody else's HTTP/2 has taken the request
+)
+
+// recognise tells the form of a request by its head alone, and the subtype of its content type. Any POST that is nothing
+// else may be a unary call of Connect, and any GET or HEAD one by query.
+func recognise(head exchange.Head) (form, string) {
+	switch head.Get(":method") {
+	case "GET", "HEAD":
+		return connectGet, ""
+	case "POST":
+	default:
+		return notACall, ""
+	}
+	contentType := head.Get("content-type")
+	if subtype, text, ok := wire.WebSubtype(contentType); ok {
+		if text {
+			return grpcWebText, subtype
+		}
+		return grpcWeb, subtype
+	}
+	if subtype, ok := wire.Subtype(contentType); ok {
+		return grpc, subtype
+	}
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	if subtype, ok := strings.CutPrefix(media, wire.ConnectStreamType); ok {
+		return connectStream, subtype
+	}
+	subtype, _ := strings.CutPrefix(media, wire.ConnectType)
+	return connectUnary, subtype
+}
+
+// Speaks reports whether a request is a call, so that Serve is the one to answer it. known says that its path is a
+// method's: then any POST is meant to be one, and a GET whose query has what Connect's has. The others are recognised by
+// fields that nobody else sends.
+func Speaks(head exchange.Head, known bool) bool {
+	form, _ := recognise(head)
+	switch form {
+	case notACall:
+		return false
+	case connectGet:
+		_, query, _ := strings.Cut(head.Get(":path"), "?")
+		return known && hasParameter(query, "encoding") && hasParameter(query, "message")
+	case connectUnary:
+		_, versioned := head.Lookup("connect-protocol-version")
+		return known || versioned
+	}
+	return true
+}
+
+// hasParameter reports whether a query gives a value to name.
+func hasParameter(query, name string) bool {
+	for pair := range strings.SplitSeq(query, "&") {
+		if given, _, _ := strings.Cut(pair, "="); given == name {
+			return true
+		}
+	}
+	return false
+}
+
+// enveloped reports whether messages have a prefix.
+func (f form) enveloped() bool { return f != connectUnary && f != connectGet }
+
+// isConnect reports whether the form is one of Connect's.
+func (f form) isConnect() bool { return f == connectUnary || f == connectGet || f == connectStream }
