@@ -22,9 +22,9 @@ type Options struct {
 	// Deterministic writes maps in the order of their keys, so that one program gives equal messages equal bytes.
 	Deterministic bool
 
-	// Singly makes every decoded string a copy of its own. Otherwise the strings of a message share copies of its bytes,
-	// of up to 32 KiB each, and one string that is kept keeps those around it: set it to keep a few strings of large
-	// messages for long.
+	// Singly makes every decoded string a copy of its own. Otherwise the strings of a message share pieces of memory, of
+	// up to 32 KiB each, and one string that is kept keeps those around it: set it to keep a few strings of large messages
+	// for long.
 	Singly bool
 
 	// Alias lets decoded strings and bytes refer to the data instead of copies: it must never change again.

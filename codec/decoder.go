@@ -22,17 +22,15 @@ type Decoder struct {
 	data     []byte
 	text     text
 	slabs    [4]slab
-	numbers  []uint64 // slabs for what fields of optional presence point to
-	headers  []string
+	numbers  scalars // what fields of optional presence point to
+	headers  scalars
 	near     int    // how many messages follow the one that is decoded in a row, 0 if it stands in none
 	row      int    // the length of all messages of the row
-	length   uint64 // the length of the one that is decoded
+	length   int    // the length of the one that is decoded
 	depth    int    // how many messages deeper it may go
 	group    uint64 // the number of the innermost group, 0 outside of groups
 	required bool   // there are messages with fields that must be set
 	alias    bool   // text and bytes are not copied
-
-	manyNumbers, manyHeaders int // how long the slabs were
 }
 
 // decodeGenerated replaces what message holds by what data says.
@@ -62,26 +60,35 @@ func decodeAgain(data []byte, message generated, report bool) error {
 // Data returns the data up to end.
 func (d *Decoder) Data(end int) []byte { return d.data[:end] }
 
-// Short reads a tag and the varint behind it, if each has one byte: a number, or the length of what follows. Next is
-// where it goes on, 0 if it is not so: then Head reads them.
-func Short(b []byte, i int) (tag, v uint64, next int) {
+// Long says which bits a Pair has unless it is a tag of one byte and a varint of one byte behind it: a number, or the
+// length of what follows. The wire types 0 and 2 have neither of the bits 1 and 4, and a byte that ends a varint has not
+// the bit 0x80.
+const Long = 0x8085
+
+// Pair returns two bytes, the second one above the first; all bits if there are not two.
+func Pair(b []byte, i int) uint64 {
 	if i+1 < len(b) {
-		// The wire types 0 and 2 have neither of the bits 1 and 4, and a byte that ends a varint has not the bit 0x80.
-		if both := uint64(b[i]) | uint64(b[i+1])<<8; both&0x8085 == 0 {
-			return both & 0xff, both >> 8, i + 2
-		}
+		return uint64(b[i]) | uint64(b[i+1])<<8
 	}
-	return 0, 0, 0
+	return 0xffff
 }
 
 // Head reads any tag and, for the wire types 0 and 2, the varint behind it. The tag is 0 if that fails, which is no tag
 // of a field, and the position is good in any case.
 func (d *Decoder) Head(i, end int) (tag, v uint64, next int) {
-	if i+9 <= len(d.data) && d.data[i]&0x85 == 0 { // a tag of one byte, and a word behind it
+	if i+9 <= len(d.data) { // there is a word behind the first byte
 		word := binary.LittleEndian.Uint64(d.data[i+1:])
-		ends := ^word & highBits
-		if next = i + 2 + bits.TrailingZeros64(ends)/8; next <= end && ends != 0 {
-			return uint64(d.data[i]), squeeze(word & (ends ^ (ends - 1))), next
+		switch tag = uint64(d.data[i]); {
+		case tag >= 0x80:
+		case tag&5 != 0:
+			return tag, 0, i + 1
+		case word&0x8000 == 0 && i+3 <= end: // two bytes
+			return tag, word&0x7f | word>>1&0x3f80, i + 3
+		default:
+			ends := ^word & highBits
+			if next = i + 2 + bits.TrailingZeros64(ends)/8; next <= end && ends != 0 {
+				return tag, squeeze(word & (ends ^ (ends - 1))), next
+			}
 		}
 	}
 	return d.longHead(i, end)
@@ -296,21 +303,22 @@ func (d *Decoder) field(i, end int) (number protowire.Number, kind protowire.Typ
 	return number, kind, begin, begin + length
 }
 
-// run returns how many fields in a row there are from i on that have the same tag, of wire type 2, as the one that begins
-// there, and where they end. There is one at least.
+// run returns how many whole fields in a row there are from i on that have the same tag, of wire type 2, as the one that
+// begins there, and where they end.
 func (d *Decoder) run(i, end int) (count, to int) {
 	b := d.data[:end]
-	if protowire.Type(b[i]&7) != protowire.BytesType { // a group, whose length nobody knows
-		return 1, end
-	}
 	for tag := b[i]; tag < 0x80; { // the usual case: tag and length have one byte each
 		next := i + 2
 		if next > len(b) || b[i+1] >= 0x80 {
 			break
 		}
-		i = next + int(b[i+1])
+		next += int(b[i+1])
+		if next > len(b) {
+			return count, i
+		}
+		i = next
 		count++
-		if i >= len(b) || b[i] != tag {
+		if i == len(b) || b[i] != tag {
 			return count, i
 		}
 	}
@@ -318,21 +326,22 @@ func (d *Decoder) run(i, end int) (count, to int) {
 	return count + more, to
 }
 
+// longRun is run for tags and lengths of any size.
 func (d *Decoder) longRun(i, end int) (count, to int) {
 	_, begin := d.varint(i, end)
 	if begin < 0 {
-		return 1, end
+		return 0, i
 	}
 	tag := d.data[i:begin]
-	for count := 1; ; count++ {
+	for ; ; count++ {
 		n, next := d.varint(begin, end)
-		if next < 0 || n >= uint64(end-next) {
-			return count, end
+		if next < 0 || n > uint64(end-next) {
+			return count, i
 		}
-		next += int(n)
-		begin = next + len(tag)
-		if d.data[next] != tag[0] || begin > end || len(tag) > 1 && string(d.data[next:begin]) != string(tag) {
-			return count, next
+		i = next + int(n)
+		begin = i + len(tag)
+		if begin > end || d.data[i] != tag[0] || len(tag) > 1 && string(d.data[i:begin]) != string(tag) {
+			return count + 1, i
 		}
 	}
 }

@@ -10,10 +10,9 @@ import (
 // slab is memory for messages of one type that will probably come. It belongs to the message that is decoded: what is
 // not used of it lives as long as a message beside it does.
 type slab struct {
-	kind unsafe.Pointer // the type
-	free unsafe.Pointer // to the next one, nil if there is none
-	left int
-	size int // how many there were
+	kind       unsafe.Pointer // the type
+	elements   unsafe.Pointer
+	used, size uintptr // in bytes
 }
 
 const (
@@ -27,22 +26,26 @@ const (
 // than for the prices of a row of that length. Elsewhere a slab has room for at most twice as many as have been used.
 func New[T any](d *Decoder) *T {
 	kind := kindOf[T]()
-	s := &d.slabs[0]
-	if s.kind != kind {
-		if s = d.slabOf(kind); s == nil {
-			return new(T)
-		}
+	if s := &d.slabs[0]; s.kind == kind && s.used < s.size {
+		element := unsafe.Add(s.elements, s.used)
+		s.used += unsafe.Sizeof(*(*T)(nil))
+		return (*T)(element)
 	}
-	if s.left == 0 {
-		return newSlab[T](d, s)
+	return newLater[T](d, kind)
+}
+
+// newLater is New for a type that is not the first, or whose slab is used up.
+func newLater[T any](d *Decoder, kind unsafe.Pointer) *T {
+	s := d.slabOf(kind)
+	switch {
+	case s == nil:
+		return new(T)
+	case s.used < s.size:
+		element := unsafe.Add(s.elements, s.used)
+		s.used += unsafe.Sizeof(*(*T)(nil))
+		return (*T)(element)
 	}
-	element := (*T)(s.free)
-	if s.left--; s.left > 0 {
-		s.free = unsafe.Add(s.free, unsafe.Sizeof(*element))
-	} else {
-		s.free = nil
-	}
-	return element
+	return newSlab[T](d, s)
 }
 
 // slabOf returns the slab of a type, nil if there are too many types.
@@ -61,18 +64,15 @@ func (d *Decoder) slabOf(kind unsafe.Pointer) *slab {
 
 // newSlab returns the first element of a new slab.
 func newSlab[T any](d *Decoder, s *slab) *T {
-	n := 1
+	n, size := 1, unsafe.Sizeof(*(*T)(nil))
 	switch {
 	case d.near > 0:
-		n = min(d.near, d.row/int(d.length+2)) + 1
+		n = min(d.near, d.row/(d.length+2)) + 1
 	case s.size > 0:
-		n = min(2*s.size, smallSlab)
+		n = min(2*int(s.size/size), smallSlab)
 	}
 	elements := make([]T, min(n, atMost[T]()))
-	s.size, s.left, s.free = len(elements), len(elements)-1, nil
-	if s.left > 0 {
-		s.free = unsafe.Pointer(&elements[1])
-	}
+	s.elements, s.used, s.size = unsafe.Pointer(unsafe.SliceData(elements)), size, size*uintptr(len(elements))
 	return &elements[0]
 }
 
@@ -93,6 +93,26 @@ type scalar interface {
 	~int32 | ~int64 | ~uint32 | ~uint64 | ~float32 | ~float64 | ~bool
 }
 
+// scalars is memory for numbers that fields point to, or for strings, without their text.
+type scalars struct {
+	slab   unsafe.Pointer
+	used   int
+	size   int
+	wanted int // how many the message that is decoded could have
+}
+
+// A slab of them has as many as the message could have; more for more messages, up to mostScalars.
+const (
+	fewScalars  = 16
+	mostScalars = 128
+)
+
+// Optional says how many fields of optional presence, numbers and text, the message has that is decoded. It makes one
+// allocation of each, if all of them are there; a few of them take a few words more than they need.
+func (d *Decoder) Optional(numbers, headers int) {
+	d.numbers.wanted, d.headers.wanted = numbers, headers
+}
+
 // Set makes what a field of optional presence points to v. Numbers of all types come from the same memory.
 func Set[T scalar](d *Decoder, field **T, v T) {
 	if *field == nil {
@@ -101,57 +121,100 @@ func Set[T scalar](d *Decoder, field **T, v T) {
 	**field = v
 }
 
-// SetString is Set for text.
-func SetString(d *Decoder, field **string, v string) {
+// SetString reads n bytes of text, which must be UTF-8, for a field of optional presence.
+func (d *Decoder) SetString(field **string, i, end int, n uint64) int {
+	v, i := d.String(i, end, n)
+	d.setHeader(field, v)
+	return i
+}
+
+// SetLooseString is SetString for text that is whatever it is.
+func (d *Decoder) SetLooseString(field **string, i, end int, n uint64) int {
+	v, i := d.LooseString(i, end, n)
+	d.setHeader(field, v)
+	return i
+}
+
+func (d *Decoder) setHeader(field **string, v string) {
 	if *field == nil {
-		*field = d.header()
+		if d.headers.used == d.headers.size {
+			d.headers.slab = unsafe.Pointer(unsafe.SliceData(make([]string, d.headers.grow())))
+		}
+		*field = (*string)(unsafe.Add(d.headers.slab, uintptr(d.headers.used)*unsafe.Sizeof(v)))
+		d.headers.used++
 	}
 	**field = v
 }
 
-// The first slab has firstScalars of them, each more twice as many as the one before, up to mostScalars.
-const (
-	firstScalars = 4
-	mostScalars  = 128
-)
-
 // number returns memory for a number.
 func (d *Decoder) number() unsafe.Pointer {
-	if len(d.numbers) == 0 {
-		d.manyNumbers = min(max(firstScalars, 2*d.manyNumbers), mostScalars)
-		d.numbers = make([]uint64, d.manyNumbers)
+	if d.numbers.used == d.numbers.size {
+		d.numbers.slab = unsafe.Pointer(unsafe.SliceData(make([]uint64, d.numbers.grow())))
 	}
-	number := &d.numbers[0]
-	d.numbers = d.numbers[1:]
-	return unsafe.Pointer(number)
+	number := unsafe.Add(d.numbers.slab, 8*d.numbers.used)
+	d.numbers.used++
+	return number
 }
 
-// header returns memory for a string.
-func (d *Decoder) header() *string {
-	if len(d.headers) == 0 {
-		d.manyHeaders = min(max(firstScalars, 2*d.manyHeaders), mostScalars)
-		d.headers = make([]string, d.manyHeaders)
-	}
-	header := &d.headers[0]
-	d.headers = d.headers[1:]
-	return header
+// grow returns how many a new slab has.
+func (s *scalars) grow() int {
+	s.used, s.size = 0, min(max(1, min(s.wanted, fewScalars), 2*s.size), mostScalars)
+	return s.size
 }
 
-// Elements returns list with room for the messages that a repeated field has in a row from i on, where the first one's tag
-// begins, and a slab for some of them, one at least. The slabs of a row are as many as the row is long: whatever is
-// allocated before it is decoded, there are bytes for it.
-func Elements[T any](d *Decoder, list []*T, i, end int) ([]*T, []T) {
-	if len(list) == cap(list) {
-		count, to := d.run(i, end)
-		d.row = to - i
-		if list == nil {
-			list = make([]*T, 0, count)
-		} else {
-			list = slices.Grow(list, count)
-		}
+// Row counts the messages that a repeated field has in a row from i on, where the first one's tag begins, and makes room
+// for them in list. It returns less than 0 if the data is not a message.
+func Row[T any](d *Decoder, list *[]*T, i, end int) int {
+	count, to := d.run(i, end)
+	if count == 0 || d.depth == 0 {
+		return -1
 	}
-	return list, make([]T, min(cap(list)-len(list), atMost[T]()))
+	d.row = to - i
+	*list = slices.Grow(*list, count)
+	return count
 }
 
-// Near says that the message that is decoded next, of length bytes, stands in a row, and how many of it follow.
-func (d *Decoder) Near(count int, length uint64) { d.near, d.length = count, length }
+// Elements returns a slab of messages, to which the end of list refers now: the next in the row are decoded into them. More
+// is how many the row has still, one at least. They have been counted: whatever is allocated before it is decoded, there are
+// bytes for it.
+func Elements[T any](list *[]*T, more int) []T {
+	slab := make([]T, min(more, atMost[T]()))
+	begin := len(*list)
+	*list = (*list)[:begin+len(slab)]
+	for k, pointers := 0, (*list)[begin:]; k < len(pointers); k++ {
+		pointers[k] = &slab[k]
+	}
+	return slab
+}
+
+// Element finds what Row has counted, a field whose tag begins at i; more are how many follow it.
+func (d *Decoder) Element(i, more int) (begin, end int) {
+	d.near = more
+	if pair := uint64(d.data[i]) | uint64(d.data[i+1])<<8; pair&0x8080 == 0 {
+		begin, end = i+2, i+2+int(pair>>8)
+	} else {
+		begin, end = d.longElement(i)
+	}
+	d.length = end - begin
+	return begin, end
+}
+
+//go:noinline
+func (d *Decoder) longElement(i int) (begin, end int) {
+	_, v, begin := d.Head(i, len(d.data))
+	return begin, begin + int(v)
+}
+
+// GroupElement appends a message to list, for a repeated group: nobody knows how long a group is, and how many there are.
+func GroupElement[T any](d *Decoder, list *[]*T) *T {
+	d.near = 0
+	element := New[T](d)
+	*list = append(*list, element)
+	return element
+}
+
+// Down and Up go into messages of a row, and out of them again. Elements has made sure that it is not too deep.
+func (d *Decoder) Down() { d.depth-- }
+
+// Up is the opposite of Down.
+func (d *Decoder) Up() { d.depth++ }

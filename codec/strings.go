@@ -3,42 +3,51 @@
 package codec
 
 import (
-	"encoding/binary"
 	"slices"
+	"unicode/utf8"
 	"unsafe"
 )
 
-// text is the copy of the data that strings point into. One string keeps all of it in memory, so it is made of pieces:
-// one, if the data is small; more of them, each twice as long as the one before, if it is not. No piece is longer than
-// largestPiece, and none is made before there is a string in it. Pieces do not overlap, so strings and bytes take at most
-// twice the memory that they take on the wire.
+// text is memory for decoded text. One string keeps all of the piece that it is in. None is made before there is a string to
+// put into it, and none is longer than the data that is still to come, so strings take at most twice the memory that the
+// data takes.
 type text struct {
-	piece  []byte // what the data has at begin
-	begin  int
-	singly bool // every string is a copy of its own
+	piece  []byte // its length is what is used
+	before int    // how much of the pieces before was used
+	begin  int    // where the text of the first piece began in the data
+	singly bool   // every string is a copy of its own
 }
 
 const (
-	smallestPiece = 4 << 10
-	largestPiece  = 32 << 10
+	firstPiece   = 512 // also the longest text that shares one
+	largestPiece = 32 << 10
 )
 
-// next returns what data has from i to end, out of a new piece if others may share it.
-func (t *text) next(data []byte, i, end int) string {
-	length := min(max(smallestPiece, 2*len(t.piece)), largestPiece)
-	if t.singly || end-i > length/4 {
-		return string(data[i:end])
+// add returns a copy of what data has from i to end.
+func (t *text) add(data []byte, i, end int) []byte {
+	n := end - i
+	if n > cap(t.piece)-len(t.piece) {
+		if t.singly || n > firstPiece {
+			return append([]byte(nil), data[i:end]...)
+		}
+		t.grow(n, i, len(data))
 	}
-	t.piece, t.begin = append([]byte(nil), data[i:min(i+length, len(data))]...), i
-	return unsafe.String(unsafe.SliceData(t.piece), end-i)
+	begin := len(t.piece)
+	t.piece = append(t.piece, data[i:end]...)
+	return t.piece[begin : begin+n : begin+n]
 }
 
-// has reports whether the piece has what the data has from i to end.
-func (t *text) has(i, end int) bool { return i >= t.begin && end-t.begin <= len(t.piece) }
-
-// from returns what the piece has, if it has it.
-func (t *text) from(i, end int) []byte {
-	return t.piece[i-t.begin : end-t.begin : end-t.begin]
+// grow makes a new piece, for n bytes of text that begin at i and more. It is as long as the text will be that is still to
+// come, if there is as much of it in the data as there was so far.
+func (t *text) grow(n, i, end int) {
+	size := firstPiece
+	if t.before += len(t.piece); t.before > 0 {
+		size = t.before * (end - i) / (i - t.begin)
+		size += size/8 + 64
+	} else {
+		t.begin = i
+	}
+	t.piece = make([]byte, 0, max(n, min(size, end-i, largestPiece)))
 }
 
 // String reads n bytes of text, which must be UTF-8.
@@ -46,24 +55,43 @@ func (d *Decoder) String(i, end int, n uint64) (string, int) {
 	if n > uint64(end-i) {
 		return "", -1
 	}
-	data, length := d.data, int(n)
-	end = i + length
-	var seen uint64
-	switch {
-	case length <= 8 && i+8 <= len(data):
-		seen = binary.LittleEndian.Uint64(data[i:]) << (64 - 8*n) // nothing if n is 0
-	case length > 8 && length <= 16:
-		seen = binary.LittleEndian.Uint64(data[i:]) | binary.LittleEndian.Uint64(data[end-8:end])
-	default:
-		seen = highBits
-	}
-	if seen&highBits != 0 && !validText(data[i:end]) {
+	length, used := int(n), len(d.text.piece)
+	if room := cap(d.text.piece) - used; length <= 128 && room >= max(length, 8) && i+length >= 8 {
+		// It is copied while it is looked at, in words; what is written behind it is overwritten by what comes next.
+		from := unsafe.Add(unsafe.Pointer(unsafe.SliceData(d.data)), i)
+		to := unsafe.Add(unsafe.Pointer(unsafe.SliceData(d.text.piece)), used)
+		var seen uint64
+		switch {
+		case length <= 8:
+			seen = word(from, length-8) >> (64 - 8*n) // the word ends where the text does; nothing if n is 0
+			putWord(to, 0, seen)
+		case length <= 16:
+			v, w := word(from, 0), word(from, length-8)
+			putWord(to, 0, v)
+			putWord(to, length-8, w)
+			seen = v | w
+		default:
+			for k := 0; k < length-16; k += 16 {
+				v, w := word(from, k), word(from, k+8)
+				putWord(to, k, v)
+				putWord(to, k+8, w)
+				seen |= v | w
+			}
+			v, w := word(from, length-16), word(from, length-8)
+			putWord(to, length-16, v)
+			putWord(to, length-8, w)
+			seen |= v | w
+		}
+		if seen&highBits == 0 || utf8.Valid(d.data[i:i+length]) {
+			d.text.piece = d.text.piece[:used+length]
+			return unsafe.String((*byte)(to), length), i + length
+		}
 		return "", -1
 	}
-	if begin := i - d.text.begin; uint(begin) < uint(len(d.text.piece)) && length <= len(d.text.piece)-begin {
-		return unsafe.String(&d.text.piece[begin], length), end
+	if !validText(d.data[i : i+length]) {
+		return "", -1
 	}
-	return d.string(i, end), end
+	return d.string(i, i+length), i + length
 }
 
 // LooseString reads n bytes of text, whatever bytes they are.
@@ -75,16 +103,13 @@ func (d *Decoder) LooseString(i, end int, n uint64) (string, int) {
 	return d.string(i, end), end
 }
 
+// string returns what the data has from i to end.
 func (d *Decoder) string(i, end int) string {
-	switch {
-	case i == end:
-		return ""
-	case d.text.has(i, end):
-		return unsafe.String(unsafe.SliceData(d.text.from(i, end)), end-i)
-	case d.alias:
-		return unsafe.String(unsafe.SliceData(d.data[i:end]), end-i)
+	text := d.data[i:end]
+	if !d.alias {
+		text = d.text.add(d.data, i, end)
 	}
-	return d.text.next(d.data, i, end)
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // Strings appends text, which must be UTF-8, to list: that of the field whose tag begins at i, and of all behind it with
@@ -99,18 +124,28 @@ func (d *Decoder) LooseStrings(list []string, i, end int) ([]string, int) {
 }
 
 func (d *Decoder) strings(list []string, i, end int, valid bool) ([]string, int) {
-	count, _ := d.run(i, end)
+	count, to := d.run(i, end)
+	if count == 0 {
+		return list, -1
+	}
 	list = slices.Grow(list, count)
+	// A short row has one copy, with the tags and lengths in it.
+	var row string
+	first := i
+	if to-i <= largestPiece && !d.alias && !d.text.singly {
+		row = string(d.data[i:to])
+	}
 	for range count {
-		_, n, next := d.Head(i, end)
-		if n > uint64(end-next) {
+		begin, to := d.Element(i, 0)
+		if valid && !validText(d.data[begin:to]) {
 			return list, -1
 		}
-		i = next + int(n)
-		if valid && !validText(d.data[next:i]) {
-			return list, -1
+		if row != "" {
+			list = append(list, row[begin-first:to-first])
+		} else {
+			list = append(list, d.string(begin, to))
 		}
-		list = append(list, d.string(next, i))
+		i = to
 	}
 	return list, i
 }
@@ -135,17 +170,17 @@ func (d *Decoder) BytesOrNil(i, end int, n uint64) ([]byte, int) {
 	return d.Bytes(i, end, n)
 }
 
-// smallBytes is up to which length bytes lie in the strings' piece if there is one.
+// smallBytes is up to which length bytes lie beside the text. Nothing else has the same memory, so whoever writes to them
+// changes nothing else.
 const smallBytes = 64
 
-// bytes returns a copy of what the data has from i to end. A small one may be part of the strings' piece: no string has
-// the same part of it, so whoever writes to it changes nothing else.
+// bytes returns what the data has from i to end.
 func (d *Decoder) bytes(i, end int) []byte {
 	switch {
 	case d.alias:
 		return d.data[i:end:end]
-	case end-i <= smallBytes && d.text.has(i, end):
-		return d.text.from(i, end)
+	case end-i <= smallBytes:
+		return d.text.add(d.data, i, end)
 	}
 	return append([]byte(nil), d.data[i:end]...)
 }

@@ -52,8 +52,9 @@ func (x *Money) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Money) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -132,11 +133,11 @@ func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabItems []Item
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -156,18 +157,23 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.Amount.Farcall_decode(d, next, to), to)
 		case 0x2a: // items = 5
-			if len(slabItems) == 0 {
-				x.Items, slabItems = codec.Elements(d, x.Items, i, end)
-			}
-			m := &slabItems[0]
-			slabItems = slabItems[1:]
-			x.Items = append(x.Items, m)
-			d.Near(len(slabItems), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Item](d, &x.Items, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Items, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x30: // work = 6
 			x.Work, i = int64(v), next
 		default:
@@ -221,8 +227,9 @@ func (x *Item) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Item) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -296,8 +303,9 @@ func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ChargeResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -353,8 +361,9 @@ func (x *Payload) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Payload) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -397,8 +406,9 @@ func (x *WatchRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *WatchRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -441,8 +451,9 @@ func (x *SettleResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *SettleResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

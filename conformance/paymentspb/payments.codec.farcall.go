@@ -53,8 +53,9 @@ func (x *Money) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Money) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -115,8 +116,9 @@ func (x *LineItem) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *LineItem) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -206,8 +208,9 @@ func (x *Payment) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Payment) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -299,11 +302,11 @@ func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabItems []LineItem
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -323,18 +326,23 @@ func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.Amount.Farcall_decode(d, next, to), to)
 		case 0x2a: // items = 5
-			if len(slabItems) == 0 {
-				x.Items, slabItems = codec.Elements(d, x.Items, i, end)
-			}
-			m := &slabItems[0]
-			slabItems = slabItems[1:]
-			x.Items = append(x.Items, m)
-			d.Near(len(slabItems), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[LineItem](d, &x.Items, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Items, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -392,8 +400,9 @@ func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ChargeResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -461,8 +470,9 @@ func (x *RefundRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *RefundRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -511,8 +521,9 @@ func (x *RefundResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *RefundResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -562,8 +573,9 @@ func (x *GetPaymentRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *GetPaymentRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -606,8 +618,9 @@ func (x *WatchPaymentsRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *WatchPaymentsRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -664,8 +677,9 @@ func (x *SettleRecord) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *SettleRecord) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -753,13 +767,11 @@ func (x *SettleSummary) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *SettleSummary) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabCharged []Money
-	var slabRefunded []Money
-	var slabMismatches []SettleMismatch
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -768,44 +780,59 @@ func (x *SettleSummary) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x10: // matched = 2
 			x.Matched, i = int32(v), next
 		case 0x1a: // charged = 3
-			if len(slabCharged) == 0 {
-				x.Charged, slabCharged = codec.Elements(d, x.Charged, i, end)
-			}
-			m := &slabCharged[0]
-			slabCharged = slabCharged[1:]
-			x.Charged = append(x.Charged, m)
-			d.Near(len(slabCharged), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Money](d, &x.Charged, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Charged, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x22: // refunded = 4
-			if len(slabRefunded) == 0 {
-				x.Refunded, slabRefunded = codec.Elements(d, x.Refunded, i, end)
-			}
-			m := &slabRefunded[0]
-			slabRefunded = slabRefunded[1:]
-			x.Refunded = append(x.Refunded, m)
-			d.Near(len(slabRefunded), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Money](d, &x.Refunded, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Refunded, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x2a: // mismatches = 5
-			if len(slabMismatches) == 0 {
-				x.Mismatches, slabMismatches = codec.Elements(d, x.Mismatches, i, end)
-			}
-			m := &slabMismatches[0]
-			slabMismatches = slabMismatches[1:]
-			x.Mismatches = append(x.Mismatches, m)
-			d.Near(len(slabMismatches), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[SettleMismatch](d, &x.Mismatches, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Mismatches, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x30: // more_mismatches = 6
 			x.MoreMismatches, i = int32(v), next
 		default:
@@ -857,8 +884,9 @@ func (x *SettleMismatch) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *SettleMismatch) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -931,8 +959,9 @@ func (x *DisputeMessage) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *DisputeMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

@@ -53,8 +53,9 @@ func (x *Money) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Money) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -133,11 +134,11 @@ func (x *Charge) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Charge) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabItems []Item
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -157,18 +158,23 @@ func (x *Charge) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.Amount.Farcall_decode(d, next, to), to)
 		case 0x2a: // items = 5
-			if len(slabItems) == 0 {
-				x.Items, slabItems = codec.Elements(d, x.Items, i, end)
-			}
-			m := &slabItems[0]
-			slabItems = slabItems[1:]
-			x.Items = append(x.Items, m)
-			d.Near(len(slabItems), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Item](d, &x.Items, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Items, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x30: // work = 6
 			x.Work, i = int64(v), next
 		default:
@@ -222,8 +228,9 @@ func (x *Item) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Item) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -295,8 +302,9 @@ func (x *Texts) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Texts) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -407,8 +415,9 @@ func (x *Maps) farcall_encode_3(e *codec.Encoder, i int, key string, value int64
 func (x *Maps) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -452,8 +461,9 @@ func (x *Maps) farcall_decode_1(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -477,8 +487,9 @@ func (x *Maps) farcall_decode_2(d *codec.Decoder, i, end int) int {
 	value := codec.New[Money](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -506,8 +517,9 @@ func (x *Maps) farcall_decode_3(d *codec.Decoder, i, end int) int {
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -569,8 +581,9 @@ func (x *Node) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Node) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -654,8 +667,9 @@ func (x *Numbers) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Numbers) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -740,8 +754,9 @@ func (x *Blob) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Blob) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -900,33 +915,25 @@ func (x *Profile) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Profile) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(13, 6)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // name = 1
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Name, element)
+			i = d.SetString(&x.Name, next, end, v)
 		case 0x12: // email = 2
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Email, element)
+			i = d.SetString(&x.Email, next, end, v)
 		case 0x1a: // phone = 3
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Phone, element)
+			i = d.SetString(&x.Phone, next, end, v)
 		case 0x22: // city = 4
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.City, element)
+			i = d.SetString(&x.City, next, end, v)
 		case 0x2a: // country = 5
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Country, element)
+			i = d.SetString(&x.Country, next, end, v)
 		case 0x30: // age = 6
 			i = next
 			codec.Set(d, &x.Age, int32(v))
@@ -969,9 +976,7 @@ func (x *Profile) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x92: // digest = 18
 			x.Digest, i = d.Bytes(next, end, v)
 		case 0x9a: // locale = 19
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Locale, element)
+			i = d.SetString(&x.Locale, next, end, v)
 		case 0xa0: // logins = 20
 			i = next
 			codec.Set(d, &x.Logins, int32(v))

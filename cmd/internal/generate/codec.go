@@ -109,10 +109,10 @@ func (c *codecWriter) opaque(message *protogen.Message) bool {
 	return c.variant || message.APILevel == gofeaturespb.GoFeatures_API_OPAQUE
 }
 
-// localNames are the parameters and variables of generated methods. What is called slab and a field's name is not among
-// them: no package is.
+// localNames are the parameters and variables of generated methods.
 var localNames = []string{
-	"b", "d", "e", "element", "end", "entry", "i", "k", "key", "m", "n", "next", "o", "ok", "outer", "tag", "to", "v", "value", "x",
+	"b", "d", "e", "element", "end", "entry", "i", "k", "key", "more", "n", "next", "o", "ok", "outer", "pair", "slab", "tag", "to", "v",
+	"value", "x",
 }
 
 // findNames finds out which local names would hide the packages of the messages' fields.

@@ -22,10 +22,8 @@ func (c *codecWriter) writeDecode(message *protogen.Message) {
 	if hasRequired(message) {
 		c.p("d.Required()")
 	}
-	for _, f := range fields {
-		if f.Desc.IsList() && f.Message != nil {
-			c.p("var slab", f.GoName, " []", c.typeOf(f.Field))
-		}
+	if numbers, headers := optional(fields); numbers+headers > 0 {
+		c.p("d.Optional(", numbers, ", ", headers, ")")
 	}
 	rest := "i = d.Unknown(&x.unknownFields, i, end)"
 	if message.Desc.ExtensionRanges().Len() > 0 {
@@ -53,11 +51,16 @@ func (c *codecWriter) decodeLoop(fields []*codecField, decode func(*codecField),
 	if slices.ContainsFunc(fields, needsVarint) {
 		v = "v"
 	}
+	next := "_"
+	if slices.ContainsFunc(fields, func(f *codecField) bool { return !isRow(f) }) {
+		next = "next"
+	}
 	c.p("b := d.Data(end)")
 	c.p("for uint(i) < uint(len(b)) {")
-	c.p("tag, ", v, ", next := ", c.codec("Short"), "(b, i)")
-	c.p("if next == 0 {")
-	c.p("tag, ", v, ", next = d.Head(i, end)")
+	c.p("pair := ", c.codec("Pair"), "(b, i)")
+	c.p("tag, ", v, ", ", next, " := pair&0xff, pair>>8, i+2")
+	c.p("if pair&", c.codec("Long"), " != 0 {")
+	c.p("tag, ", v, ", ", next, " = d.Head(i, end)")
 	c.p("}")
 	c.p("switch tag {")
 	for _, f := range fields {
@@ -69,13 +72,33 @@ func (c *codecWriter) decodeLoop(fields []*codecField, decode func(*codecField),
 	c.p("}")
 }
 
+// optional counts the fields of optional presence that the struct has pointers for: numbers, and text.
+func optional(fields []*codecField) (numbers, headers int) {
+	for _, f := range fields {
+		switch text := f.Desc.Kind() == protoreflect.StringKind; {
+		case f.Desc.IsList() || f.Message != nil:
+		case text && (f.storage == pointer || f.pointed):
+			headers++
+		case f.storage == pointer:
+			numbers++
+		}
+	}
+	return numbers, headers
+}
+
 // needsVarint reports whether the code for a field reads the varint behind its tag.
 func needsVarint(f *codecField) bool {
 	switch wireTypes[f.Desc.Kind()] {
 	case protowire.VarintType, protowire.BytesType:
-		return !f.Desc.IsList() || f.Message != nil || f.Desc.Kind() != protoreflect.StringKind
+		return !isRow(f)
 	}
 	return isNumber(f.Field) && f.Desc.IsList() // it may be packed
+}
+
+// isRow reports whether a field is a list whose elements are counted: what counts them reads the first one's tag as well.
+func isRow(f *codecField) bool {
+	kind := f.Desc.Kind()
+	return f.Desc.IsList() && (kind == protoreflect.StringKind || kind == protoreflect.MessageKind)
 }
 
 // isNumber reports whether the field's values may be packed.
@@ -137,12 +160,14 @@ func (c *codecWriter) caseOf(f *codecField, wire protowire.Type) {
 // decodeScalar writes what sets a singular field that is no message.
 func (c *codecWriter) decodeScalar(f *codecField) {
 	switch {
-	case f.storage == pointer || f.pointed:
-		set := c.codec("Set")
-		if f.Desc.Kind() == protoreflect.StringKind {
-			set = c.codec("SetString")
+	case (f.storage == pointer || f.pointed) && f.Desc.Kind() == protoreflect.StringKind:
+		name := "SetLooseString"
+		if f.textual {
+			name = "SetString"
 		}
-		c.p(set, "(d, &", f.value, ", ", c.scalar(f, "element", "var element "), ")")
+		c.p("i = d.", name, "(&", f.value, ", next, end, v)")
+	case f.storage == pointer:
+		c.p(c.codec("Set"), "(d, &", f.value, ", ", c.scalar(f, "element", "var element "), ")")
 	default:
 		c.assign(f, f.value)
 	}
@@ -239,27 +264,45 @@ func (c *codecWriter) decodeMessage(f *codecField, makePlace func(), place strin
 	}
 }
 
-// decodeElement writes what appends a message to a list.
+// decodeElement writes what appends messages to a list: all of a row at once, because they have been counted.
 func (c *codecWriter) decodeElement(f *codecField) {
-	slab, list := "slab"+f.GoName, f.value
+	list := "&" + f.value
 	if c.listPointer(f) {
 		c.p("if ", f.value, " == nil {")
 		c.p(f.value, " = new([]*", c.typeOf(f.Field), ")")
 		c.p("}")
-		list = "*" + f.value
+		list = f.value
 	}
-	c.p("if len(", slab, ") == 0 {")
-	c.p(list, ", ", slab, " = ", c.codec("Elements"), "(d, ", list, ", i, end)")
-	c.p("}")
-	c.p("m := &", slab, "[0]")
-	c.p(slab, " = ", slab, "[1:]")
-	c.p(list, " = append(", list, ", m)")
-	length := "v"
 	if f.Desc.Kind() == protoreflect.GroupKind {
-		length = "0" // nobody knows
+		c.decodeMessage(f, func() { c.p("element := ", c.codec("GroupElement"), "[", c.typeOf(f.Field), "](d, ", list, ")") }, "element")
+		return
 	}
-	c.p("d.Near(len(", slab, "), ", length, ")")
-	c.decodeMessage(f, func() {}, "m")
+	c.p("more := ", c.codec("Row"), "[", c.typeOf(f.Field), "](d, ", list, ", i, end)")
+	c.p("if more < 0 {")
+	c.p("return -1")
+	c.p("}")
+	down := c.hasMethods(f.Message)
+	if down {
+		c.p("d.Down()")
+	}
+	c.p("for more > 0 {")
+	c.p("slab := ", c.codec("Elements"), "(", list, ", more)")
+	c.p("for k := range slab {")
+	c.p("more--")
+	c.p("next, to := d.Element(i, more)")
+	if down {
+		c.p("if slab[k].Farcall_decode(d, next, to) != to {")
+	} else {
+		c.p("if d.Message(&slab[k], next, to, uint64(to-next)) != to {")
+	}
+	c.p("return -1")
+	c.p("}")
+	c.p("i = to")
+	c.p("}")
+	c.p("}")
+	if down {
+		c.p("d.Up()")
+	}
 }
 
 // decodeMember writes what sets a field of a oneof. A message is merged with the one that is there, if it is of the same

@@ -54,17 +54,17 @@ func (x *Small) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Small) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // name = 1
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Name, element)
+			i = d.SetString(&x.Name, next, end, v)
 		case 0x10: // number = 2
 			i = next
 			codec.Set(d, &x.Number, int32(v))
@@ -1306,18 +1306,12 @@ func (x *All) farcall_encode_154(e *codec.Encoder, i int, key string, value *Nee
 
 // Farcall_decode is for package codec.
 func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabCSmall []Small
-	var slabCAll []All
-	var slabHDurations []durationpb.Duration
-	var slabHOthers []otherpb.Other
-	var slabISmalls []Small
-	var slabJDelimiteds []All
-	var slabJNeedy []Needs
-	var slabJExtensible []Extended
+	d.Optional(22, 2)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1367,9 +1361,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.ABool, v != 0)
 		case 0x72: // a_string = 14
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.AString, element)
+			i = d.SetString(&x.AString, next, end, v)
 		case 0x7a: // a_bytes = 15
 			x.ABytes, i = d.Bytes(next, end, v)
 		case 0x80: // a_color = 16
@@ -1517,31 +1509,41 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			x.CColor = append(x.CColor, Color(v))
 		case 0x1ca: // c_small = 57
-			if len(slabCSmall) == 0 {
-				x.CSmall, slabCSmall = codec.Elements(d, x.CSmall, i, end)
-			}
-			m := &slabCSmall[0]
-			slabCSmall = slabCSmall[1:]
-			x.CSmall = append(x.CSmall, m)
-			d.Near(len(slabCSmall), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Small](d, &x.CSmall, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.CSmall, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1d2: // c_all = 58
-			if len(slabCAll) == 0 {
-				x.CAll, slabCAll = codec.Elements(d, x.CAll, i, end)
-			}
-			m := &slabCAll[0]
-			slabCAll = slabCAll[1:]
-			x.CAll = append(x.CAll, m)
-			d.Near(len(slabCAll), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[All](d, &x.CAll, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.CAll, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1ea: // d_double = 61
 			x.DDouble, i = codec.PackedFixed64(d, x.DDouble, next, end, v)
 		case 0x1e9: // d_double = 61
@@ -1889,23 +1891,37 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Message(x.HOther, next, end, v)
 		case 0x44a: // h_durations = 137
-			if len(slabHDurations) == 0 {
-				x.HDurations, slabHDurations = codec.Elements(d, x.HDurations, i, end)
+			more := codec.Row[durationpb.Duration](d, &x.HDurations, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabHDurations[0]
-			slabHDurations = slabHDurations[1:]
-			x.HDurations = append(x.HDurations, m)
-			d.Near(len(slabHDurations), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.HDurations, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x452: // h_others = 138
-			if len(slabHOthers) == 0 {
-				x.HOthers, slabHOthers = codec.Elements(d, x.HOthers, i, end)
+			more := codec.Row[otherpb.Other](d, &x.HOthers, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabHOthers[0]
-			slabHOthers = slabHOthers[1:]
-			x.HOthers = append(x.HOthers, m)
-			d.Near(len(slabHOthers), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.HOthers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x45a: // h_map = 139
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1937,18 +1953,23 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.I_536870911, int64(v))
 		case 0xfffffff2: // i_smalls = 536870910
-			if len(slabISmalls) == 0 {
-				x.ISmalls, slabISmalls = codec.Elements(d, x.ISmalls, i, end)
-			}
-			m := &slabISmalls[0]
-			slabISmalls = slabISmalls[1:]
-			x.ISmalls = append(x.ISmalls, m)
-			d.Near(len(slabISmalls), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Small](d, &x.ISmalls, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ISmalls, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x4b3: // j_delimited = 150
 			outer := d.EnterGroup(150)
 			if outer < 0 {
@@ -1959,18 +1980,12 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.LeaveGroup(x.JDelimited.Farcall_decode(d, next, end), outer)
 		case 0x4bb: // j_delimiteds = 151
-			if len(slabJDelimiteds) == 0 {
-				x.JDelimiteds, slabJDelimiteds = codec.Elements(d, x.JDelimiteds, i, end)
-			}
-			m := &slabJDelimiteds[0]
-			slabJDelimiteds = slabJDelimiteds[1:]
-			x.JDelimiteds = append(x.JDelimiteds, m)
-			d.Near(len(slabJDelimiteds), 0)
 			outer := d.EnterGroup(151)
 			if outer < 0 {
 				return -1
 			}
-			i = d.LeaveGroup(m.Farcall_decode(d, next, end), outer)
+			element := codec.GroupElement[All](d, &x.JDelimiteds)
+			i = d.LeaveGroup(element.Farcall_decode(d, next, end), outer)
 		case 0x4c2: // j_needs = 152
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1981,18 +1996,23 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.JNeeds.Farcall_decode(d, next, to), to)
 		case 0x4ca: // j_needy = 153
-			if len(slabJNeedy) == 0 {
-				x.JNeedy, slabJNeedy = codec.Elements(d, x.JNeedy, i, end)
-			}
-			m := &slabJNeedy[0]
-			slabJNeedy = slabJNeedy[1:]
-			x.JNeedy = append(x.JNeedy, m)
-			d.Near(len(slabJNeedy), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Needs](d, &x.JNeedy, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.JNeedy, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x4d2: // j_map = 154
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -2012,22 +2032,25 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.JExtended.Farcall_decode(d, next, to), to)
 		case 0x4e2: // j_extensible = 156
-			if len(slabJExtensible) == 0 {
-				x.JExtensible, slabJExtensible = codec.Elements(d, x.JExtensible, i, end)
-			}
-			m := &slabJExtensible[0]
-			slabJExtensible = slabJExtensible[1:]
-			x.JExtensible = append(x.JExtensible, m)
-			d.Near(len(slabJExtensible), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Extended](d, &x.JExtensible, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.JExtensible, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x4ea: // j_loose = 157
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.JLoose, element)
+			i = d.SetLooseString(&x.JLoose, next, end, v)
 		case 0x4f2: // j_loose_implicit = 158
 			x.JLooseImplicit, i = d.LooseString(next, end, v)
 		case 0x4fa: // j_loose_list = 159
@@ -2063,8 +2086,9 @@ func (x *All) farcall_decode_81(d *codec.Decoder, i, end int) int {
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2088,8 +2112,9 @@ func (x *All) farcall_decode_82(d *codec.Decoder, i, end int) int {
 	var value float32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2113,8 +2138,9 @@ func (x *All) farcall_decode_83(d *codec.Decoder, i, end int) int {
 	var value []byte
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2138,8 +2164,9 @@ func (x *All) farcall_decode_84(d *codec.Decoder, i, end int) int {
 	var value Color
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2163,8 +2190,9 @@ func (x *All) farcall_decode_85(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2188,8 +2216,9 @@ func (x *All) farcall_decode_86(d *codec.Decoder, i, end int) int {
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2213,8 +2242,9 @@ func (x *All) farcall_decode_87(d *codec.Decoder, i, end int) int {
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2238,8 +2268,9 @@ func (x *All) farcall_decode_88(d *codec.Decoder, i, end int) int {
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2263,8 +2294,9 @@ func (x *All) farcall_decode_89(d *codec.Decoder, i, end int) int {
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2288,8 +2320,9 @@ func (x *All) farcall_decode_90(d *codec.Decoder, i, end int) int {
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2313,8 +2346,9 @@ func (x *All) farcall_decode_91(d *codec.Decoder, i, end int) int {
 	value := codec.New[Small](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2342,8 +2376,9 @@ func (x *All) farcall_decode_92(d *codec.Decoder, i, end int) int {
 	value := codec.New[All](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2371,8 +2406,9 @@ func (x *All) farcall_decode_93(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2396,8 +2432,9 @@ func (x *All) farcall_decode_94(d *codec.Decoder, i, end int) int {
 	value := codec.New[timestamppb.Timestamp](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2421,8 +2458,9 @@ func (x *All) farcall_decode_139(d *codec.Decoder, i, end int) int {
 	value := codec.New[otherpb.Other](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2447,8 +2485,9 @@ func (x *All) farcall_decode_154(d *codec.Decoder, i, end int) int {
 	d.Required()
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2528,10 +2567,12 @@ func (x *Needs) Farcall_encode(e *codec.Encoder, i int) int {
 // Farcall_decode is for package codec.
 func (x *Needs) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(1, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2539,9 +2580,7 @@ func (x *Needs) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.Number, int32(v))
 		case 0x12: // name = 2
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Name, element)
+			i = d.SetString(&x.Name, next, end, v)
 		case 0x1a: // small = 3
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -2605,17 +2644,17 @@ func (x *Extended) Farcall_encode(e *codec.Encoder, i int) int {
 // Farcall_decode is for package codec.
 func (x *Extended) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // name = 1
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Name, element)
+			i = d.SetString(&x.Name, next, end, v)
 		default:
 			i = d.Extension(x, i, end)
 		}

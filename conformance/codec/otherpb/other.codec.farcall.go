@@ -60,11 +60,11 @@ func (x *Other) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Other) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabOthers []Other
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -82,18 +82,23 @@ func (x *Other) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.Other.Farcall_decode(d, next, to), to)
 		case 0x22: // others = 4
-			if len(slabOthers) == 0 {
-				x.Others, slabOthers = codec.Elements(d, x.Others, i, end)
-			}
-			m := &slabOthers[0]
-			slabOthers = slabOthers[1:]
-			x.Others = append(x.Others, m)
-			d.Near(len(slabOthers), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Other](d, &x.Others, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Others, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

@@ -54,8 +54,9 @@ func (x *Small) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Small) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1173,15 +1174,12 @@ func (x *All) farcall_encode_139(e *codec.Encoder, i int, key string, value *oth
 
 // Farcall_decode is for package codec.
 func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabCSmall []Small
-	var slabCAll []All
-	var slabHDurations []durationpb.Duration
-	var slabHOthers []otherpb.Other
-	var slabISmalls []Small
+	d.Optional(14, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1290,9 +1288,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.BBool, v != 0)
 		case 0x112: // b_string = 34
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.BString, element)
+			i = d.SetString(&x.BString, next, end, v)
 		case 0x11a: // b_bytes = 35
 			x.BBytes, i = d.Bytes(next, end, v)
 		case 0x120: // b_color = 36
@@ -1381,31 +1377,41 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			x.CColor = append(x.CColor, Color(v))
 		case 0x1ca: // c_small = 57
-			if len(slabCSmall) == 0 {
-				x.CSmall, slabCSmall = codec.Elements(d, x.CSmall, i, end)
-			}
-			m := &slabCSmall[0]
-			slabCSmall = slabCSmall[1:]
-			x.CSmall = append(x.CSmall, m)
-			d.Near(len(slabCSmall), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Small](d, &x.CSmall, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.CSmall, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1d2: // c_all = 58
-			if len(slabCAll) == 0 {
-				x.CAll, slabCAll = codec.Elements(d, x.CAll, i, end)
-			}
-			m := &slabCAll[0]
-			slabCAll = slabCAll[1:]
-			x.CAll = append(x.CAll, m)
-			d.Near(len(slabCAll), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[All](d, &x.CAll, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.CAll, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1ea: // d_double = 61
 			x.DDouble, i = codec.PackedFixed64(d, x.DDouble, next, end, v)
 		case 0x1e9: // d_double = 61
@@ -1739,23 +1745,37 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Message(x.HOther, next, end, v)
 		case 0x44a: // h_durations = 137
-			if len(slabHDurations) == 0 {
-				x.HDurations, slabHDurations = codec.Elements(d, x.HDurations, i, end)
+			more := codec.Row[durationpb.Duration](d, &x.HDurations, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabHDurations[0]
-			slabHDurations = slabHDurations[1:]
-			x.HDurations = append(x.HDurations, m)
-			d.Near(len(slabHDurations), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.HDurations, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x452: // h_others = 138
-			if len(slabHOthers) == 0 {
-				x.HOthers, slabHOthers = codec.Elements(d, x.HOthers, i, end)
+			more := codec.Row[otherpb.Other](d, &x.HOthers, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabHOthers[0]
-			slabHOthers = slabHOthers[1:]
-			x.HOthers = append(x.HOthers, m)
-			d.Near(len(slabHOthers), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.HOthers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x45a: // h_map = 139
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1780,18 +1800,23 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0xfffffff8: // i_536870911 = 536870911
 			x.I_536870911, i = int64(v), next
 		case 0xfffffff2: // i_smalls = 536870910
-			if len(slabISmalls) == 0 {
-				x.ISmalls, slabISmalls = codec.Elements(d, x.ISmalls, i, end)
-			}
-			m := &slabISmalls[0]
-			slabISmalls = slabISmalls[1:]
-			x.ISmalls = append(x.ISmalls, m)
-			d.Near(len(slabISmalls), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Small](d, &x.ISmalls, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ISmalls, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -1805,8 +1830,9 @@ func (x *All) farcall_decode_81(d *codec.Decoder, i, end int) int {
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1830,8 +1856,9 @@ func (x *All) farcall_decode_82(d *codec.Decoder, i, end int) int {
 	var value float32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1855,8 +1882,9 @@ func (x *All) farcall_decode_83(d *codec.Decoder, i, end int) int {
 	var value []byte
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1880,8 +1908,9 @@ func (x *All) farcall_decode_84(d *codec.Decoder, i, end int) int {
 	var value Color
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1905,8 +1934,9 @@ func (x *All) farcall_decode_85(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1930,8 +1960,9 @@ func (x *All) farcall_decode_86(d *codec.Decoder, i, end int) int {
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1955,8 +1986,9 @@ func (x *All) farcall_decode_87(d *codec.Decoder, i, end int) int {
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1980,8 +2012,9 @@ func (x *All) farcall_decode_88(d *codec.Decoder, i, end int) int {
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2005,8 +2038,9 @@ func (x *All) farcall_decode_89(d *codec.Decoder, i, end int) int {
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2030,8 +2064,9 @@ func (x *All) farcall_decode_90(d *codec.Decoder, i, end int) int {
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2055,8 +2090,9 @@ func (x *All) farcall_decode_91(d *codec.Decoder, i, end int) int {
 	value := codec.New[Small](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2084,8 +2120,9 @@ func (x *All) farcall_decode_92(d *codec.Decoder, i, end int) int {
 	value := codec.New[All](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2113,8 +2150,9 @@ func (x *All) farcall_decode_93(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2138,8 +2176,9 @@ func (x *All) farcall_decode_94(d *codec.Decoder, i, end int) int {
 	value := codec.New[timestamppb.Timestamp](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2163,8 +2202,9 @@ func (x *All) farcall_decode_139(d *codec.Decoder, i, end int) int {
 	value := codec.New[otherpb.Other](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

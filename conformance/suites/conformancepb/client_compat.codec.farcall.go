@@ -165,12 +165,12 @@ func (x *ClientCompatRequest) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ClientCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabRequestHeaders []Header
-	var slabRequestMessages []anypb.Any
+	d.Optional(1, 2)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -202,39 +202,47 @@ func (x *ClientCompatRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x50: // message_receive_limit = 10
 			x.MessageReceiveLimit, i = uint32(v), next
 		case 0x5a: // service = 11
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Service, element)
+			i = d.SetString(&x.Service, next, end, v)
 		case 0x62: // method = 12
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Method, element)
+			i = d.SetString(&x.Method, next, end, v)
 		case 0x68: // stream_type = 13
 			x.StreamType, i = StreamType(v), next
 		case 0x70: // use_get_http_method = 14
 			x.UseGetHttpMethod, i = v != 0, next
 		case 0x7a: // request_headers = 15
-			if len(slabRequestHeaders) == 0 {
-				x.RequestHeaders, slabRequestHeaders = codec.Elements(d, x.RequestHeaders, i, end)
-			}
-			m := &slabRequestHeaders[0]
-			slabRequestHeaders = slabRequestHeaders[1:]
-			x.RequestHeaders = append(x.RequestHeaders, m)
-			d.Near(len(slabRequestHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.RequestHeaders, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
-		case 0x82: // request_messages = 16
-			if len(slabRequestMessages) == 0 {
-				x.RequestMessages, slabRequestMessages = codec.Elements(d, x.RequestMessages, i, end)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RequestHeaders, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
 			}
-			m := &slabRequestMessages[0]
-			slabRequestMessages = slabRequestMessages[1:]
-			x.RequestMessages = append(x.RequestMessages, m)
-			d.Near(len(slabRequestMessages), v)
-			i = d.Message(m, next, end, v)
+			d.Up()
+		case 0x82: // request_messages = 16
+			more := codec.Row[anypb.Any](d, &x.RequestMessages, i, end)
+			if more < 0 {
+				return -1
+			}
+			for more > 0 {
+				slab := codec.Elements(&x.RequestMessages, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x88: // timeout_ms = 17
 			i = next
 			codec.Set(d, &x.TimeoutMs, uint32(v))
@@ -319,8 +327,9 @@ func (x *ClientCompatRequest_Cancel) Farcall_encode(e *codec.Encoder, i int) int
 func (x *ClientCompatRequest_Cancel) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -403,8 +412,9 @@ func (x *ClientCompatResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ClientCompatResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -517,42 +527,51 @@ func (x *ClientResponseResult) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ClientResponseResult) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabResponseHeaders []Header
-	var slabPayloads []ConformancePayload
-	var slabResponseTrailers []Header
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // response_headers = 1
-			if len(slabResponseHeaders) == 0 {
-				x.ResponseHeaders, slabResponseHeaders = codec.Elements(d, x.ResponseHeaders, i, end)
-			}
-			m := &slabResponseHeaders[0]
-			slabResponseHeaders = slabResponseHeaders[1:]
-			x.ResponseHeaders = append(x.ResponseHeaders, m)
-			d.Near(len(slabResponseHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ResponseHeaders, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseHeaders, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x12: // payloads = 2
-			if len(slabPayloads) == 0 {
-				x.Payloads, slabPayloads = codec.Elements(d, x.Payloads, i, end)
-			}
-			m := &slabPayloads[0]
-			slabPayloads = slabPayloads[1:]
-			x.Payloads = append(x.Payloads, m)
-			d.Near(len(slabPayloads), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ConformancePayload](d, &x.Payloads, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Payloads, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1a: // error = 3
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -563,18 +582,23 @@ func (x *ClientResponseResult) Farcall_decode(d *codec.Decoder, i, end int) int 
 			}
 			i = d.Leave(x.Error.Farcall_decode(d, next, to), to)
 		case 0x22: // response_trailers = 4
-			if len(slabResponseTrailers) == 0 {
-				x.ResponseTrailers, slabResponseTrailers = codec.Elements(d, x.ResponseTrailers, i, end)
-			}
-			m := &slabResponseTrailers[0]
-			slabResponseTrailers = slabResponseTrailers[1:]
-			x.ResponseTrailers = append(x.ResponseTrailers, m)
-			d.Near(len(slabResponseTrailers), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ResponseTrailers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseTrailers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x28: // num_unsent_requests = 5
 			x.NumUnsentRequests, i = int32(v), next
 		case 0x30: // http_status_code = 6
@@ -619,8 +643,9 @@ func (x *ClientErrorResult) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ClientErrorResult) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -683,11 +708,12 @@ func (x *WireDetails) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *WireDetails) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabActualHttpTrailers []Header
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -699,22 +725,25 @@ func (x *WireDetails) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Message(x.ConnectErrorRaw, next, end, v)
 		case 0x1a: // actual_http_trailers = 3
-			if len(slabActualHttpTrailers) == 0 {
-				x.ActualHttpTrailers, slabActualHttpTrailers = codec.Elements(d, x.ActualHttpTrailers, i, end)
-			}
-			m := &slabActualHttpTrailers[0]
-			slabActualHttpTrailers = slabActualHttpTrailers[1:]
-			x.ActualHttpTrailers = append(x.ActualHttpTrailers, m)
-			d.Near(len(slabActualHttpTrailers), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ActualHttpTrailers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ActualHttpTrailers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x22: // actual_grpcweb_trailers = 4
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.ActualGrpcwebTrailers, element)
+			i = d.SetString(&x.ActualGrpcwebTrailers, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

@@ -56,12 +56,11 @@ func (x *Config) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Config) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabIncludeCases []ConfigCase
-	var slabExcludeCases []ConfigCase
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -75,31 +74,41 @@ func (x *Config) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.Features.Farcall_decode(d, next, to), to)
 		case 0x12: // include_cases = 2
-			if len(slabIncludeCases) == 0 {
-				x.IncludeCases, slabIncludeCases = codec.Elements(d, x.IncludeCases, i, end)
-			}
-			m := &slabIncludeCases[0]
-			slabIncludeCases = slabIncludeCases[1:]
-			x.IncludeCases = append(x.IncludeCases, m)
-			d.Near(len(slabIncludeCases), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ConfigCase](d, &x.IncludeCases, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.IncludeCases, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1a: // exclude_cases = 3
-			if len(slabExcludeCases) == 0 {
-				x.ExcludeCases, slabExcludeCases = codec.Elements(d, x.ExcludeCases, i, end)
-			}
-			m := &slabExcludeCases[0]
-			slabExcludeCases = slabExcludeCases[1:]
-			x.ExcludeCases = append(x.ExcludeCases, m)
-			d.Near(len(slabExcludeCases), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ConfigCase](d, &x.ExcludeCases, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ExcludeCases, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -201,10 +210,12 @@ func (x *Features) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Features) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(7, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -331,10 +342,12 @@ func (x *ConfigCase) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ConfigCase) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(3, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -400,8 +413,9 @@ func (x *TLSCreds) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *TLSCreds) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

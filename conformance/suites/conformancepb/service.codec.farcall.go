@@ -85,28 +85,32 @@ func (x *UnaryResponseDefinition) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *UnaryResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabResponseHeaders []Header
-	var slabResponseTrailers []Header
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // response_headers = 1
-			if len(slabResponseHeaders) == 0 {
-				x.ResponseHeaders, slabResponseHeaders = codec.Elements(d, x.ResponseHeaders, i, end)
-			}
-			m := &slabResponseHeaders[0]
-			slabResponseHeaders = slabResponseHeaders[1:]
-			x.ResponseHeaders = append(x.ResponseHeaders, m)
-			d.Near(len(slabResponseHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ResponseHeaders, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseHeaders, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x12: // response_data = 2
 			o := codec.New[UnaryResponseDefinition_ResponseData](d)
 			o.ResponseData, i = d.Bytes(next, end, v)
@@ -126,18 +130,23 @@ func (x *UnaryResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) i
 			}
 			i = d.Leave(o.Error.Farcall_decode(d, next, to), to)
 		case 0x22: // response_trailers = 4
-			if len(slabResponseTrailers) == 0 {
-				x.ResponseTrailers, slabResponseTrailers = codec.Elements(d, x.ResponseTrailers, i, end)
-			}
-			m := &slabResponseTrailers[0]
-			slabResponseTrailers = slabResponseTrailers[1:]
-			x.ResponseTrailers = append(x.ResponseTrailers, m)
-			d.Near(len(slabResponseTrailers), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ResponseTrailers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseTrailers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x30: // response_delay_ms = 6
 			x.ResponseDelayMs, i = uint32(v), next
 		case 0x2a: // raw_response = 5
@@ -222,28 +231,32 @@ func (x *StreamResponseDefinition) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *StreamResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabResponseHeaders []Header
-	var slabResponseTrailers []Header
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // response_headers = 1
-			if len(slabResponseHeaders) == 0 {
-				x.ResponseHeaders, slabResponseHeaders = codec.Elements(d, x.ResponseHeaders, i, end)
-			}
-			m := &slabResponseHeaders[0]
-			slabResponseHeaders = slabResponseHeaders[1:]
-			x.ResponseHeaders = append(x.ResponseHeaders, m)
-			d.Near(len(slabResponseHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ResponseHeaders, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseHeaders, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x12: // response_data = 2
 			var element []byte
 			element, i = d.Bytes(next, end, v)
@@ -260,18 +273,23 @@ func (x *StreamResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) 
 			}
 			i = d.Leave(x.Error.Farcall_decode(d, next, to), to)
 		case 0x2a: // response_trailers = 5
-			if len(slabResponseTrailers) == 0 {
-				x.ResponseTrailers, slabResponseTrailers = codec.Elements(d, x.ResponseTrailers, i, end)
-			}
-			m := &slabResponseTrailers[0]
-			slabResponseTrailers = slabResponseTrailers[1:]
-			x.ResponseTrailers = append(x.ResponseTrailers, m)
-			d.Near(len(slabResponseTrailers), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.ResponseTrailers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseTrailers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x32: // raw_response = 6
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -326,8 +344,9 @@ func (x *UnaryRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *UnaryRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -381,8 +400,9 @@ func (x *UnaryResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *UnaryResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -440,8 +460,9 @@ func (x *IdempotentUnaryRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *IdempotentUnaryRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -495,8 +516,9 @@ func (x *IdempotentUnaryResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *IdempotentUnaryResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -554,8 +576,9 @@ func (x *ServerStreamRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ServerStreamRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -609,8 +632,9 @@ func (x *ServerStreamResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ServerStreamResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -668,8 +692,9 @@ func (x *ClientStreamRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ClientStreamRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -723,8 +748,9 @@ func (x *ClientStreamResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ClientStreamResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -788,8 +814,9 @@ func (x *BidiStreamRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *BidiStreamRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -845,8 +872,9 @@ func (x *BidiStreamResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *BidiStreamResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -960,8 +988,9 @@ func (x *ConformancePayload) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ConformancePayload) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1035,40 +1064,52 @@ func (x *ConformancePayload_RequestInfo) Farcall_encode(e *codec.Encoder, i int)
 
 // Farcall_decode is for package codec.
 func (x *ConformancePayload_RequestInfo) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabRequestHeaders []Header
-	var slabRequests []anypb.Any
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // request_headers = 1
-			if len(slabRequestHeaders) == 0 {
-				x.RequestHeaders, slabRequestHeaders = codec.Elements(d, x.RequestHeaders, i, end)
-			}
-			m := &slabRequestHeaders[0]
-			slabRequestHeaders = slabRequestHeaders[1:]
-			x.RequestHeaders = append(x.RequestHeaders, m)
-			d.Near(len(slabRequestHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.RequestHeaders, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RequestHeaders, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x10: // timeout_ms = 2
 			i = next
 			codec.Set(d, &x.TimeoutMs, int64(v))
 		case 0x1a: // requests = 3
-			if len(slabRequests) == 0 {
-				x.Requests, slabRequests = codec.Elements(d, x.Requests, i, end)
+			more := codec.Row[anypb.Any](d, &x.Requests, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRequests[0]
-			slabRequests = slabRequests[1:]
-			x.Requests = append(x.Requests, m)
-			d.Near(len(slabRequests), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.Requests, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x22: // connect_get_info = 4
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1115,27 +1156,32 @@ func (x *ConformancePayload_ConnectGetInfo) Farcall_encode(e *codec.Encoder, i i
 
 // Farcall_decode is for package codec.
 func (x *ConformancePayload_ConnectGetInfo) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabQueryParams []Header
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
-			tag, v, next = d.Head(i, end)
+		pair := codec.Pair(b, i)
+		tag, _, _ := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
+			tag, _, _ = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // query_params = 1
-			if len(slabQueryParams) == 0 {
-				x.QueryParams, slabQueryParams = codec.Elements(d, x.QueryParams, i, end)
-			}
-			m := &slabQueryParams[0]
-			slabQueryParams = slabQueryParams[1:]
-			x.QueryParams = append(x.QueryParams, m)
-			d.Near(len(slabQueryParams), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.QueryParams, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.QueryParams, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -1185,29 +1231,35 @@ func (x *Error) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Error) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabDetails []anypb.Any
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x08: // code = 1
 			x.Code, i = Code(v), next
 		case 0x12: // message = 2
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Message, element)
+			i = d.SetString(&x.Message, next, end, v)
 		case 0x1a: // details = 3
-			if len(slabDetails) == 0 {
-				x.Details, slabDetails = codec.Elements(d, x.Details, i, end)
+			more := codec.Row[anypb.Any](d, &x.Details, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabDetails[0]
-			slabDetails = slabDetails[1:]
-			x.Details = append(x.Details, m)
-			d.Near(len(slabDetails), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.Details, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -1251,8 +1303,9 @@ func (x *Header) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Header) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1349,13 +1402,11 @@ func (x *RawHTTPRequest) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *RawHTTPRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabHeaders []Header
-	var slabRawQueryParams []Header
-	var slabEncodedQueryParams []RawHTTPRequest_EncodedQueryParam
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1364,44 +1415,59 @@ func (x *RawHTTPRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x12: // uri = 2
 			x.Uri, i = d.String(next, end, v)
 		case 0x1a: // headers = 3
-			if len(slabHeaders) == 0 {
-				x.Headers, slabHeaders = codec.Elements(d, x.Headers, i, end)
-			}
-			m := &slabHeaders[0]
-			slabHeaders = slabHeaders[1:]
-			x.Headers = append(x.Headers, m)
-			d.Near(len(slabHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.Headers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Headers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x22: // raw_query_params = 4
-			if len(slabRawQueryParams) == 0 {
-				x.RawQueryParams, slabRawQueryParams = codec.Elements(d, x.RawQueryParams, i, end)
-			}
-			m := &slabRawQueryParams[0]
-			slabRawQueryParams = slabRawQueryParams[1:]
-			x.RawQueryParams = append(x.RawQueryParams, m)
-			d.Near(len(slabRawQueryParams), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.RawQueryParams, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RawQueryParams, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x2a: // encoded_query_params = 5
-			if len(slabEncodedQueryParams) == 0 {
-				x.EncodedQueryParams, slabEncodedQueryParams = codec.Elements(d, x.EncodedQueryParams, i, end)
-			}
-			m := &slabEncodedQueryParams[0]
-			slabEncodedQueryParams = slabEncodedQueryParams[1:]
-			x.EncodedQueryParams = append(x.EncodedQueryParams, m)
-			d.Near(len(slabEncodedQueryParams), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[RawHTTPRequest_EncodedQueryParam](d, &x.EncodedQueryParams, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.EncodedQueryParams, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x32: // unary = 6
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1481,8 +1547,9 @@ func (x *RawHTTPRequest_EncodedQueryParam) Farcall_encode(e *codec.Encoder, i in
 func (x *RawHTTPRequest_EncodedQueryParam) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1566,8 +1633,9 @@ func (x *MessageContents) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *MessageContents) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1628,27 +1696,32 @@ func (x *StreamContents) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *StreamContents) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabItems []StreamContents_StreamItem
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
-			tag, v, next = d.Head(i, end)
+		pair := codec.Pair(b, i)
+		tag, _, _ := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
+			tag, _, _ = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // items = 1
-			if len(slabItems) == 0 {
-				x.Items, slabItems = codec.Elements(d, x.Items, i, end)
-			}
-			m := &slabItems[0]
-			slabItems = slabItems[1:]
-			x.Items = append(x.Items, m)
-			d.Near(len(slabItems), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[StreamContents_StreamItem](d, &x.Items, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Items, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -1698,10 +1771,12 @@ func (x *StreamContents_StreamItem) Farcall_encode(e *codec.Encoder, i int) int 
 
 // Farcall_decode is for package codec.
 func (x *StreamContents_StreamItem) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1794,30 +1869,34 @@ func (x *RawHTTPResponse) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *RawHTTPResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabHeaders []Header
-	var slabTrailers []Header
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x08: // status_code = 1
 			x.StatusCode, i = uint32(v), next
 		case 0x12: // headers = 2
-			if len(slabHeaders) == 0 {
-				x.Headers, slabHeaders = codec.Elements(d, x.Headers, i, end)
-			}
-			m := &slabHeaders[0]
-			slabHeaders = slabHeaders[1:]
-			x.Headers = append(x.Headers, m)
-			d.Near(len(slabHeaders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.Headers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Headers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1a: // unary = 3
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1847,18 +1926,23 @@ func (x *RawHTTPResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(o.Stream.Farcall_decode(d, next, to), to)
 		case 0x2a: // trailers = 5
-			if len(slabTrailers) == 0 {
-				x.Trailers, slabTrailers = codec.Elements(d, x.Trailers, i, end)
-			}
-			m := &slabTrailers[0]
-			slabTrailers = slabTrailers[1:]
-			x.Trailers = append(x.Trailers, m)
-			d.Near(len(slabTrailers), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Header](d, &x.Trailers, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Trailers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

@@ -69,8 +69,9 @@ func (x *BoolValue) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *BoolValue) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -119,8 +120,9 @@ func (x *Payload) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Payload) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -171,8 +173,9 @@ func (x *EchoStatus) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *EchoStatus) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -269,8 +272,9 @@ func (x *SimpleRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *SimpleRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -370,8 +374,9 @@ func (x *SimpleResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *SimpleResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -433,8 +438,9 @@ func (x *StreamingInputCallRequest) Farcall_encode(e *codec.Encoder, i int) int 
 func (x *StreamingInputCallRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -493,8 +499,9 @@ func (x *StreamingInputCallResponse) Farcall_encode(e *codec.Encoder, i int) int
 func (x *StreamingInputCallResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -551,8 +558,9 @@ func (x *ResponseParameters) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ResponseParameters) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -636,29 +644,34 @@ func (x *StreamingOutputCallRequest) Farcall_encode(e *codec.Encoder, i int) int
 
 // Farcall_decode is for package codec.
 func (x *StreamingOutputCallRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabResponseParameters []ResponseParameters
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x08: // response_type = 1
 			x.ResponseType, i = PayloadType(v), next
 		case 0x12: // response_parameters = 2
-			if len(slabResponseParameters) == 0 {
-				x.ResponseParameters, slabResponseParameters = codec.Elements(d, x.ResponseParameters, i, end)
-			}
-			m := &slabResponseParameters[0]
-			slabResponseParameters = slabResponseParameters[1:]
-			x.ResponseParameters = append(x.ResponseParameters, m)
-			d.Near(len(slabResponseParameters), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ResponseParameters](d, &x.ResponseParameters, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.ResponseParameters, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1a: // payload = 3
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -725,8 +738,9 @@ func (x *StreamingOutputCallResponse) Farcall_encode(e *codec.Encoder, i int) in
 func (x *StreamingOutputCallResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -826,8 +840,9 @@ func (x *TestOrcaReport) farcall_encode_4(e *codec.Encoder, i int, key string, v
 func (x *TestOrcaReport) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -866,8 +881,9 @@ func (x *TestOrcaReport) farcall_decode_3(d *codec.Decoder, i, end int) int {
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -891,8 +907,9 @@ func (x *TestOrcaReport) farcall_decode_4(d *codec.Decoder, i, end int) int {
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

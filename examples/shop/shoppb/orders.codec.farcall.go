@@ -81,11 +81,11 @@ func (x *Order) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Order) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabItems []LineItem
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -94,18 +94,23 @@ func (x *Order) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x12: // customer = 2
 			x.Customer, i = d.String(next, end, v)
 		case 0x1a: // items = 3
-			if len(slabItems) == 0 {
-				x.Items, slabItems = codec.Elements(d, x.Items, i, end)
-			}
-			m := &slabItems[0]
-			slabItems = slabItems[1:]
-			x.Items = append(x.Items, m)
-			d.Near(len(slabItems), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[LineItem](d, &x.Items, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Items, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x22: // total = 4
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -179,11 +184,11 @@ func (x *CreateOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *CreateOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabItems []LineItem
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -194,18 +199,23 @@ func (x *CreateOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x1a: // card_token = 3
 			x.CardToken, i = d.String(next, end, v)
 		case 0x22: // items = 4
-			if len(slabItems) == 0 {
-				x.Items, slabItems = codec.Elements(d, x.Items, i, end)
-			}
-			m := &slabItems[0]
-			slabItems = slabItems[1:]
-			x.Items = append(x.Items, m)
-			d.Near(len(slabItems), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[LineItem](d, &x.Items, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Items, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -243,8 +253,9 @@ func (x *GetOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *GetOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -305,8 +316,9 @@ func (x *ListOrdersRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ListOrdersRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -361,27 +373,32 @@ func (x *ListOrdersResponse) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ListOrdersResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabOrders []Order
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // orders = 1
-			if len(slabOrders) == 0 {
-				x.Orders, slabOrders = codec.Elements(d, x.Orders, i, end)
-			}
-			m := &slabOrders[0]
-			slabOrders = slabOrders[1:]
-			x.Orders = append(x.Orders, m)
-			d.Near(len(slabOrders), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Order](d, &x.Orders, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Orders, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x12: // next_page_token = 2
 			x.NextPageToken, i = d.String(next, end, v)
 		default:
@@ -427,8 +444,9 @@ func (x *CancelOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *CancelOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -473,8 +491,9 @@ func (x *WatchOrderRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *WatchOrderRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

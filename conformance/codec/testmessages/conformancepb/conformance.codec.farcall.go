@@ -52,8 +52,9 @@ func (x *TestStatus) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *TestStatus) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -100,27 +101,32 @@ func (x *FailureSet) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *FailureSet) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabTest []TestStatus
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
-			tag, v, next = d.Head(i, end)
+		pair := codec.Pair(b, i)
+		tag, _, _ := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
+			tag, _, _ = d.Head(i, end)
 		}
 		switch tag {
 		case 0x12: // test = 2
-			if len(slabTest) == 0 {
-				x.Test, slabTest = codec.Elements(d, x.Test, i, end)
-			}
-			m := &slabTest[0]
-			slabTest = slabTest[1:]
-			x.Test = append(x.Test, m)
-			d.Near(len(slabTest), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[TestStatus](d, &x.Test, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.Test, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -220,8 +226,9 @@ func (x *ConformanceRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ConformanceRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -365,8 +372,9 @@ func (x *ConformanceResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ConformanceResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -443,8 +451,9 @@ func (x *JspbEncodingConfig) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *JspbEncodingConfig) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

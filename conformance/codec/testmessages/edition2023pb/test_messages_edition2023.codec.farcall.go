@@ -39,10 +39,12 @@ func (x *ComplexMessage) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ComplexMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1065,12 +1067,12 @@ func (x *TestAllTypesEdition2023) farcall_encode_301(e *codec.Encoder, i int, ke
 // Farcall_decode is for package codec.
 func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
-	var slabRepeatedNestedMessage []TestAllTypesEdition2023_NestedMessage
-	var slabRepeatedForeignMessage []ForeignMessageEdition2023
+	d.Optional(15, 3)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1120,9 +1122,7 @@ func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) i
 			i = next
 			codec.Set(d, &x.OptionalBool, v != 0)
 		case 0x72: // optional_string = 14
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.OptionalString, element)
+			i = d.SetString(&x.OptionalString, next, end, v)
 		case 0x7a: // optional_bytes = 15
 			x.OptionalBytes, i = d.Bytes(next, end, v)
 		case 0x92: // optional_nested_message = 18
@@ -1150,13 +1150,9 @@ func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) i
 			i = next
 			codec.Set(d, &x.OptionalForeignEnum, ForeignEnumEdition2023(v))
 		case 0xc2: // optional_string_piece = 24
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.OptionalStringPiece, element)
+			i = d.SetString(&x.OptionalStringPiece, next, end, v)
 		case 0xca: // optional_cord = 25
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.OptionalCord, element)
+			i = d.SetString(&x.OptionalCord, next, end, v)
 		case 0xda: // recursive_message = 27
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1244,31 +1240,41 @@ func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) i
 			element, i = d.Bytes(next, end, v)
 			x.RepeatedBytes = append(x.RepeatedBytes, element)
 		case 0x182: // repeated_nested_message = 48
-			if len(slabRepeatedNestedMessage) == 0 {
-				x.RepeatedNestedMessage, slabRepeatedNestedMessage = codec.Elements(d, x.RepeatedNestedMessage, i, end)
-			}
-			m := &slabRepeatedNestedMessage[0]
-			slabRepeatedNestedMessage = slabRepeatedNestedMessage[1:]
-			x.RepeatedNestedMessage = append(x.RepeatedNestedMessage, m)
-			d.Near(len(slabRepeatedNestedMessage), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[TestAllTypesEdition2023_NestedMessage](d, &x.RepeatedNestedMessage, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedNestedMessage, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x18a: // repeated_foreign_message = 49
-			if len(slabRepeatedForeignMessage) == 0 {
-				x.RepeatedForeignMessage, slabRepeatedForeignMessage = codec.Elements(d, x.RepeatedForeignMessage, i, end)
-			}
-			m := &slabRepeatedForeignMessage[0]
-			slabRepeatedForeignMessage = slabRepeatedForeignMessage[1:]
-			x.RepeatedForeignMessage = append(x.RepeatedForeignMessage, m)
-			d.Near(len(slabRepeatedForeignMessage), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ForeignMessageEdition2023](d, &x.RepeatedForeignMessage, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedForeignMessage, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x19a: // repeated_nested_enum = 51
 			x.RepeatedNestedEnum, i = codec.PackedVarint(d, x.RepeatedNestedEnum, next, end, v)
 		case 0x198: // repeated_nested_enum = 51
@@ -1692,8 +1698,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_56(d *codec.Decoder, i, end int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1717,8 +1724,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_57(d *codec.Decoder, i, end int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1742,8 +1750,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_58(d *codec.Decoder, i, end int
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1767,8 +1776,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_59(d *codec.Decoder, i, end int
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1792,8 +1802,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_60(d *codec.Decoder, i, end int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1817,8 +1828,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_61(d *codec.Decoder, i, end int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1842,8 +1854,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_62(d *codec.Decoder, i, end int
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1867,8 +1880,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_63(d *codec.Decoder, i, end int
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1892,8 +1906,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_64(d *codec.Decoder, i, end int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1917,8 +1932,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_65(d *codec.Decoder, i, end int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1942,8 +1958,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_66(d *codec.Decoder, i, end int
 	var value float32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1967,8 +1984,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_67(d *codec.Decoder, i, end int
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1992,8 +2010,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_68(d *codec.Decoder, i, end int
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2017,8 +2036,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_69(d *codec.Decoder, i, end int
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2042,8 +2062,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_70(d *codec.Decoder, i, end int
 	var value []byte
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2067,8 +2088,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_71(d *codec.Decoder, i, end int
 	value := codec.New[TestAllTypesEdition2023_NestedMessage](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2096,8 +2118,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_72(d *codec.Decoder, i, end int
 	value := codec.New[ForeignMessageEdition2023](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2125,8 +2148,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_73(d *codec.Decoder, i, end int
 	var value TestAllTypesEdition2023_NestedEnum
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2150,8 +2174,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_74(d *codec.Decoder, i, end int
 	var value ForeignEnumEdition2023
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2176,8 +2201,9 @@ func (x *TestAllTypesEdition2023) farcall_decode_301(d *codec.Decoder, i, end in
 	d.Required()
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2235,10 +2261,12 @@ func (x *TestAllTypesEdition2023_NestedMessage) Farcall_encode(e *codec.Encoder,
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesEdition2023_NestedMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2295,10 +2323,12 @@ func (x *TestAllTypesEdition2023_GroupLikeType) Farcall_encode(e *codec.Encoder,
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesEdition2023_GroupLikeType) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(2, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2343,10 +2373,12 @@ func (x *ForeignMessageEdition2023) Farcall_encode(e *codec.Encoder, i int) int 
 
 // Farcall_decode is for package codec.
 func (x *ForeignMessageEdition2023) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2388,10 +2420,12 @@ func (x *GroupLikeType) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *GroupLikeType) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

@@ -53,17 +53,17 @@ func (x *Small) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Small) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // name = 1
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.xxx_hidden_Name, element)
+			i = d.SetString(&x.xxx_hidden_Name, next, end, v)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 2)
 		case 0x10: // number = 2
 			x.xxx_hidden_Number, i = int32(v), next
@@ -1338,18 +1338,12 @@ func (x *All) farcall_encode_154(e *codec.Encoder, i int, key string, value *Nee
 
 // Farcall_decode is for package codec.
 func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabCSmall []Small
-	var slabCAll []All
-	var slabHDurations []durationpb.Duration
-	var slabHOthers []otherpb.Other
-	var slabISmalls []Small
-	var slabJDelimiteds []All
-	var slabJNeedy []Needs
-	var slabJExtensible []Extended
+	d.Optional(0, 2)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1393,9 +1387,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			x.xxx_hidden_ABool, i = v != 0, next
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 12, 114)
 		case 0x72: // a_string = 14
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.xxx_hidden_AString, element)
+			i = d.SetString(&x.xxx_hidden_AString, next, end, v)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 13, 114)
 		case 0x7a: // a_bytes = 15
 			x.xxx_hidden_ABytes, i = d.Bytes(next, end, v)
@@ -1548,34 +1540,44 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_CSmall == nil {
 				x.xxx_hidden_CSmall = new([]*Small)
 			}
-			if len(slabCSmall) == 0 {
-				*x.xxx_hidden_CSmall, slabCSmall = codec.Elements(d, *x.xxx_hidden_CSmall, i, end)
-			}
-			m := &slabCSmall[0]
-			slabCSmall = slabCSmall[1:]
-			*x.xxx_hidden_CSmall = append(*x.xxx_hidden_CSmall, m)
-			d.Near(len(slabCSmall), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Small](d, x.xxx_hidden_CSmall, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_CSmall, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1d2: // c_all = 58
 			if x.xxx_hidden_CAll == nil {
 				x.xxx_hidden_CAll = new([]*All)
 			}
-			if len(slabCAll) == 0 {
-				*x.xxx_hidden_CAll, slabCAll = codec.Elements(d, *x.xxx_hidden_CAll, i, end)
-			}
-			m := &slabCAll[0]
-			slabCAll = slabCAll[1:]
-			*x.xxx_hidden_CAll = append(*x.xxx_hidden_CAll, m)
-			d.Near(len(slabCAll), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[All](d, x.xxx_hidden_CAll, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_CAll, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x1ea: // d_double = 61
 			x.xxx_hidden_DDouble, i = codec.PackedFixed64(d, x.xxx_hidden_DDouble, next, end, v)
 		case 0x1e9: // d_double = 61
@@ -1926,26 +1928,40 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_HDurations == nil {
 				x.xxx_hidden_HDurations = new([]*durationpb.Duration)
 			}
-			if len(slabHDurations) == 0 {
-				*x.xxx_hidden_HDurations, slabHDurations = codec.Elements(d, *x.xxx_hidden_HDurations, i, end)
+			more := codec.Row[durationpb.Duration](d, x.xxx_hidden_HDurations, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabHDurations[0]
-			slabHDurations = slabHDurations[1:]
-			*x.xxx_hidden_HDurations = append(*x.xxx_hidden_HDurations, m)
-			d.Near(len(slabHDurations), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_HDurations, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x452: // h_others = 138
 			if x.xxx_hidden_HOthers == nil {
 				x.xxx_hidden_HOthers = new([]*otherpb.Other)
 			}
-			if len(slabHOthers) == 0 {
-				*x.xxx_hidden_HOthers, slabHOthers = codec.Elements(d, *x.xxx_hidden_HOthers, i, end)
+			more := codec.Row[otherpb.Other](d, x.xxx_hidden_HOthers, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabHOthers[0]
-			slabHOthers = slabHOthers[1:]
-			*x.xxx_hidden_HOthers = append(*x.xxx_hidden_HOthers, m)
-			d.Near(len(slabHOthers), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_HOthers, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x45a: // h_map = 139
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1980,18 +1996,23 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_ISmalls == nil {
 				x.xxx_hidden_ISmalls = new([]*Small)
 			}
-			if len(slabISmalls) == 0 {
-				*x.xxx_hidden_ISmalls, slabISmalls = codec.Elements(d, *x.xxx_hidden_ISmalls, i, end)
-			}
-			m := &slabISmalls[0]
-			slabISmalls = slabISmalls[1:]
-			*x.xxx_hidden_ISmalls = append(*x.xxx_hidden_ISmalls, m)
-			d.Near(len(slabISmalls), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Small](d, x.xxx_hidden_ISmalls, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_ISmalls, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x4b3: // j_delimited = 150
 			outer := d.EnterGroup(150)
 			if outer < 0 {
@@ -2005,18 +2026,12 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_JDelimiteds == nil {
 				x.xxx_hidden_JDelimiteds = new([]*All)
 			}
-			if len(slabJDelimiteds) == 0 {
-				*x.xxx_hidden_JDelimiteds, slabJDelimiteds = codec.Elements(d, *x.xxx_hidden_JDelimiteds, i, end)
-			}
-			m := &slabJDelimiteds[0]
-			slabJDelimiteds = slabJDelimiteds[1:]
-			*x.xxx_hidden_JDelimiteds = append(*x.xxx_hidden_JDelimiteds, m)
-			d.Near(len(slabJDelimiteds), 0)
 			outer := d.EnterGroup(151)
 			if outer < 0 {
 				return -1
 			}
-			i = d.LeaveGroup(m.Farcall_decode(d, next, end), outer)
+			element := codec.GroupElement[All](d, x.xxx_hidden_JDelimiteds)
+			i = d.LeaveGroup(element.Farcall_decode(d, next, end), outer)
 		case 0x4c2: // j_needs = 152
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -2030,18 +2045,23 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_JNeedy == nil {
 				x.xxx_hidden_JNeedy = new([]*Needs)
 			}
-			if len(slabJNeedy) == 0 {
-				*x.xxx_hidden_JNeedy, slabJNeedy = codec.Elements(d, *x.xxx_hidden_JNeedy, i, end)
-			}
-			m := &slabJNeedy[0]
-			slabJNeedy = slabJNeedy[1:]
-			*x.xxx_hidden_JNeedy = append(*x.xxx_hidden_JNeedy, m)
-			d.Near(len(slabJNeedy), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Needs](d, x.xxx_hidden_JNeedy, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_JNeedy, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x4d2: // j_map = 154
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -2064,22 +2084,25 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_JExtensible == nil {
 				x.xxx_hidden_JExtensible = new([]*Extended)
 			}
-			if len(slabJExtensible) == 0 {
-				*x.xxx_hidden_JExtensible, slabJExtensible = codec.Elements(d, *x.xxx_hidden_JExtensible, i, end)
-			}
-			m := &slabJExtensible[0]
-			slabJExtensible = slabJExtensible[1:]
-			*x.xxx_hidden_JExtensible = append(*x.xxx_hidden_JExtensible, m)
-			d.Near(len(slabJExtensible), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Extended](d, x.xxx_hidden_JExtensible, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_JExtensible, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x4ea: // j_loose = 157
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.xxx_hidden_JLoose, element)
+			i = d.SetLooseString(&x.xxx_hidden_JLoose, next, end, v)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[3]), 107, 114)
 		case 0x4f2: // j_loose_implicit = 158
 			x.xxx_hidden_JLooseImplicit, i = d.LooseString(next, end, v)
@@ -2116,8 +2139,9 @@ func (x *All) farcall_decode_81(d *codec.Decoder, i, end int) int {
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2141,8 +2165,9 @@ func (x *All) farcall_decode_82(d *codec.Decoder, i, end int) int {
 	var value float32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2166,8 +2191,9 @@ func (x *All) farcall_decode_83(d *codec.Decoder, i, end int) int {
 	var value []byte
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2191,8 +2217,9 @@ func (x *All) farcall_decode_84(d *codec.Decoder, i, end int) int {
 	var value Color
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2216,8 +2243,9 @@ func (x *All) farcall_decode_85(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2241,8 +2269,9 @@ func (x *All) farcall_decode_86(d *codec.Decoder, i, end int) int {
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2266,8 +2295,9 @@ func (x *All) farcall_decode_87(d *codec.Decoder, i, end int) int {
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2291,8 +2321,9 @@ func (x *All) farcall_decode_88(d *codec.Decoder, i, end int) int {
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2316,8 +2347,9 @@ func (x *All) farcall_decode_89(d *codec.Decoder, i, end int) int {
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2341,8 +2373,9 @@ func (x *All) farcall_decode_90(d *codec.Decoder, i, end int) int {
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2366,8 +2399,9 @@ func (x *All) farcall_decode_91(d *codec.Decoder, i, end int) int {
 	value := codec.New[Small](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2395,8 +2429,9 @@ func (x *All) farcall_decode_92(d *codec.Decoder, i, end int) int {
 	value := codec.New[All](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2424,8 +2459,9 @@ func (x *All) farcall_decode_93(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2449,8 +2485,9 @@ func (x *All) farcall_decode_94(d *codec.Decoder, i, end int) int {
 	value := codec.New[timestamppb.Timestamp](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2474,8 +2511,9 @@ func (x *All) farcall_decode_139(d *codec.Decoder, i, end int) int {
 	value := codec.New[otherpb.Other](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2500,8 +2538,9 @@ func (x *All) farcall_decode_154(d *codec.Decoder, i, end int) int {
 	d.Required()
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2581,10 +2620,12 @@ func (x *Needs) Farcall_encode(e *codec.Encoder, i int) int {
 // Farcall_decode is for package codec.
 func (x *Needs) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2592,9 +2633,7 @@ func (x *Needs) Farcall_decode(d *codec.Decoder, i, end int) int {
 			x.xxx_hidden_Number, i = int32(v), next
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 5)
 		case 0x12: // name = 2
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.xxx_hidden_Name, element)
+			i = d.SetString(&x.xxx_hidden_Name, next, end, v)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 5)
 		case 0x1a: // small = 3
 			to := d.Enter(next, end, v)
@@ -2660,17 +2699,17 @@ func (x *Extended) Farcall_encode(e *codec.Encoder, i int) int {
 // Farcall_decode is for package codec.
 func (x *Extended) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // name = 1
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.xxx_hidden_Name, element)
+			i = d.SetString(&x.xxx_hidden_Name, next, end, v)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 1)
 		default:
 			i = d.Extension(x, i, end)
@@ -2727,18 +2766,17 @@ func (x *Around) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *Around) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabLazies []Lazy
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // name = 1
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.xxx_hidden_Name, element)
+			i = d.SetString(&x.xxx_hidden_Name, next, end, v)
 			protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 3)
 		case 0x12: // lazy = 2
 			if x.xxx_hidden_Lazy == nil {
@@ -2749,14 +2787,21 @@ func (x *Around) Farcall_decode(d *codec.Decoder, i, end int) int {
 			if x.xxx_hidden_Lazies == nil {
 				x.xxx_hidden_Lazies = new([]*Lazy)
 			}
-			if len(slabLazies) == 0 {
-				*x.xxx_hidden_Lazies, slabLazies = codec.Elements(d, *x.xxx_hidden_Lazies, i, end)
+			more := codec.Row[Lazy](d, x.xxx_hidden_Lazies, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabLazies[0]
-			slabLazies = slabLazies[1:]
-			*x.xxx_hidden_Lazies = append(*x.xxx_hidden_Lazies, m)
-			d.Near(len(slabLazies), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(x.xxx_hidden_Lazies, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

@@ -1272,12 +1272,12 @@ func (x *TestAllTypesProto2) farcall_encode_74(e *codec.Encoder, i int, key stri
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
-	var slabRepeatedNestedMessage []TestAllTypesProto2_NestedMessage
-	var slabRepeatedForeignMessage []ForeignMessageProto2
+	d.Optional(46, 4)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1327,9 +1327,7 @@ func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.OptionalBool, v != 0)
 		case 0x72: // optional_string = 14
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.OptionalString, element)
+			i = d.SetLooseString(&x.OptionalString, next, end, v)
 		case 0x7a: // optional_bytes = 15
 			x.OptionalBytes, i = d.Bytes(next, end, v)
 		case 0x92: // optional_nested_message = 18
@@ -1357,13 +1355,9 @@ func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.OptionalForeignEnum, ForeignEnumProto2(v))
 		case 0xc2: // optional_string_piece = 24
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.OptionalStringPiece, element)
+			i = d.SetLooseString(&x.OptionalStringPiece, next, end, v)
 		case 0xca: // optional_cord = 25
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.OptionalCord, element)
+			i = d.SetLooseString(&x.OptionalCord, next, end, v)
 		case 0xda: // recursive_message = 27
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1451,31 +1445,41 @@ func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 			element, i = d.Bytes(next, end, v)
 			x.RepeatedBytes = append(x.RepeatedBytes, element)
 		case 0x182: // repeated_nested_message = 48
-			if len(slabRepeatedNestedMessage) == 0 {
-				x.RepeatedNestedMessage, slabRepeatedNestedMessage = codec.Elements(d, x.RepeatedNestedMessage, i, end)
-			}
-			m := &slabRepeatedNestedMessage[0]
-			slabRepeatedNestedMessage = slabRepeatedNestedMessage[1:]
-			x.RepeatedNestedMessage = append(x.RepeatedNestedMessage, m)
-			d.Near(len(slabRepeatedNestedMessage), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[TestAllTypesProto2_NestedMessage](d, &x.RepeatedNestedMessage, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedNestedMessage, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x18a: // repeated_foreign_message = 49
-			if len(slabRepeatedForeignMessage) == 0 {
-				x.RepeatedForeignMessage, slabRepeatedForeignMessage = codec.Elements(d, x.RepeatedForeignMessage, i, end)
-			}
-			m := &slabRepeatedForeignMessage[0]
-			slabRepeatedForeignMessage = slabRepeatedForeignMessage[1:]
-			x.RepeatedForeignMessage = append(x.RepeatedForeignMessage, m)
-			d.Near(len(slabRepeatedForeignMessage), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ForeignMessageProto2](d, &x.RepeatedForeignMessage, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedForeignMessage, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x19a: // repeated_nested_enum = 51
 			x.RepeatedNestedEnum, i = codec.PackedVarint(d, x.RepeatedNestedEnum, next, end, v)
 		case 0x198: // repeated_nested_enum = 51
@@ -1941,9 +1945,7 @@ func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.DefaultBool, v != 0)
 		case 0x7f2: // default_string = 254
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.DefaultString, element)
+			i = d.SetLooseString(&x.DefaultString, next, end, v)
 		case 0x7fa: // default_bytes = 255
 			x.DefaultBytes, i = d.Bytes(next, end, v)
 		case 0xc88: // fieldname1 = 401
@@ -2018,8 +2020,9 @@ func (x *TestAllTypesProto2) farcall_decode_56(d *codec.Decoder, i, end int) int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2043,8 +2046,9 @@ func (x *TestAllTypesProto2) farcall_decode_57(d *codec.Decoder, i, end int) int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2068,8 +2072,9 @@ func (x *TestAllTypesProto2) farcall_decode_58(d *codec.Decoder, i, end int) int
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2093,8 +2098,9 @@ func (x *TestAllTypesProto2) farcall_decode_59(d *codec.Decoder, i, end int) int
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2118,8 +2124,9 @@ func (x *TestAllTypesProto2) farcall_decode_60(d *codec.Decoder, i, end int) int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2143,8 +2150,9 @@ func (x *TestAllTypesProto2) farcall_decode_61(d *codec.Decoder, i, end int) int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2168,8 +2176,9 @@ func (x *TestAllTypesProto2) farcall_decode_62(d *codec.Decoder, i, end int) int
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2193,8 +2202,9 @@ func (x *TestAllTypesProto2) farcall_decode_63(d *codec.Decoder, i, end int) int
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2218,8 +2228,9 @@ func (x *TestAllTypesProto2) farcall_decode_64(d *codec.Decoder, i, end int) int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2243,8 +2254,9 @@ func (x *TestAllTypesProto2) farcall_decode_65(d *codec.Decoder, i, end int) int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2268,8 +2280,9 @@ func (x *TestAllTypesProto2) farcall_decode_104(d *codec.Decoder, i, end int) in
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2293,8 +2306,9 @@ func (x *TestAllTypesProto2) farcall_decode_66(d *codec.Decoder, i, end int) int
 	var value float32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2318,8 +2332,9 @@ func (x *TestAllTypesProto2) farcall_decode_67(d *codec.Decoder, i, end int) int
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2343,8 +2358,9 @@ func (x *TestAllTypesProto2) farcall_decode_103(d *codec.Decoder, i, end int) in
 	value := codec.New[TestAllTypesProto2_NestedMessage](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2372,8 +2388,9 @@ func (x *TestAllTypesProto2) farcall_decode_68(d *codec.Decoder, i, end int) int
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2397,8 +2414,9 @@ func (x *TestAllTypesProto2) farcall_decode_69(d *codec.Decoder, i, end int) int
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2422,8 +2440,9 @@ func (x *TestAllTypesProto2) farcall_decode_70(d *codec.Decoder, i, end int) int
 	var value []byte
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2447,8 +2466,9 @@ func (x *TestAllTypesProto2) farcall_decode_71(d *codec.Decoder, i, end int) int
 	value := codec.New[TestAllTypesProto2_NestedMessage](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2476,8 +2496,9 @@ func (x *TestAllTypesProto2) farcall_decode_72(d *codec.Decoder, i, end int) int
 	value := codec.New[ForeignMessageProto2](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2505,8 +2526,9 @@ func (x *TestAllTypesProto2) farcall_decode_73(d *codec.Decoder, i, end int) int
 	var value TestAllTypesProto2_NestedEnum
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2530,8 +2552,9 @@ func (x *TestAllTypesProto2) farcall_decode_74(d *codec.Decoder, i, end int) int
 	var value ForeignEnumProto2
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2585,10 +2608,12 @@ func (x *TestAllTypesProto2_NestedMessage) Farcall_encode(e *codec.Encoder, i in
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto2_NestedMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2645,10 +2670,12 @@ func (x *TestAllTypesProto2_Data) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto2_Data) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(2, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2699,10 +2726,12 @@ func (x *TestAllTypesProto2_MultiWordGroupField) Farcall_encode(e *codec.Encoder
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto2_MultiWordGroupField) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(2, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2747,17 +2776,17 @@ func (x *TestAllTypesProto2_MessageSetCorrectExtension1) Farcall_encode(e *codec
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto2_MessageSetCorrectExtension1) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0xca: // str = 25
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.Str, element)
+			i = d.SetLooseString(&x.Str, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -2801,10 +2830,12 @@ func (x *TestAllTypesProto2_MessageSetCorrectExtension2) Farcall_encode(e *codec
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto2_MessageSetCorrectExtension2) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2867,8 +2898,9 @@ func (x *TestAllTypesProto2_ExtensionWithOneof) Farcall_encode(e *codec.Encoder,
 func (x *TestAllTypesProto2_ExtensionWithOneof) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2915,10 +2947,12 @@ func (x *ForeignMessageProto2) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ForeignMessageProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2966,10 +3000,12 @@ func (x *GroupField) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *GroupField) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(2, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3049,10 +3085,12 @@ func (x *UnknownToTestAllTypes) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *UnknownToTestAllTypes) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(2, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3060,9 +3098,7 @@ func (x *UnknownToTestAllTypes) Farcall_decode(d *codec.Decoder, i, end int) int
 			i = next
 			codec.Set(d, &x.OptionalInt32, int32(v))
 		case 0x1f52: // optional_string = 1002
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.OptionalString, element)
+			i = d.SetLooseString(&x.OptionalString, next, end, v)
 		case 0x1f5a: // nested_message = 1003
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -3124,10 +3160,12 @@ func (x *UnknownToTestAllTypes_OptionalGroup) Farcall_encode(e *codec.Encoder, i
 
 // Farcall_decode is for package codec.
 func (x *UnknownToTestAllTypes_OptionalGroup) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3225,17 +3263,17 @@ func (x *OneStringProto2) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *OneStringProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // data = 1
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.Data, element)
+			i = d.SetLooseString(&x.Data, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -3283,10 +3321,12 @@ func (x *ProtoWithKeywords) Farcall_encode(e *codec.Encoder, i int) int {
 
 // Farcall_decode is for package codec.
 func (x *ProtoWithKeywords) Farcall_decode(d *codec.Decoder, i, end int) int {
+	d.Optional(1, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3294,9 +3334,7 @@ func (x *ProtoWithKeywords) Farcall_decode(d *codec.Decoder, i, end int) int {
 			i = next
 			codec.Set(d, &x.Inline, int32(v))
 		case 0x12: // concept = 2
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.Concept, element)
+			i = d.SetLooseString(&x.Concept, next, end, v)
 		case 0x1a: // requires = 3
 			x.Requires, i = d.LooseStrings(x.Requires, i, end)
 		default:
@@ -3595,10 +3633,12 @@ func (x *TestAllRequiredTypesProto2) Farcall_encode(e *codec.Encoder, i int) int
 // Farcall_decode is for package codec.
 func (x *TestAllRequiredTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(28, 4)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3648,9 +3688,7 @@ func (x *TestAllRequiredTypesProto2) Farcall_decode(d *codec.Decoder, i, end int
 			i = next
 			codec.Set(d, &x.RequiredBool, v != 0)
 		case 0x72: // required_string = 14
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.RequiredString, element)
+			i = d.SetLooseString(&x.RequiredString, next, end, v)
 		case 0x7a: // required_bytes = 15
 			x.RequiredBytes, i = d.Bytes(next, end, v)
 		case 0x92: // required_nested_message = 18
@@ -3678,13 +3716,9 @@ func (x *TestAllRequiredTypesProto2) Farcall_decode(d *codec.Decoder, i, end int
 			i = next
 			codec.Set(d, &x.RequiredForeignEnum, ForeignEnumProto2(v))
 		case 0xc2: // required_string_piece = 24
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.RequiredStringPiece, element)
+			i = d.SetLooseString(&x.RequiredStringPiece, next, end, v)
 		case 0xca: // required_cord = 25
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.RequiredCord, element)
+			i = d.SetLooseString(&x.RequiredCord, next, end, v)
 		case 0xda: // recursive_message = 27
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -3758,9 +3792,7 @@ func (x *TestAllRequiredTypesProto2) Farcall_decode(d *codec.Decoder, i, end int
 			i = next
 			codec.Set(d, &x.DefaultBool, v != 0)
 		case 0x7f2: // default_string = 254
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.DefaultString, element)
+			i = d.SetLooseString(&x.DefaultString, next, end, v)
 		case 0x7fa: // default_bytes = 255
 			x.DefaultBytes, i = d.Bytes(next, end, v)
 		default:
@@ -3816,10 +3848,12 @@ func (x *TestAllRequiredTypesProto2_NestedMessage) Farcall_encode(e *codec.Encod
 // Farcall_decode is for package codec.
 func (x *TestAllRequiredTypesProto2_NestedMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3887,10 +3921,12 @@ func (x *TestAllRequiredTypesProto2_Data) Farcall_encode(e *codec.Encoder, i int
 // Farcall_decode is for package codec.
 func (x *TestAllRequiredTypesProto2_Data) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(2, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -3937,17 +3973,17 @@ func (x *TestAllRequiredTypesProto2_MessageSetCorrectExtension1) Farcall_encode(
 // Farcall_decode is for package codec.
 func (x *TestAllRequiredTypesProto2_MessageSetCorrectExtension1) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0xca: // str = 25
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.Str, element)
+			i = d.SetLooseString(&x.Str, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -3985,10 +4021,12 @@ func (x *TestAllRequiredTypesProto2_MessageSetCorrectExtension2) Farcall_encode(
 // Farcall_decode is for package codec.
 func (x *TestAllRequiredTypesProto2_MessageSetCorrectExtension2) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(1, 0)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -4080,8 +4118,9 @@ func (x *TestLargeOneof) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *TestLargeOneof) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

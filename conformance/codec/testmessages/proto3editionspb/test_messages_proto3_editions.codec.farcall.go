@@ -1383,29 +1383,11 @@ func (x *TestAllTypesProto3) farcall_encode_74(e *codec.Encoder, i int, key stri
 
 // Farcall_decode is for package codec.
 func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabRepeatedNestedMessage []TestAllTypesProto3_NestedMessage
-	var slabRepeatedForeignMessage []ForeignMessage
-	var slabRepeatedBoolWrapper []wrapperspb.BoolValue
-	var slabRepeatedInt32Wrapper []wrapperspb.Int32Value
-	var slabRepeatedInt64Wrapper []wrapperspb.Int64Value
-	var slabRepeatedUint32Wrapper []wrapperspb.UInt32Value
-	var slabRepeatedUint64Wrapper []wrapperspb.UInt64Value
-	var slabRepeatedFloatWrapper []wrapperspb.FloatValue
-	var slabRepeatedDoubleWrapper []wrapperspb.DoubleValue
-	var slabRepeatedStringWrapper []wrapperspb.StringValue
-	var slabRepeatedBytesWrapper []wrapperspb.BytesValue
-	var slabRepeatedDuration []durationpb.Duration
-	var slabRepeatedTimestamp []timestamppb.Timestamp
-	var slabRepeatedFieldmask []fieldmaskpb.FieldMask
-	var slabRepeatedStruct []structpb.Struct
-	var slabRepeatedAny []anypb.Any
-	var slabRepeatedValue []structpb.Value
-	var slabRepeatedListValue []structpb.ListValue
-	var slabRepeatedEmpty []emptypb.Empty
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -1554,31 +1536,41 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 			element, i = d.Bytes(next, end, v)
 			x.RepeatedBytes = append(x.RepeatedBytes, element)
 		case 0x182: // repeated_nested_message = 48
-			if len(slabRepeatedNestedMessage) == 0 {
-				x.RepeatedNestedMessage, slabRepeatedNestedMessage = codec.Elements(d, x.RepeatedNestedMessage, i, end)
-			}
-			m := &slabRepeatedNestedMessage[0]
-			slabRepeatedNestedMessage = slabRepeatedNestedMessage[1:]
-			x.RepeatedNestedMessage = append(x.RepeatedNestedMessage, m)
-			d.Near(len(slabRepeatedNestedMessage), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[TestAllTypesProto3_NestedMessage](d, &x.RepeatedNestedMessage, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedNestedMessage, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x18a: // repeated_foreign_message = 49
-			if len(slabRepeatedForeignMessage) == 0 {
-				x.RepeatedForeignMessage, slabRepeatedForeignMessage = codec.Elements(d, x.RepeatedForeignMessage, i, end)
-			}
-			m := &slabRepeatedForeignMessage[0]
-			slabRepeatedForeignMessage = slabRepeatedForeignMessage[1:]
-			x.RepeatedForeignMessage = append(x.RepeatedForeignMessage, m)
-			d.Near(len(slabRepeatedForeignMessage), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[ForeignMessage](d, &x.RepeatedForeignMessage, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedForeignMessage, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x19a: // repeated_nested_enum = 51
 			x.RepeatedNestedEnum, i = codec.PackedVarint(d, x.RepeatedNestedEnum, next, end, v)
 		case 0x198: // repeated_nested_enum = 51
@@ -2012,86 +2004,149 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Message(x.OptionalBytesWrapper, next, end, v)
 		case 0x69a: // repeated_bool_wrapper = 211
-			if len(slabRepeatedBoolWrapper) == 0 {
-				x.RepeatedBoolWrapper, slabRepeatedBoolWrapper = codec.Elements(d, x.RepeatedBoolWrapper, i, end)
+			more := codec.Row[wrapperspb.BoolValue](d, &x.RepeatedBoolWrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedBoolWrapper[0]
-			slabRepeatedBoolWrapper = slabRepeatedBoolWrapper[1:]
-			x.RepeatedBoolWrapper = append(x.RepeatedBoolWrapper, m)
-			d.Near(len(slabRepeatedBoolWrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedBoolWrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6a2: // repeated_int32_wrapper = 212
-			if len(slabRepeatedInt32Wrapper) == 0 {
-				x.RepeatedInt32Wrapper, slabRepeatedInt32Wrapper = codec.Elements(d, x.RepeatedInt32Wrapper, i, end)
+			more := codec.Row[wrapperspb.Int32Value](d, &x.RepeatedInt32Wrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedInt32Wrapper[0]
-			slabRepeatedInt32Wrapper = slabRepeatedInt32Wrapper[1:]
-			x.RepeatedInt32Wrapper = append(x.RepeatedInt32Wrapper, m)
-			d.Near(len(slabRepeatedInt32Wrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedInt32Wrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6aa: // repeated_int64_wrapper = 213
-			if len(slabRepeatedInt64Wrapper) == 0 {
-				x.RepeatedInt64Wrapper, slabRepeatedInt64Wrapper = codec.Elements(d, x.RepeatedInt64Wrapper, i, end)
+			more := codec.Row[wrapperspb.Int64Value](d, &x.RepeatedInt64Wrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedInt64Wrapper[0]
-			slabRepeatedInt64Wrapper = slabRepeatedInt64Wrapper[1:]
-			x.RepeatedInt64Wrapper = append(x.RepeatedInt64Wrapper, m)
-			d.Near(len(slabRepeatedInt64Wrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedInt64Wrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6b2: // repeated_uint32_wrapper = 214
-			if len(slabRepeatedUint32Wrapper) == 0 {
-				x.RepeatedUint32Wrapper, slabRepeatedUint32Wrapper = codec.Elements(d, x.RepeatedUint32Wrapper, i, end)
+			more := codec.Row[wrapperspb.UInt32Value](d, &x.RepeatedUint32Wrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedUint32Wrapper[0]
-			slabRepeatedUint32Wrapper = slabRepeatedUint32Wrapper[1:]
-			x.RepeatedUint32Wrapper = append(x.RepeatedUint32Wrapper, m)
-			d.Near(len(slabRepeatedUint32Wrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedUint32Wrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6ba: // repeated_uint64_wrapper = 215
-			if len(slabRepeatedUint64Wrapper) == 0 {
-				x.RepeatedUint64Wrapper, slabRepeatedUint64Wrapper = codec.Elements(d, x.RepeatedUint64Wrapper, i, end)
+			more := codec.Row[wrapperspb.UInt64Value](d, &x.RepeatedUint64Wrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedUint64Wrapper[0]
-			slabRepeatedUint64Wrapper = slabRepeatedUint64Wrapper[1:]
-			x.RepeatedUint64Wrapper = append(x.RepeatedUint64Wrapper, m)
-			d.Near(len(slabRepeatedUint64Wrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedUint64Wrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6c2: // repeated_float_wrapper = 216
-			if len(slabRepeatedFloatWrapper) == 0 {
-				x.RepeatedFloatWrapper, slabRepeatedFloatWrapper = codec.Elements(d, x.RepeatedFloatWrapper, i, end)
+			more := codec.Row[wrapperspb.FloatValue](d, &x.RepeatedFloatWrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedFloatWrapper[0]
-			slabRepeatedFloatWrapper = slabRepeatedFloatWrapper[1:]
-			x.RepeatedFloatWrapper = append(x.RepeatedFloatWrapper, m)
-			d.Near(len(slabRepeatedFloatWrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedFloatWrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6ca: // repeated_double_wrapper = 217
-			if len(slabRepeatedDoubleWrapper) == 0 {
-				x.RepeatedDoubleWrapper, slabRepeatedDoubleWrapper = codec.Elements(d, x.RepeatedDoubleWrapper, i, end)
+			more := codec.Row[wrapperspb.DoubleValue](d, &x.RepeatedDoubleWrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedDoubleWrapper[0]
-			slabRepeatedDoubleWrapper = slabRepeatedDoubleWrapper[1:]
-			x.RepeatedDoubleWrapper = append(x.RepeatedDoubleWrapper, m)
-			d.Near(len(slabRepeatedDoubleWrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedDoubleWrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6d2: // repeated_string_wrapper = 218
-			if len(slabRepeatedStringWrapper) == 0 {
-				x.RepeatedStringWrapper, slabRepeatedStringWrapper = codec.Elements(d, x.RepeatedStringWrapper, i, end)
+			more := codec.Row[wrapperspb.StringValue](d, &x.RepeatedStringWrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedStringWrapper[0]
-			slabRepeatedStringWrapper = slabRepeatedStringWrapper[1:]
-			x.RepeatedStringWrapper = append(x.RepeatedStringWrapper, m)
-			d.Near(len(slabRepeatedStringWrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedStringWrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x6da: // repeated_bytes_wrapper = 219
-			if len(slabRepeatedBytesWrapper) == 0 {
-				x.RepeatedBytesWrapper, slabRepeatedBytesWrapper = codec.Elements(d, x.RepeatedBytesWrapper, i, end)
+			more := codec.Row[wrapperspb.BytesValue](d, &x.RepeatedBytesWrapper, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedBytesWrapper[0]
-			slabRepeatedBytesWrapper = slabRepeatedBytesWrapper[1:]
-			x.RepeatedBytesWrapper = append(x.RepeatedBytesWrapper, m)
-			d.Near(len(slabRepeatedBytesWrapper), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedBytesWrapper, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x96a: // optional_duration = 301
 			if x.OptionalDuration == nil {
 				x.OptionalDuration = codec.New[durationpb.Duration](d)
@@ -2130,77 +2185,133 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Message(x.OptionalEmpty, next, end, v)
 		case 0x9ba: // repeated_duration = 311
-			if len(slabRepeatedDuration) == 0 {
-				x.RepeatedDuration, slabRepeatedDuration = codec.Elements(d, x.RepeatedDuration, i, end)
+			more := codec.Row[durationpb.Duration](d, &x.RepeatedDuration, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedDuration[0]
-			slabRepeatedDuration = slabRepeatedDuration[1:]
-			x.RepeatedDuration = append(x.RepeatedDuration, m)
-			d.Near(len(slabRepeatedDuration), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedDuration, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x9c2: // repeated_timestamp = 312
-			if len(slabRepeatedTimestamp) == 0 {
-				x.RepeatedTimestamp, slabRepeatedTimestamp = codec.Elements(d, x.RepeatedTimestamp, i, end)
+			more := codec.Row[timestamppb.Timestamp](d, &x.RepeatedTimestamp, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedTimestamp[0]
-			slabRepeatedTimestamp = slabRepeatedTimestamp[1:]
-			x.RepeatedTimestamp = append(x.RepeatedTimestamp, m)
-			d.Near(len(slabRepeatedTimestamp), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedTimestamp, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x9ca: // repeated_fieldmask = 313
-			if len(slabRepeatedFieldmask) == 0 {
-				x.RepeatedFieldmask, slabRepeatedFieldmask = codec.Elements(d, x.RepeatedFieldmask, i, end)
+			more := codec.Row[fieldmaskpb.FieldMask](d, &x.RepeatedFieldmask, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedFieldmask[0]
-			slabRepeatedFieldmask = slabRepeatedFieldmask[1:]
-			x.RepeatedFieldmask = append(x.RepeatedFieldmask, m)
-			d.Near(len(slabRepeatedFieldmask), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedFieldmask, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0xa22: // repeated_struct = 324
-			if len(slabRepeatedStruct) == 0 {
-				x.RepeatedStruct, slabRepeatedStruct = codec.Elements(d, x.RepeatedStruct, i, end)
+			more := codec.Row[structpb.Struct](d, &x.RepeatedStruct, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedStruct[0]
-			slabRepeatedStruct = slabRepeatedStruct[1:]
-			x.RepeatedStruct = append(x.RepeatedStruct, m)
-			d.Near(len(slabRepeatedStruct), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedStruct, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x9da: // repeated_any = 315
-			if len(slabRepeatedAny) == 0 {
-				x.RepeatedAny, slabRepeatedAny = codec.Elements(d, x.RepeatedAny, i, end)
+			more := codec.Row[anypb.Any](d, &x.RepeatedAny, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedAny[0]
-			slabRepeatedAny = slabRepeatedAny[1:]
-			x.RepeatedAny = append(x.RepeatedAny, m)
-			d.Near(len(slabRepeatedAny), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedAny, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x9e2: // repeated_value = 316
-			if len(slabRepeatedValue) == 0 {
-				x.RepeatedValue, slabRepeatedValue = codec.Elements(d, x.RepeatedValue, i, end)
+			more := codec.Row[structpb.Value](d, &x.RepeatedValue, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedValue[0]
-			slabRepeatedValue = slabRepeatedValue[1:]
-			x.RepeatedValue = append(x.RepeatedValue, m)
-			d.Near(len(slabRepeatedValue), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedValue, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x9ea: // repeated_list_value = 317
-			if len(slabRepeatedListValue) == 0 {
-				x.RepeatedListValue, slabRepeatedListValue = codec.Elements(d, x.RepeatedListValue, i, end)
+			more := codec.Row[structpb.ListValue](d, &x.RepeatedListValue, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedListValue[0]
-			slabRepeatedListValue = slabRepeatedListValue[1:]
-			x.RepeatedListValue = append(x.RepeatedListValue, m)
-			d.Near(len(slabRepeatedListValue), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedListValue, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0x9f2: // repeated_empty = 318
-			if len(slabRepeatedEmpty) == 0 {
-				x.RepeatedEmpty, slabRepeatedEmpty = codec.Elements(d, x.RepeatedEmpty, i, end)
+			more := codec.Row[emptypb.Empty](d, &x.RepeatedEmpty, i, end)
+			if more < 0 {
+				return -1
 			}
-			m := &slabRepeatedEmpty[0]
-			slabRepeatedEmpty = slabRepeatedEmpty[1:]
-			x.RepeatedEmpty = append(x.RepeatedEmpty, m)
-			d.Near(len(slabRepeatedEmpty), v)
-			i = d.Message(m, next, end, v)
+			for more > 0 {
+				slab := codec.Elements(&x.RepeatedEmpty, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if d.Message(&slab[k], next, to, uint64(to-next)) != to {
+						return -1
+					}
+					i = to
+				}
+			}
 		case 0xc88: // fieldname1 = 401
 			x.Fieldname1, i = int32(v), next
 		case 0xc90: // field_name2 = 402
@@ -2250,8 +2361,9 @@ func (x *TestAllTypesProto3) farcall_decode_56(d *codec.Decoder, i, end int) int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2275,8 +2387,9 @@ func (x *TestAllTypesProto3) farcall_decode_57(d *codec.Decoder, i, end int) int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2300,8 +2413,9 @@ func (x *TestAllTypesProto3) farcall_decode_58(d *codec.Decoder, i, end int) int
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2325,8 +2439,9 @@ func (x *TestAllTypesProto3) farcall_decode_59(d *codec.Decoder, i, end int) int
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2350,8 +2465,9 @@ func (x *TestAllTypesProto3) farcall_decode_60(d *codec.Decoder, i, end int) int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2375,8 +2491,9 @@ func (x *TestAllTypesProto3) farcall_decode_61(d *codec.Decoder, i, end int) int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2400,8 +2517,9 @@ func (x *TestAllTypesProto3) farcall_decode_62(d *codec.Decoder, i, end int) int
 	var value uint32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2425,8 +2543,9 @@ func (x *TestAllTypesProto3) farcall_decode_63(d *codec.Decoder, i, end int) int
 	var value uint64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2450,8 +2569,9 @@ func (x *TestAllTypesProto3) farcall_decode_64(d *codec.Decoder, i, end int) int
 	var value int32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2475,8 +2595,9 @@ func (x *TestAllTypesProto3) farcall_decode_65(d *codec.Decoder, i, end int) int
 	var value int64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, _, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, _, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, _, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2500,8 +2621,9 @@ func (x *TestAllTypesProto3) farcall_decode_66(d *codec.Decoder, i, end int) int
 	var value float32
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2525,8 +2647,9 @@ func (x *TestAllTypesProto3) farcall_decode_67(d *codec.Decoder, i, end int) int
 	var value float64
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2550,8 +2673,9 @@ func (x *TestAllTypesProto3) farcall_decode_68(d *codec.Decoder, i, end int) int
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2575,8 +2699,9 @@ func (x *TestAllTypesProto3) farcall_decode_69(d *codec.Decoder, i, end int) int
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2600,8 +2725,9 @@ func (x *TestAllTypesProto3) farcall_decode_70(d *codec.Decoder, i, end int) int
 	var value []byte
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2625,8 +2751,9 @@ func (x *TestAllTypesProto3) farcall_decode_71(d *codec.Decoder, i, end int) int
 	value := codec.New[TestAllTypesProto3_NestedMessage](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2654,8 +2781,9 @@ func (x *TestAllTypesProto3) farcall_decode_72(d *codec.Decoder, i, end int) int
 	value := codec.New[ForeignMessage](d)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2683,8 +2811,9 @@ func (x *TestAllTypesProto3) farcall_decode_73(d *codec.Decoder, i, end int) int
 	var value TestAllTypesProto3_NestedEnum
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2708,8 +2837,9 @@ func (x *TestAllTypesProto3) farcall_decode_74(d *codec.Decoder, i, end int) int
 	var value ForeignEnum
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2765,8 +2895,9 @@ func (x *TestAllTypesProto3_NestedMessage) Farcall_encode(e *codec.Encoder, i in
 func (x *TestAllTypesProto3_NestedMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -2818,8 +2949,9 @@ func (x *ForeignMessage) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ForeignMessage) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

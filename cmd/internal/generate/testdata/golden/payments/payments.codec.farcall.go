@@ -40,8 +40,9 @@ func (x *ChargeRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ChargeRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -84,8 +85,9 @@ func (x *ChargeResponse) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *ChargeResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -128,8 +130,9 @@ func (x *GetPaymentRequest) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *GetPaymentRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -172,8 +175,9 @@ func (x *GetPaymentRequest_Answer) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *GetPaymentRequest_Answer) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {

@@ -46,17 +46,17 @@ func (x *Note) Farcall_encode(e *codec.Encoder, i int) int {
 // Farcall_decode is for package codec.
 func (x *Note) Farcall_decode(d *codec.Decoder, i, end int) int {
 	d.Required()
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
 		case 0x0a: // text = 1
-			var element string
-			element, i = d.LooseString(next, end, v)
-			codec.SetString(d, &x.Text, element)
+			i = d.SetLooseString(&x.Text, next, end, v)
 		default:
 			i = d.Extension(x, i, end)
 		}
