@@ -10,9 +10,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // A message whose fields may come in any order, more than once, and itself in several pieces (which is how the binary form
@@ -145,18 +143,41 @@ func (w *writer) settle(t *table, base int) bool {
 // replaced marks a oneof whose earlier entries do not count, whichever they are.
 var replaced = new(field)
 
-// check reports whether what will not be written could be decoded.
+// check reports whether what will not be written could be decoded. (It must not be left to protobuf: a dynamic message with a
+// map can make its decoder panic.)
 func (w *writer) check(e entry) bool {
 	switch f := e.field; {
-	case f.message != nil && !f.isMap:
-		into := dynamicpb.NewMessage(f.message.descriptor)
-		options := proto.UnmarshalOptions{AllowPartial: true, RecursionLimit: max(w.depth, 1), Resolver: w.options.resolver()}
-		if err := options.Unmarshal(w.data[e.start:e.end], into); err != nil {
-			return w.fail(errBytes)
+	case f.isMap:
+		return w.checkMessage(f.entry, e.span)
+	case f.message != nil:
+		return w.checkMessage(f.message, e.span)
+	case e.packed:
+		for i := e.start; i < e.end; {
+			if _, i = readNumber(f.kind, f.wire, w.data, i, e.end); i == 0 {
+				return w.fail(errBytes)
+			}
 		}
 	case f.kind == protoreflect.StringKind && f.checked && !utf8.Valid(w.data[e.start:e.end]):
 		return w.fail(errBytes)
 	}
+	return true
+}
+
+func (w *writer) checkMessage(t *table, piece span) bool {
+	if w.depth--; w.depth < 0 {
+		return w.fail(errDeep)
+	}
+	base := len(w.entries)
+	if w.collect(t, piece) < 0 {
+		return false
+	}
+	for k := base; k < len(w.entries); k++ {
+		if !w.check(w.entries[k]) {
+			return false
+		}
+	}
+	w.entries = w.entries[:base]
+	w.depth++
 	return true
 }
 

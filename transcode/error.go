@@ -45,21 +45,6 @@ func position(data []byte, offset int) (line, column int) {
 	return line, utf8.RuneCount(before[start:]) + 1
 }
 
-// offsetOf is the inverse of position. Past the end of the line it returns the line's end.
-func offsetOf(data []byte, line, column int) int {
-	at := 0
-	for ; line > 1 && at < len(data); at++ {
-		if data[at] == '\n' {
-			line--
-		}
-	}
-	for ; column > 1 && at < len(data) && data[at] != '\n'; column-- {
-		_, size := utf8.DecodeRune(data[at:])
-		at += size
-	}
-	return at
-}
-
 // maxQuoted bounds what an error repeats of the text.
 const maxQuoted = 64
 

@@ -63,6 +63,11 @@ func roundTrip(t *testing.T, got, want proto.Message) {
 	if err != nil {
 		t.Fatalf("protojson does not write what was written as %s: %v", text, err)
 	}
+	same, err := protojson.Marshal(got)
+	var compact bytes.Buffer
+	if err != nil || json.Compact(&compact, same) != nil || compact.String() != string(text) {
+		t.Fatalf("written as %s, by protojson as %s, %v", text, same, err)
+	}
 	if protojson.Unmarshal(text, again) != nil || protojson.Unmarshal(oracle, expected) != nil || !proto.Equal(again, expected) {
 		t.Fatalf("written as %s, by protojson as %s", text, oracle)
 	}
@@ -88,4 +93,50 @@ func FuzzUnmarshalField(f *testing.F) {
 			t.Fatalf("%q for %s also set %v", data, field.Name(), message)
 		}
 	})
+}
+
+// FuzzAppendJSON: any bytes become the JSON that protojson writes of them, or are refused by both.
+func FuzzAppendJSON(f *testing.F) {
+	f.Add(encodedOrder(f))
+	f.Add(append(encodedOrder(f), encodedOrder(f)...))
+	order := transcode.New(newOrder().Descriptor(), transcode.Options{})
+	for _, text := range []string{`{"labels":{"a":"b"},"prices":{"1":2},"nested":{"labels":{"x":""}}}`, `{"history":[1],"codes":[0,1],"extra":{}}`} {
+		encoded, err := order.AppendMessage(nil, []byte(text))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encoded)
+	}
+	f.Fuzz(func(t *testing.T, encoded []byte) {
+		message := newOrder()
+		err := decode(encoded, message)
+		if errors.Is(err, errPanic) {
+			return
+		}
+		var want []byte
+		if err == nil {
+			want, err = protojson.Marshal(message)
+		}
+		var compact bytes.Buffer
+		if err == nil && json.Compact(&compact, want) != nil {
+			t.Fatalf("%s", want)
+		}
+		got, ourErr := order.AppendJSON(nil, encoded)
+		if (err == nil) != (ourErr == nil) || err == nil && compact.String() != string(got) {
+			t.Fatalf("%x:\n%s, %v, but protojson says\n%s, %v", encoded, got, ourErr, compact.String(), err)
+		}
+	})
+}
+
+var errPanic = errors.New("protobuf's decoder panics")
+
+// decode is proto.Unmarshal for a dynamic message, with which that panics if a map's key comes twice, and the second time
+// with a wire type that is not its own.
+func decode(encoded []byte, message proto.Message) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanic
+		}
+	}()
+	return proto.Unmarshal(encoded, message)
 }

@@ -73,6 +73,7 @@ type field struct {
 	message    *table
 	enum       *enum
 	key, value *field // of a map
+	entry      *table
 }
 
 // enum is an enum as the conversion needs it.
@@ -208,7 +209,7 @@ func (b builder) field(f *field, d protoreflect.FieldDescriptor, rank, fields in
 	}
 	switch {
 	case f.isMap:
-		f.key, f.value = new(field), new(field)
+		f.key, f.value, f.entry = new(field), new(field), b.table(d.Message())
 		b.field(f.key, d.MapKey(), 0, 0)
 		b.field(f.value, d.MapValue(), 1, 0)
 	case d.Message() != nil:

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // SetText sets a field of m from the text of a path or a query parameter: what would stand in the quotes, or without
@@ -62,8 +61,8 @@ func messageText(m protoreflect.Message, text string) *Error {
 		if form == "" {
 			break
 		}
-		json, err := Append(nil, wrapperspb.String(text))
-		if err != nil || options.Unmarshal(json, m.Interface()) != nil {
+		json, _ := appendString(nil, []byte(text))
+		if Unmarshal(json, m.Interface()) != nil {
 			return &Error{Reason: fmt.Sprintf("%s is wanted, not %q", form, quoted(text))}
 		}
 		return nil

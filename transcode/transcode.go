@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package transcode converts JSON text to messages and back.
+// Package transcode converts JSON text to protobuf bytes and back, straight from descriptors.
 //
-// The mapping is proto3's JSON mapping, as google.golang.org/protobuf/encoding/protojson has it, whose output this is,
-// but for the spaces that protojson puts in at random. A [Converter] makes JSON of a message's bytes, without the message
-// in between. JSON is still read by way of the typed message. Unknown fields are errors. Output has no spaces and, with
-// map entries ordered by key, is the same every time for the same message.
+// The mapping is proto3's JSON mapping as google.golang.org/protobuf/encoding/protojson has it: the same texts are accepted,
+// with the same meaning, and the same text is written, but for the spaces that protojson puts in at random. A [Converter]
+// compiles a descriptor to tables once, and then works on text and bytes alone, with no message in between.
+//
+// Two things differ that the binary form leaves open: fields are encoded in the order of the text, also those in an Any;
+// and Anys count when it comes to how many messages may stand in each other, also on the way out.
 //
 // Every error that a text causes is an [*Error], which names the line, the column and, where the text allows it, the
 // field.
@@ -14,7 +16,6 @@ package transcode
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -22,36 +23,33 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// options: required fields of proto2 may come from elsewhere, such as a path, so the caller checks for them.
-var options = protojson.UnmarshalOptions{AllowPartial: true}
-
 // Unmarshal resets m and fills it from data, which is one JSON value. The error is an *Error; m's content is then of no
 // use. Required fields (proto2) may be missing: see [proto.CheckInitialized].
 func Unmarshal(data []byte, m proto.Message) error {
-	err := options.Unmarshal(data, m)
-	if err == nil {
-		return nil
-	}
-	return explain(data, 0, wantMessage(m.ProtoReflect().Descriptor()), err)
+	return unmarshal(data, m, New(m.ProtoReflect().Descriptor(), Options{}))
 }
 
 // UnmarshalField resets m and fills one field of it from data, which is one JSON value of the field's own form: an array
 // for a repeated field. A null leaves the field unset.
 func UnmarshalField(data []byte, m proto.Message, field protoreflect.FieldDescriptor) error {
-	if _, fault := scan(data, -1); fault != nil { // or the data could close the object below and open members of its own
-		return fault
+	return unmarshal(data, m, New(m.ProtoReflect().Descriptor(), Options{}).Field(field))
+}
+
+// unmarshal fills m by way of its bytes.
+func unmarshal(text []byte, m proto.Message, c *Converter) error {
+	encoded := encodings.Get().(*[]byte)
+	defer encodings.Put(encoded)
+	data, err := c.AppendMessage((*encoded)[:0], text)
+	if err != nil {
+		return err
 	}
-	wrapped := make([]byte, 0, len(data)+len(field.TextName())+8)
-	wrapped = append(wrapped, '{')
-	wrapped = strconv.AppendQuote(wrapped, field.TextName())
-	wrapped = append(wrapped, ':')
-	before := len(wrapped)
-	wrapped = append(append(wrapped, data...), '}')
-	err := options.Unmarshal(wrapped, m)
-	if err == nil {
-		return nil
+	if cap(data) <= maxEncoding {
+		*encoded = data
 	}
-	return explain(data, before, wantField(field), err)
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(data, m); err != nil {
+		return &Error{Reason: quoted(reasonOf(err))}
+	}
+	return nil
 }
 
 // Append appends the JSON form of m to dst. It fails on a message that has none: invalid UTF-8 in a string, a Timestamp

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transcode_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/farcall/farcall/transcode"
+)
+
+// readOrder reads text by way of bytes.
+func readOrder(t testing.TB, text string, options transcode.Options) (proto.Message, error) {
+	t.Helper()
+	order := newOrder()
+	encoded, err := transcode.New(order.Descriptor(), options).AppendMessage([]byte("front"), []byte(text))
+	if !strings.HasPrefix(string(encoded), "front") || err != nil && len(encoded) != len("front") {
+		t.Fatalf("%q, %v", encoded, err)
+	}
+	if err == nil {
+		if err := proto.Unmarshal(encoded[len("front"):], order); err != nil {
+			t.Fatalf("%x: %v", encoded, err)
+		}
+	}
+	return order, err
+}
+
+// What has a length is inside of what has one, and each takes one, two or three bytes.
+func TestLengths(t *testing.T) {
+	for _, size := range []int{0, 1, 60, 120, 124, 125, 126, 127, 128, 129, 200, 16370, 16380, 16384, 20000} {
+		filler, text := strings.Repeat("x", size), "{}"
+		for range 5 {
+			text = fmt.Sprintf(`{"nested":%s,"orderId":"%s","items":[{"sku":"%[2]s"},{}],"labels":{"k":"%[2]s"},"free":{"a":["%[2]s"]},`+
+				`"extra":{"@type":"x/google.protobuf.StringValue","value":"%[2]s"},"note":"after"}`, text, filler)
+		}
+		want := newOrder()
+		if err := protojson.Unmarshal([]byte(text), want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readOrder(t, text, transcode.Options{}); err != nil || !proto.Equal(got, want) {
+			t.Errorf("%d: %v, %v", size, got, err)
+		}
+	}
+}
+
+func TestOptionsIn(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"orderId":"x","unknown":{"a":[1,{"b":null}]},"status":"NO_SUCH","history":["PAID","NO_SUCH"]}`: `{"orderId":"x","history":["PAID"]}`,
+		`{"extra":{"no":"type"},"none":{"a":1},"items":[{"color":"red"}]}`:                               `{"extra":{},"none":{},"items":[{}]}`,
+	} {
+		got, err := readOrder(t, text, transcode.Options{DiscardUnknown: true})
+		expected := newOrder()
+		if err := protojson.Unmarshal([]byte(want), expected); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil || !proto.Equal(got, expected) {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+		if _, err := readOrder(t, text, transcode.Options{}); err == nil {
+			t.Errorf("%s was accepted", text)
+		}
+	}
+	nested := `{"nested":{"nested":{}}}`
+	if _, err := readOrder(t, nested, transcode.Options{RecursionLimit: 3}); err != nil {
+		t.Error(err)
+	}
+	if _, err := readOrder(t, nested, transcode.Options{RecursionLimit: 2}); err == nil {
+		t.Error("three messages in each other were accepted")
+	}
+}
+
+// Neither piles of messages whose lengths grow nor those of Anys whose "@type" comes late are read more often the deeper
+// they are: with each level read again, each of these would take minutes.
+func TestDeepIn(t *testing.T) {
+	const levels = 4000
+	filler := strings.Repeat("x", 2<<20)
+	text := strings.Repeat(`{"nested":`, levels) + `{"orderId":"` + filler + `"}` + strings.Repeat(`}`, levels)
+	if _, err := readOrder(t, text, transcode.Options{}); err != nil {
+		t.Error(err)
+	}
+	const inner = `"@type":"x/google.protobuf.Any"`
+	text = strings.Repeat(`{"value":`, levels) + `{"value":"` + filler + `","@type":"x/google.protobuf.StringValue"}` + strings.Repeat(`,`+inner+`}`, levels)
+	encoded, err := transcode.New((&anypb.Any{}).ProtoReflect().Descriptor(), transcode.Options{}).AppendMessage(nil, []byte(text))
+	if err != nil {
+		t.Error(err)
+	}
+	if again, err := transcode.New((&anypb.Any{}).ProtoReflect().Descriptor(), transcode.Options{}).AppendJSON(nil, encoded); err != nil || len(again) != len(text) {
+		t.Errorf("%d bytes, %v", len(again), err)
+	}
+	if _, err := readOrder(t, strings.Repeat(`{"nested":`, 10_001)+`{}`, transcode.Options{}); err == nil {
+		t.Error("10,001 levels were accepted")
+	}
+	if _, err := readOrder(t, `{"free":{"a":`+strings.Repeat(`[`, 1_000_000), transcode.Options{}); err == nil {
+		t.Error("a million brackets were accepted")
+	}
+	if _, err := readOrder(t, `{"no":`+strings.Repeat(`[`, 1_000_000), transcode.Options{DiscardUnknown: true}); err == nil {
+		t.Error("a million brackets were accepted")
+	}
+}
+
+func TestAppendMessageAllocations(t *testing.T) {
+	texts := map[string]string{
+		"everything but Any": appendJSON(t, withoutAny(t), transcode.Options{}),
+		"50 items":           `{"items":[{"sku":"é"}` + strings.Repeat(`,{"sku":"a\n","quantity":1e2}`, 49) + `]}`,
+	}
+	for name, text := range texts {
+		c, room, data := transcode.New(newOrder().Descriptor(), transcode.Options{}), make([]byte, 0, 8192), []byte(text)
+		if allocations := testing.AllocsPerRun(100, func() { _, _ = c.AppendMessage(room, data) }); allocations >= 1 {
+			t.Errorf("%s: %v allocations", name, allocations)
+		}
+	}
+}
