@@ -38,9 +38,10 @@ type streaming struct {
 	settled   *http2.ClientStream // the attempt, once it is known to be the last
 
 	// The receiving goroutine's, and guarded by receiving:
-	begun    bool // the answer's head was read
-	messages int  // received
-	ended    bool // the call has succeeded
+	begun    bool         // the answer's head was read
+	stretch  wire.Stretch // of messages, a view into transport's buffer
+	messages int          // received
+	ended    bool         // the call has succeeded
 }
 
 var _ farcall.Stream = (*streaming)(nil)
@@ -264,6 +265,13 @@ func (s *streaming) next() ([]byte, error) {
 	if s.ctx.Err() != nil {
 		return nil, s.overdue()
 	}
+	if message, ok := s.stretch.Next(s.conn.options.MaxReceiveBytes); ok {
+		s.messageCame(false, len(message))
+		return message, nil
+	}
+	if taken := s.stretch.End(); taken > 0 {
+		s.transport.Next(taken)
+	}
 	err := s.answering(func(transport *http2.ClientStream) error { return transport.Want(s.ctx, wire.PrefixBytes) })
 	switch {
 	case err == io.EOF:
@@ -273,6 +281,11 @@ func (s *streaming) next() ([]byte, error) {
 	}
 	if err := s.begin(); err != nil {
 		return nil, s.broken(err)
+	}
+	s.stretch.Begin(s.transport.Ready(wire.StretchBytes))
+	if message, ok := s.stretch.Next(s.conn.options.MaxReceiveBytes); ok {
+		s.messageCame(false, len(message))
+		return message, nil
 	}
 	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.conn.options.MaxReceiveBytes)
 	if s.compressed = compressed; err == nil {
@@ -287,13 +300,19 @@ func (s *streaming) next() ([]byte, error) {
 	case err != nil:
 		return nil, s.fail(s.transportError(s.transport, err))
 	}
+	s.messageCame(compressed, length)
+	return s.transport.Next(length), nil
+}
+
+// messageCame notes that a message is there whole.
+func (s *streaming) messageCame(compressed bool, length int) {
 	s.messages++
+	s.compressed = compressed
 	s.CountReceived(length)
 	if s.tap.On() {
 		_, received := s.transport.Times()
 		s.tap.StepAt(received, farcall.StepReceiveResponse, s.messages, wire.PrefixBytes+length, nil)
 	}
-	return s.transport.Next(length), nil
 }
 
 // begin reads the answer's head, which has come before any message.

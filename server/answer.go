@@ -34,8 +34,8 @@ func (s *stream) head() (exchange.Head, error) {
 	return head, err
 }
 
-// startLocked sends the head, unless it has been sent.
-func (s *stream) startLocked() error {
+// startLocked sends the head, unless it has been sent; where a message follows at once, together with that.
+func (s *stream) startLocked(messageFollows bool) error {
 	if s.phase != unanswered {
 		return nil
 	}
@@ -44,7 +44,11 @@ func (s *stream) startLocked() error {
 		s.sendErr = err
 		return err
 	}
-	err = s.transport.Start(head)
+	if messageFollows {
+		err = s.transport.Begin(head)
+	} else {
+		err = s.transport.Start(head)
+	}
 	if tooLarge := headTooLarge(err); tooLarge != nil {
 		s.sendErr = s.tooMuchMetadata(tooLarge)
 		return s.sendErr

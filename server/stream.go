@@ -40,13 +40,14 @@ type stream struct {
 	released  bool
 
 	// The reader goroutine's until it starts the handler's; that goroutine's from then on, or whose has receiving:
-	prefixed    bool   // the prefix of the only message was taken off the body
-	length      int    // of the only message
-	compressed  bool   // the message that comes next is
-	body        []byte // the only message, until Receive
-	received    int    // messages
-	receiveErr  error  // sticks
-	stepTimes   bool   // the client asked for them, and gets them
+	prefixed    bool         // the prefix of the only message was taken off the body
+	length      int          // of the only message
+	compressed  bool         // the message that comes next is
+	body        []byte       // the only message, until Receive
+	stretch     wire.Stretch // of a stream's messages, a view into transport's buffer
+	received    int          // messages
+	receiveErr  error        // sticks
+	stepTimes   bool         // the client asked for them, and gets them
 	receiveTurn turn
 	tap         call.Tap
 	clock       *call.Clock
@@ -145,6 +146,13 @@ func (s *stream) nextMessage() ([]byte, error) {
 		s.body = nil
 		return body, nil
 	}
+	if message, ok := s.stretch.Next(s.server.options.MaxReceiveBytes); ok {
+		s.messageCame(false, len(message))
+		return message, nil
+	}
+	if taken := s.stretch.End(); taken > 0 {
+		s.transport.Next(taken)
+	}
 	// The call itself is the context: the engine does not wake a reader whose answer Overdue has given.
 	if err := s.transport.Want(&s.call, wire.PrefixBytes); err != nil {
 		if err != io.EOF {
@@ -154,6 +162,11 @@ func (s *stream) nextMessage() ([]byte, error) {
 			return nil, wire.Truncated(n)
 		}
 		return nil, io.EOF
+	}
+	s.stretch.Begin(s.transport.Ready(wire.StretchBytes))
+	if message, ok := s.stretch.Next(s.server.options.MaxReceiveBytes); ok {
+		s.messageCame(false, len(message))
+		return message, nil
 	}
 	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
 	if err == nil {
@@ -173,11 +186,16 @@ func (s *stream) nextMessage() ([]byte, error) {
 		}
 		return nil, wire.Truncated(wire.PrefixBytes + s.transport.Buffered())
 	}
+	s.messageCame(compressed, length)
+	return s.transport.Next(length), nil
+}
+
+// messageCame notes that a message of a stream is there whole.
+func (s *stream) messageCame(compressed bool, length int) {
 	s.compressed = compressed
 	if s.received > 0 && s.tap.On() { // the first was reported when the call began
 		s.tap.Step(farcall.StepReceiveRequest, s.received+1, wire.PrefixBytes+length, nil)
 	}
-	return s.transport.Next(length), nil
 }
 
 // Send encodes a response. The only response of a method leaves when the handler returns, together with the trailers.
@@ -208,7 +226,7 @@ func (s *stream) Send(message any) error {
 		return nil
 	}
 	defer encoded.Free()
-	if err := s.startLocked(); err != nil {
+	if err := s.startLocked(true); err != nil {
 		return err
 	}
 	if err := s.transport.Send(encoded.B); err != nil {
@@ -253,5 +271,5 @@ func (s *stream) SendHeader() error {
 	case s.phase == headSent:
 		return farcall.Errorf(farcall.FailedPrecondition, "the response header of %s was sent already", s.method.method)
 	}
-	return s.startLocked()
+	return s.startLocked(false)
 }

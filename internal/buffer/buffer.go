@@ -8,12 +8,25 @@ import (
 	"sync"
 )
 
-// The pools hold buffers of 2^9 (512 B) to 2^20 (1 MiB) bytes. Larger ones are left to the garbage collector, so that one
-// huge message does not stay in memory.
+// The pools hold buffers of 2^9 (512 B) to 2^25 (32 MiB) bytes: to allocate a large buffer anew, and have the kernel clear
+// it, costs more than to fill it. The garbage collector takes those that are not used again within two of its cycles, and
+// what is larger at once, so that one huge message does not stay in memory.
+//
+// Large classes have some room above the power of two, since a message of 1 MiB is one of 1 MiB and a few bytes of framing.
 const (
 	smallestClass = 9
-	largestClass  = 20
+	roomyClass    = 16 // and above
+	largestClass  = 25
 )
+
+// sizeOf returns the size of a class's buffers.
+func sizeOf(class int) int {
+	size := 1 << class
+	if class >= roomyClass {
+		size += size >> 6
+	}
+	return size
+}
 
 var pools [largestClass - smallestClass + 1]sync.Pool
 
@@ -39,7 +52,7 @@ func Get(capacity int) *Buffer {
 		b.B, b.pooled = b.pooled, nil
 		return b
 	}
-	return &Buffer{B: make([]byte, 0, 1<<class)}
+	return &Buffer{B: make([]byte, 0, sizeOf(class))}
 }
 
 // classOf returns the smallest class that holds capacity bytes.
@@ -47,7 +60,11 @@ func classOf(capacity int) int {
 	if capacity <= 1<<smallestClass {
 		return smallestClass
 	}
-	return bits.Len(uint(capacity - 1))
+	class := bits.Len(uint(capacity - 1))
+	if class > roomyClass && capacity <= sizeOf(class-1) {
+		return class - 1
+	}
+	return class
 }
 
 // Grow makes room for n more bytes, by way of a larger pooled buffer if need be.
@@ -84,11 +101,14 @@ func (b *Buffer) Free() {
 		b.B, b.whole = b.whole, nil
 	}
 	size := cap(b.B)
-	if size < 1<<smallestClass || size > 1<<largestClass {
+	if size < sizeOf(smallestClass) || size > sizeOf(largestClass) {
 		b.B = nil
 		return
 	}
 	class := bits.Len(uint(size)) - 1 // the largest class that it can serve
+	if size < sizeOf(class) {
+		class--
+	}
 	b.B, b.pooled = nil, b.B[:0]
 	pools[class-smallestClass].Put(b)
 }

@@ -12,16 +12,15 @@ import (
 func TestGetHasRoom(t *testing.T) {
 	for _, test := range []struct{ capacity, want int }{
 		{-1, 512}, {0, 512}, {1, 512}, {511, 512}, {512, 512}, {513, 1024}, {1024, 1024}, {1025, 2048},
-		{1<<20 - 1, 1 << 20}, {1 << 20, 1 << 20},
-		{1<<20 + 1, 1<<20 + 1}, // beyond the pools: just what was asked for
-		{3 << 20, 3 << 20},
+		{1<<20 - 1, 1 << 20}, {1 << 20, 1 << 20}, {1<<20 + 100, 1<<20 + 100}, {3 << 20, 3 << 20},
+		{33<<20 + 1, 33<<20 + 1}, // beyond the pools: just what was asked for
 	} {
 		for range 3 { // from the heap, and from a pool
 			b := Get(test.capacity)
 			if len(b.B) != 0 || cap(b.B) < test.want {
 				t.Errorf("Get(%d): length %d, capacity %d, want 0 and %d", test.capacity, len(b.B), cap(b.B), test.want)
 			}
-			if test.capacity > 1<<largestClass && cap(b.B) != test.capacity {
+			if test.capacity > sizeOf(largestClass) && cap(b.B) != test.capacity {
 				t.Errorf("Get(%d): capacity %d", test.capacity, cap(b.B))
 			}
 			b.Free()
@@ -29,16 +28,28 @@ func TestGetHasRoom(t *testing.T) {
 	}
 }
 
+// A message of a round size with its framing does not take twice the memory.
+func TestLargeClassesAreRoomy(t *testing.T) {
+	for class := roomyClass; class <= largestClass; class++ {
+		b := Get(1<<class + 1<<class/64)
+		if cap(b.B) >= 2<<class {
+			t.Errorf("a message of 2^%d bytes takes %d", class, cap(b.B))
+		}
+		b.Free()
+	}
+}
+
 // A buffer that grew by append to an odd size serves the class that it is large enough for.
 func TestFreeFindsTheClass(t *testing.T) {
-	for _, size := range []int{0, 1, 511, 512, 513, 1000, 1023, 1024, 1025, 1<<20 - 1, 1 << 20, 1<<20 + 1, 2 << 20} {
+	largest := sizeOf(largestClass)
+	for _, size := range []int{0, 1, 511, 512, 513, 1000, 1023, 1024, 1025, 65535, 65536, 66560, 1<<20 - 1, 1 << 20, 1<<20 + 1, largest, largest + 1} {
 		b := &Buffer{B: make([]byte, size)}
 		b.Free()
-		if pooled := b.pooled != nil; pooled != (size >= 512 && size <= 1<<20) {
+		if pooled := b.pooled != nil; pooled != (size >= 512 && size <= largest) {
 			t.Errorf("a buffer of %d bytes: pooled is %v", size, pooled)
 		}
 	}
-	for capacity := 1; capacity <= 1<<largestClass; capacity += capacity/3 + 1 {
+	for capacity := 1; capacity <= largest; capacity += capacity/3 + 1 {
 		for range 20 {
 			b := Get(capacity)
 			if cap(b.B) < capacity {

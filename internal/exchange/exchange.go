@@ -109,7 +109,7 @@ type Served interface {
 	Answer(head Head, body []byte, trailers []Field) error
 	// Start sends the head of the answer (":status" first) and flushes it.
 	Start(head Head) error
-	// Send sends bytes of the answer's body and flushes them; it waits for room and for the receiver's credit.
+	// Send sends bytes of the answer's body, on its return or a moment later; it waits for room and for the receiver's credit.
 	Send(body []byte) error
 	// Finish ends the answer with trailers, nil for none.
 	Finish(trailers []Field) error

@@ -264,7 +264,7 @@ func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
 	rest := c.appendData(&s.stream, body, end)
 	s.endedSendingLocked()
 	c.appended()
-	c.flush()
+	c.flushBurst(&s.stream)
 	if len(rest) == 0 {
 		return nil
 	}

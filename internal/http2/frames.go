@@ -165,6 +165,7 @@ func (c *Conn) receiveContinuation(h frame.Header, payload []byte) error {
 
 // receiveBlock decodes a header block, which keeps the table in step whatever becomes of it, and hands the head on.
 func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) error {
+	c.wakeLate() // a large block may have to wait for its turn, and a request for room
 	head, err := c.reader.decoder.Decode(block)
 	if err != nil && err != hpack.ErrListTooLarge {
 		return &frame.Error{Code: frame.CompressionError, Reason: err.Error()}

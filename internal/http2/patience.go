@@ -81,8 +81,8 @@ const (
 	fieldsPerUnit    = 2 // with the memory that a field is given
 )
 
-// worked counts a frame that was handled, and yields when the reader has had its share.
-func (r *reader) worked(h frame.Header) {
+// worked counts a frame that was handled, and reports whether the reader has had its share and is to let others run.
+func (r *reader) worked(h frame.Header) bool {
 	r.work++
 	switch h.Type {
 	case frame.Data:
@@ -90,8 +90,9 @@ func (r *reader) worked(h frame.Header) {
 	case frame.Headers, frame.Continuation, frame.Settings:
 		r.work += h.Length / headBytesPerUnit
 	}
-	if r.work >= workShare {
-		r.work = 0
-		yield()
+	if r.work < workShare {
+		return false
 	}
+	r.work = 0
+	return true
 }

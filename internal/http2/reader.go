@@ -33,7 +33,8 @@ type reader struct {
 
 	pings    pings
 	patience patience
-	work     int // since the reader has last let others run
+	work     int       // since the reader has last let others run
+	late     []*stream // whose consumers are to be woken at the end of the batch
 
 	// A reader is hot after hotReads reads within one coolTime, and then keeps its buffer while it waits; the cooler
 	// takes it out of the wait when a coolTime brought no read.
@@ -174,6 +175,7 @@ func (c *Conn) readLoop() error {
 	}()
 	for {
 		if err := c.parse(); err != nil {
+			c.wakeLate()
 			c.failReading(err)
 			return c.Err()
 		}
@@ -215,6 +217,7 @@ func (c *Conn) peerName() string {
 
 // endBatch flushes the control frames that answer a batch, and refuses a peer that makes us queue too many.
 func (c *Conn) endBatch() {
+	c.wakeLate()
 	c.mu.Lock()
 	c.reuseLocked()
 	if c.control > controlAllowance {
@@ -254,7 +257,10 @@ func (c *Conn) parse() error {
 				return err
 			}
 		}
-		r.worked(h)
+		if r.worked(h) {
+			c.wakeLate()
+			yield()
+		}
 	}
 	return nil
 }

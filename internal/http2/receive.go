@@ -118,6 +118,20 @@ func (s *stream) Peek(n int) []byte {
 	return s.in.B[s.taken : s.taken+n : s.taken+n]
 }
 
+// Ready returns the bytes that are buffered, limit of them at most, without taking them. The slice is valid until the next
+// call of Want, Next or Into.
+func (s *stream) Ready(limit int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	n := min(s.buffered(), limit)
+	if n <= 0 {
+		return nil
+	}
+	s.lent = true
+	return s.in.B[s.taken : s.taken+n : s.taken+n]
+}
+
 // Next takes n buffered bytes; see exchange.Body.
 func (s *stream) Next(n int) []byte {
 	s.mu.Lock()
@@ -272,11 +286,41 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 	if s.want.all && !end && s.buffered() <= s.want.bytes {
 		update += s.window.advance(len(data))
 	}
-	s.unlockAndWake()
+	if !end && s.ready == nil {
+		s.unlockAndWakeLater()
+	} else {
+		s.unlockAndWake()
+	}
 	if update > 0 && !end {
 		s.conn.appendStreamCredit(s, update)
 	}
 	return nil
+}
+
+// unlockAndWakeLater releases mu and leaves it to the end of the batch to wake the consumer: it finds more then, and takes it
+// without meeting the reader at each frame.
+func (s *stream) unlockAndWakeLater() {
+	if s.conn.options.Timed { // the consumer may come to wait only later
+		s.receivedAt.Store(time.Now().UnixNano())
+	}
+	late := s.waiter != nil && !s.late && s.satisfied()
+	s.late = s.late || late
+	s.mu.Unlock()
+	if late {
+		s.conn.reader.late = append(s.conn.reader.late, s)
+	}
+}
+
+// wakeLate wakes whom unlockAndWakeLater has left waiting. The reader goroutine calls it at the end of a batch, and before it
+// may have to wait.
+func (c *Conn) wakeLate() {
+	for _, s := range c.reader.late {
+		s.mu.Lock()
+		s.late = false
+		s.unlockAndWake()
+	}
+	clear(c.reader.late)
+	c.reader.late = c.reader.late[:0]
 }
 
 // deaf reports, under mu, whether late frames are dropped without a complaint: those for what we reset, or the peer did

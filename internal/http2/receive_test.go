@@ -45,6 +45,13 @@ func loneStream(t *testing.T, options Options) *ClientStream {
 	return s
 }
 
+// deliverBatch is what the reader does with a batch of one frame.
+func (s *stream) deliverBatch(data []byte, padding int, end, held bool) error {
+	err := s.deliver(data, padding, end, held)
+	s.conn.wakeLate()
+	return err
+}
+
 // TestIntoKeepsTheOrder lets bytes arrive at the moment when Into gives credit for those it took from the buffer.
 func TestIntoKeepsTheOrder(t *testing.T) {
 	body := pattern(streamWindow)
@@ -52,7 +59,7 @@ func TestIntoKeepsTheOrder(t *testing.T) {
 	var s *ClientStream
 	at := before
 	deliver := func(n int, end bool) {
-		if err := s.deliver(body[at:at+n], 0, end, false); err != nil {
+		if err := s.deliverBatch(body[at:at+n], 0, end, false); err != nil {
 			t.Error(err)
 		}
 		at += n
@@ -63,7 +70,7 @@ func TestIntoKeepsTheOrder(t *testing.T) {
 			go deliver(len(body)-at, true)
 		}
 	})})
-	if err := s.deliver(body[:before], 0, false, false); err != nil {
+	if err := s.deliverBatch(body[:before], 0, false, false); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, len(body))
@@ -92,11 +99,11 @@ func TestContextEndsAsTheWaitDoes(t *testing.T) {
 	cancel()
 	for range 50 { // either end may be seen first
 		s := loneStream(t, Options{})
-		n, err := s.Into(momentContext{ended, func() { s.deliver(body[:10], 0, false, false) }}, make([]byte, 10))
+		n, err := s.Into(momentContext{ended, func() { s.deliverBatch(body[:10], 0, false, false) }}, make([]byte, 10))
 		if n != 10 || err != nil && err != context.Canceled {
 			t.Fatal(n, err)
 		}
-		go s.deliver(body[10:], 0, false, false)
+		go s.deliverBatch(body[10:], 0, false, false)
 		if err := s.Want(context.Background(), len(body)-10); err != nil {
 			t.Fatalf("Want behind it: %v", err)
 		}
@@ -139,11 +146,11 @@ func TestPaddingEarnsCredit(t *testing.T) {
 		if credit -= len(data) + padding; credit < 0 {
 			t.Fatalf("after %d bytes the peer has no credit left for more", i*len(data))
 		}
-		if err := s.deliver(data, padding, false, false); err != nil {
+		if err := s.deliverBatch(data, padding, false, false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.deliver(nil, 0, true, false)
+	s.deliverBatch(nil, 0, true, false)
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
@@ -153,7 +160,7 @@ func TestPaddingEarnsCredit(t *testing.T) {
 // is held back until data are consumed.
 func TestPaddingOfTheLastFrameIsReturned(t *testing.T) {
 	s := loneStream(t, Options{})
-	s.deliver(pattern(10), 5, true, true)
+	s.deliverBatch(pattern(10), 5, true, true)
 	s.Next(10)
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -166,7 +173,7 @@ func TestDataBeforeTheHeadIsABreach(t *testing.T) {
 	s := loneStream(t, Options{})
 	s.headDone = false
 	var breach *frame.Error
-	if err := s.deliver(pattern(10), 0, true, true); !errors.As(err, &breach) || breach.Stream != 1 || breach.Code != frame.ProtocolError {
+	if err := s.deliverBatch(pattern(10), 0, true, true); !errors.As(err, &breach) || breach.Stream != 1 || breach.Code != frame.ProtocolError {
 		t.Errorf("DATA before HEADERS: %v", err)
 	}
 	s.conn.mu.Lock()
@@ -184,16 +191,17 @@ func TestBuffersAreNoLargerThanTheWindow(t *testing.T) {
 			s.mu.Lock()
 			open := s.window.open
 			s.mu.Unlock()
-			if err := s.deliver(pattern(min(16_000, open)), 0, false, false); err != nil {
+			if err := s.deliverBatch(pattern(min(16_000, open)), 0, false, false); err != nil {
 				t.Fatal(err)
 			}
 			s.Next(min(taken, s.Buffered()))
 		}
 		s.mu.Lock()
-		if have := cap(s.in.B); have > 2*streamWindow {
+		const roomy = streamWindow / 64 // see package buffer
+		if have := cap(s.in.B); have > 2*(streamWindow+roomy) {
 			t.Errorf("with %d bytes taken at a time, the buffer has room for %d", taken, have)
 		}
-		if have := cap(s.in.B); taken == 0 && have > streamWindow {
+		if have := cap(s.in.B); taken == 0 && have > streamWindow+roomy {
 			t.Errorf("with nothing taken, the buffer has room for %d", have)
 		}
 		s.mu.Unlock()
@@ -201,13 +209,38 @@ func TestBuffersAreNoLargerThanTheWindow(t *testing.T) {
 	}
 }
 
+// TestWakesAtTheEndOfABatch delivers two frames of one batch to a consumer that waits for the first.
+func TestWakesAtTheEndOfABatch(t *testing.T) {
+	s := loneStream(t, Options{})
+	found := make(chan []byte)
+	go func() {
+		if err := s.Want(context.Background(), 1); err != nil {
+			t.Error(err)
+		}
+		found <- append([]byte(nil), s.Ready(100)...)
+	}()
+	awaitWaiter(t, &s.stream)
+	for _, part := range []string{"first ", "second"} {
+		if err := s.deliver([]byte(part), 0, false, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.conn.wakeLate()
+	if got := string(<-found); got != "first second" {
+		t.Errorf("the consumer found %q", got)
+	}
+	if got := string(s.Next(s.Buffered())); got != "first second" {
+		t.Errorf("Ready has taken something: %q is left", got)
+	}
+}
+
 func TestPeekTakesNothing(t *testing.T) {
 	s := loneStream(t, Options{})
-	if err := s.deliver([]byte("hello"), 0, false, false); err != nil {
+	if err := s.deliverBatch([]byte("hello"), 0, false, false); err != nil {
 		t.Fatal(err)
 	}
 	view := s.Peek(5)
-	if err := s.deliver(pattern(10_000), 0, false, false); err != nil { // which the buffer has no room for
+	if err := s.deliverBatch(pattern(10_000), 0, false, false); err != nil { // which the buffer has no room for
 		t.Fatal(err)
 	}
 	if string(view) != "hello" || s.Buffered() != 10_005 {

@@ -42,11 +42,14 @@ func (c *Conn) reuseLocked() {
 	c.aside = c.aside[:0]
 }
 
-// stopReusing lets go of the streams that a connection holds which is not hot any more.
+// stopReusing lets go of the streams and buffers that a connection holds which is not hot any more.
 func (c *Conn) stopReusing() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.reuses, c.aside = false, nil
-	c.mu.Unlock()
+	if !c.writing && c.nothingToWrite() {
+		c.fast, c.bulk, c.spareFast, c.spareBulk, c.open = nil, nil, nil, nil, openFrame{}
+	}
 }
 
 // Recycle is Close for a stream that nobody else has, and that is not touched again: one goroutine alone has used it.

@@ -96,7 +96,7 @@ func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
 	}
 	n := int(max(0, min(int64(len(data)), s.credit.credit, c.credit.credit)))
 	if n == len(data) && n <= smallMessage && s.queued == 0 {
-		c.fast = c.appendFrames(c.fast, s, data, end)
+		c.appendSmall(s, data, end)
 	} else {
 		n = max(0, min(n, bulkShare-s.queued, c.bulkRoom()))
 		if n == 0 && len(data) > 0 {
@@ -117,6 +117,28 @@ func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
 		s.sendEnded = true
 	}
 	return data[n:]
+}
+
+// appendSmall appends a small message to fast: to the stream's open frame if it has one with room, else in one of its own.
+// With a tap, which sees each frame when it is appended, there is none.
+func (c *Conn) appendSmall(s *stream, data []byte, end bool) {
+	if o := &c.open; o.stream == s.id && o.end == len(c.fast) {
+		if length := o.end - o.start - frame.HeaderBytes + len(data); length <= c.settings.maxFrame {
+			c.fast = append(c.fast, data...)
+			h := frame.Header{Length: length, Type: frame.Data, Stream: s.id}
+			if end {
+				h.Flags = frame.EndStream
+			}
+			frame.AppendHeader(c.fast[o.start:o.start], h)
+			o.end = len(c.fast)
+			return
+		}
+	}
+	start := len(c.fast)
+	c.fast = c.appendFrames(c.fast, s, data, end)
+	if len(data) <= c.settings.maxFrame && !end && c.options.Tap == nil {
+		c.open = openFrame{stream: s.id, start: start, end: len(c.fast)}
+	}
 }
 
 // appendFrames appends data in frames that the peer takes.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -184,5 +186,77 @@ func awaitWriter(t *testing.T, c *Conn) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody writes")
 		}
+	}
+}
+
+// TestSmallMessagesShareFrames looks at what is queued while a writer is at work: a stream's messages that follow each other
+// are one frame, of the largest size at most, and those of others are frames of their own in between.
+func TestSmallMessagesShareFrames(t *testing.T) {
+	c, first, second := rivals(t)
+	c.mu.Lock()
+	c.writing = true
+	c.credit.credit = 1 << 20
+	c.mu.Unlock()
+	send := func(s *ClientStream, data string, end bool) {
+		t.Helper()
+		if err := s.Send(context.Background(), []byte(data), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := string(pattern(smallMessage))
+	send(first, "a", false)
+	send(first, "bc", false)
+	send(second, "x", false)
+	send(first, "d", false)
+	c.mu.Lock()
+	c.fast = frame.AppendWindowUpdate(c.fast, 0, 100)
+	c.mu.Unlock()
+	send(first, "e", false)
+	for range 5 { // the fifth has no room in the frame of 16 KiB, which has a byte already
+		send(first, long, false)
+	}
+	send(first, "", true)
+	send(second, "y", true)
+
+	want := []string{"1 abc", "3 x", "1 d", "0 update", "1 e" + long + long + long, "1 " + long + long + " END", "3 y END"}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var got []string
+	for b := c.fast; len(b) > 0; {
+		h := frame.ParseHeader(b)
+		text := strconv.Itoa(int(h.Stream)) + " "
+		if h.Type == frame.Data {
+			text += string(b[frame.HeaderBytes : frame.HeaderBytes+h.Length])
+		} else {
+			text += "update"
+		}
+		if h.Flags.Has(frame.EndStream) && h.Type == frame.Data {
+			text += " END"
+		}
+		got = append(got, text)
+		b = b[frame.HeaderBytes+h.Length:]
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d frames, want %d:\n%.200q\n%.200q", len(got), len(want), got, want)
+	}
+	c.fast, c.writing = nil, false
+}
+
+// TestBurstsLearn is about a stream that sends a message now and then: its sender comes to write by itself, for a while.
+func TestBurstsLearn(t *testing.T) {
+	var y yielding
+	for range yieldMisses {
+		if !y.wanted() {
+			t.Fatal("a burst is not expected from the beginning")
+		}
+		y.learn(false, 0)
+	}
+	for range yieldPause {
+		if y.wanted() {
+			t.Fatal("a burst is expected of a stream that has sent single messages")
+		}
+	}
+	if !y.wanted() {
+		t.Error("it is never tried again")
 	}
 }

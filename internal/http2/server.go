@@ -325,6 +325,18 @@ func (s *ServerStream) Start(head exchange.Head) error {
 	return nil
 }
 
+// Begin is Start for a head behind which a Send follows at once: it leaves with that.
+func (s *ServerStream) Begin(head exchange.Head) error {
+	c := s.conn
+	c.mu.Lock()
+	if err := s.sendable(head); err != nil {
+		return err
+	}
+	c.appendHead(&s.stream, head, false)
+	c.mu.Unlock()
+	return nil
+}
+
 // Send sends bytes of the answer's body. It waits for room and credit, and ends when the stream does.
 func (s *ServerStream) Send(body []byte) error {
 	c := s.conn
@@ -334,7 +346,7 @@ func (s *ServerStream) Send(body []byte) error {
 	}
 	rest := c.appendData(&s.stream, body, false)
 	c.appended()
-	c.flush()
+	c.flushBurst(&s.stream)
 	if len(rest) == 0 {
 		return nil
 	}

@@ -52,19 +52,21 @@ type stream struct {
 
 	want   want                // what the consumer waits for
 	waiter *waiter             // the consumer, while it waits
+	late   bool                // the reader wakes the consumer when it is done with its batch
 	ready  func(*ServerStream) // or what to call instead; server only
 	into   []byte              // where the next bytes go; into[:filled] are there
 	filled int
 
 	// Guarded by conn.mu:
 	credit     sendWindow
-	queued     int     // bytes in the bulk buffer that the writer has not taken
-	sendEnded  bool    // END_STREAM or RST_STREAM has been appended
-	peerDone   bool    // the peer's END_STREAM has been read; set before it is delivered
-	endedWell  bool    // both halves have ended, and not by a reset
-	waited     bool    // it was among the blocked
-	sender     *waiter // a Send that waits for credit or room
-	failedSend error   // failure, as the sending half sees it
+	queued     int      // bytes in the bulk buffer that the writer has not taken
+	sendEnded  bool     // END_STREAM or RST_STREAM has been appended
+	peerDone   bool     // the peer's END_STREAM has been read; set before it is delivered
+	endedWell  bool     // both halves have ended, and not by a reset
+	waited     bool     // others may hold it: it was among the blocked, or left a burst to be written
+	burst      yielding // whether it sends message after message; see flushBurst
+	sender     *waiter  // a Send that waits for credit or room
+	failedSend error    // failure, as the sending half sees it
 
 	sentAt, receivedAt atomic.Int64 // with Options.Timed, nanoseconds of the Unix epoch
 }

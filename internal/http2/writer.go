@@ -12,7 +12,8 @@ import (
 )
 
 // The combining writer. There is no writer goroutine: whoever appends frames while nobody writes becomes the writer, and
-// takes along what others append meanwhile. A writer never blocks: what the socket does not take at once, and what is
+// takes along what others append meanwhile. (A stream that sends message after message leaves the writing to a goroutine
+// that ends with the burst: see flushBurst.) A writer never blocks: what the socket does not take at once, and what is
 // left after a fair share of work, goes to a goroutine that lives until the buffers are empty (drain). It inherits the
 // writing flag, so that there is never a second writer.
 //
@@ -32,7 +33,7 @@ const (
 	controlAllowance = 128 << 10
 	writerRounds     = 2         // a caller writes at most so often
 	writerBytes      = 256 << 10 // and so much before it hands over
-	keptBuffer       = 64 << 10  // a larger buffer is not kept once it is empty
+	keptBuffer       = 192 << 10 // a larger buffer is not kept once it is empty, and none where nothing happens
 )
 
 // writer is the sending part of a Conn. Guarded by Conn.mu, except that the writer owns what it has taken.
@@ -51,6 +52,14 @@ type writer struct {
 	room                 []*waiter // who waits for room in fast
 	unstamped            []*stream // with Options.Timed, streams with frames in fast or bulk
 	yielding             yielding
+	open                 openFrame
+}
+
+// openFrame is a DATA frame at the end of fast, which grows when its stream's next message is appended behind it: messages
+// that leave together are one frame to the peer. It is not open any more once anything else was appended.
+type openFrame struct {
+	stream     uint32 // 0: none
+	start, end int    // in fast
 }
 
 // yielding decides whether a yield before the write pays: it goes on while yields bring bytes along cheaply, stops for a
@@ -115,14 +124,37 @@ func (c *Conn) flush() {
 	c.writeAsCaller()
 }
 
+// flushBurst is flush for a stream that may have more to send at once: rather than write each message on its own, the caller
+// leaves the writing to a goroutine, and its next messages go along. Where that brings nothing for a while (a handler
+// that sends now and then) the caller writes.
+func (c *Conn) flushBurst(s *stream) {
+	if c.writing || c.err != nil || c.socket.wrapped() || c.nothingToWrite() || !s.burst.wanted() {
+		c.flush()
+		return
+	}
+	c.writing, s.waited = true, true
+	before := len(c.fast) + len(c.bulk)
+	c.mu.Unlock()
+	go func() { // has the writing flag; ends when the buffers are empty or the connection fails
+		yield()
+		c.mu.Lock()
+		s.burst.learn(len(c.fast)+len(c.bulk) > before, 0)
+		c.write(0)
+	}()
+}
+
 // writeAsCaller writes a bounded share without blocking. Called with mu held and writing set; releases mu.
-func (c *Conn) writeAsCaller() {
+func (c *Conn) writeAsCaller() { c.write(writerRounds) }
+
+// write writes without blocking, with so many rounds and their share of bytes at most; 0: as long as there is something to
+// write. What is left, and what would block, goes to drain. Called with mu held and writing set; releases mu.
+func (c *Conn) write(rounds int) {
 	written := 0
 	for round := 0; ; round++ {
 		if c.restLocked() {
 			return
 		}
-		if round == writerRounds || written >= writerBytes {
+		if rounds > 0 && (round == rounds || written >= writerBytes) {
 			c.mu.Unlock()
 			go c.drain() // inherits writing; ends when the buffers are empty or the connection fails
 			return
@@ -197,7 +229,7 @@ func (c *Conn) takeLocked() (fast, bulk []byte) {
 	if cap(bulk) > bulkBound+keptBuffer {
 		c.spareBulk = nil
 	}
-	c.control, c.merged = 0, 0
+	c.control, c.merged, c.open = 0, 0, openFrame{}
 	c.stampLocked()
 	for _, s := range c.bulkStreams {
 		s.queued = 0
