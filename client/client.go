@@ -3,7 +3,7 @@
 // Package client is a channel to a name: connects, calls, retries.
 //
 // A call comes in by invoke.go, is a stream (stream.go, streaming.go), and makes one or more attempts (attempt.go,
-// resend.go) on a connection of the pool (pool.go, queue.go), which dial.go opens. What a call that is overdue was waiting
+// resend.go) on a connection of the pool (pool.go, queue.go), which dial.go opens; web.go and http1.go are for those that do not speak gRPC. What a call that is overdue was waiting
 // for is in overdue.go.
 package client
 
@@ -28,6 +28,7 @@ type Conn struct {
 	tap     http2.Tap   // nil without Options.Frames
 	heads   *wire.Heads
 	pool    *pool
+	http1   *http1 // nil for HTTP/2
 
 	longerPings atomic.Int64 // the keepalive's interval in nanoseconds since a server had too many; 0 for none had
 
@@ -52,6 +53,9 @@ func New(targetName string, options Options) (*Conn, error) {
 			t.host = host
 		}
 	}
+	if err := options.checkProtocol(); err != nil {
+		return nil, farcall.Errorf(farcall.InvalidArgument, "client.Options for %s: %w", targetName, err)
+	}
 	c := &Conn{target: t, options: options}
 	scheme := "http"
 	if !options.Plaintext && (options.TLS != nil || !t.local) {
@@ -65,6 +69,11 @@ func New(targetName string, options Options) (*Conn, error) {
 	}
 	if options.Frames != nil {
 		c.tap = frameTap{options.Frames}
+	}
+	if options.HTTP1 {
+		if c.http1, err = newHTTP1(c); err != nil {
+			return nil, farcall.Errorf(farcall.InvalidArgument, "client.Options for %s: %w", targetName, err)
+		}
 	}
 	c.pool = newPool(targetName, c.connect, options.MaxConnections, options.Backoff)
 	c.pool.log = c.logQueue
@@ -86,6 +95,9 @@ func (c *Conn) Target() string { return c.target.name }
 // Close closes the connections. Calls under way, and calls made later, fail with CANCELLED.
 func (c *Conn) Close() error {
 	c.pool.close()
+	if c.http1 != nil {
+		c.http1.close()
+	}
 	return nil
 }
 
@@ -94,7 +106,7 @@ var _ farcall.Invoker = (*Conn)(nil)
 // chooseForm settles the form of messages that the options ask for.
 func (c *Conn) chooseForm() error {
 	c.compressors = compress.NewTable(c.options.Compressors...)
-	c.heads.AcceptEncoding = c.compressors.Names()
+	c.heads.AcceptEncoding, c.heads.Protocol = c.compressors.Names(), wire.Protocol(c.options.Protocol)
 	if accept := c.options.AcceptCompression; accept != "" {
 		if err := c.compressors.Check(accept); err != nil {
 			return fmt.Errorf("the field AcceptCompression: %w", err)

@@ -16,6 +16,9 @@ func (c *Conn) Invoke(ctx context.Context, method *farcall.Method, request, resp
 		release(request)
 		return err
 	}
+	if c.options.Protocol != GRPC {
+		return c.webInvoke(ctx, method, request, response)
+	}
 	outgoing, err := call.Claim(ctx)
 	if err != nil {
 		release(request)

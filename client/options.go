@@ -5,6 +5,8 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -21,6 +23,15 @@ import (
 // Options are a channel's settings. The zero value is ready; for limits and times zero is the documented default and
 // negative is unlimited.
 type Options struct {
+	// Protocol is what the server is spoken to in. 0: GRPC.
+	Protocol Protocol
+	// HTTP1 speaks gRPC-Web and Connect over HTTP/1.1, for servers and proxies without HTTP/2: a call has a connection of its
+	// own, and a request ends before its answer begins. Frames, Keepalive and HTTP2 say nothing then, nor do
+	// MaxConnections, StallTimeout and Backoff.
+	HTTP1 bool
+	// ConnectGet makes unary calls of methods without side effects by GET, in Connect, so that caches in between may keep
+	// the answers. The message is in the URL then.
+	ConnectGet bool
 	// Interceptors wrap every call, the first outermost.
 	Interceptors []farcall.Interceptor
 	// Observer is told of the steps of every call. nil: nobody is.
@@ -162,6 +173,19 @@ func (o Options) withDefaults() Options {
 	}
 	o.StepTimes = o.StepTimes && o.Observer != nil
 	return o
+}
+
+// checkProtocol returns an error for options that do not go together.
+func (o *Options) checkProtocol() error {
+	switch {
+	case o.Protocol > Connect:
+		return fmt.Errorf("the protocol %d: there are GRPC, GRPCWeb and Connect", o.Protocol)
+	case o.HTTP1 && o.Protocol == GRPC:
+		return errors.New("HTTP1 is for GRPCWeb and Connect: gRPC needs HTTP/2")
+	case o.ConnectGet && o.Protocol != Connect:
+		return errors.New("ConnectGet is for Connect alone: set Protocol")
+	}
+	return nil
 }
 
 // forever is longer than any wait, and can be added to any time of this age.

@@ -49,6 +49,9 @@ var _ farcall.Stream = (*streaming)(nil)
 // Stream makes a call of any kind and runs body with its stream, on the caller's goroutine, inside the interceptors. The
 // call is over when body returns: if it has not ended by then, the server is told to stop.
 func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.Handler) error {
+	if c.options.Protocol != GRPC {
+		return c.webStream(ctx, method, body)
+	}
 	outgoing, err := call.Claim(ctx)
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return
 	case toWeb: // a stream may be answered before all of it was read
 		if found, err := e.server.find(r.URL.Path); err == nil && found.method.Kind.SendsStream() {
-			served.fullDuplex = served.controller.EnableFullDuplex() == nil && r.ProtoMajor == 1
+			served.allowFullDuplex()
 		}
 	}
 	e.serve(ctx, served, to)

@@ -176,11 +176,18 @@ func (x *http1Exchange) Answer(head exchange.Head, body []byte, trailers []excha
 }
 
 func (x *http1Exchange) Start(head exchange.Head) error {
-	_ = x.controller.EnableFullDuplex() // or net/http would read the rest of the body first
+	x.allowFullDuplex() // or net/http would read the rest of the body first
 	if err := x.writeHead(head); err != nil {
 		return err
 	}
 	return x.controller.Flush()
+}
+
+// allowFullDuplex lets the answer begin before the request has ended.
+func (x *http1Exchange) allowFullDuplex() {
+	if x.controller.EnableFullDuplex() == nil && x.r.ProtoMajor == 1 {
+		x.fullDuplex = true
+	}
 }
 
 func (x *http1Exchange) Send(body []byte) error {
@@ -214,7 +221,7 @@ func (x *http1Exchange) writeHead(head exchange.Head) error {
 			header.Add(field.Name, field.Value)
 		}
 	}
-	if x.fullDuplex && x.ended != io.EOF {
+	if x.fullDuplex && x.ended != io.EOF && x.r.ContentLength != 0 {
 		// net/http reads the rest of the request when its handler has returned, and may then still be reading when the next
 		// request on the connection is to be read: there must be none.
 		header.Set("Connection", "close")

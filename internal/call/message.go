@@ -19,6 +19,8 @@ type Format struct {
 	Decompressor compress.Compressor // of the messages that are received with the compressed flag
 	// MinCompressBytes is the size from which messages are compressed.
 	MinCompressBytes int
+	// Longer keeps a message compressed that has become longer by it, where the head names what it has become.
+	Longer bool
 }
 
 // DefaultMinCompressBytes is the size from which compressing a message pays. Below it less than half of the bytes are
@@ -40,7 +42,7 @@ func (f *Format) Encode(message any, wanted bool) (*buffer.Buffer, error) {
 		return encoded, err
 	}
 	small, err := f.compressed(encoded.B[wire.PrefixBytes:])
-	if err == nil && len(small.B) >= len(encoded.B) { // it was compressed already, or is noise
+	if err == nil && len(small.B) >= len(encoded.B) && !f.Longer { // it was compressed already, or is noise
 		small.Free()
 		return encoded, nil
 	}

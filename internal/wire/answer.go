@@ -184,6 +184,7 @@ func (a *Answer) End(trailers []exchange.Field, bodyEmpty bool) (End, error) {
 		if err := a.head.notGRPC(); err != nil {
 			return End{}, err
 		}
+		a.Header = a.head.metadata
 	}
 	if len(trailers) == 1 && trailers[0].Name == fieldGRPCStatus && trailers[0].Value == "0" { // the usual case
 		return End{}, nil

@@ -24,6 +24,8 @@ type Heads struct {
 	// Subtype is the content subtype of the messages, "" for protobuf, and AcceptEncoding the compressions that the
 	// answer may have. Both are set before the first Fixed.
 	Subtype, AcceptEncoding string
+	// Protocol is what the requests are in, set likewise.
+	Protocol Protocol
 
 	scheme, authority, userAgent string
 
@@ -57,14 +59,7 @@ func (h *Heads) Fixed(method *farcall.Method) (*exchange.Fixed, error) {
 	if h.authority != "" {
 		fields = append(fields, exchange.Field{Name: fieldAuthority, Value: h.authority})
 	}
-	contentType := ContentType
-	if h.Subtype != "" {
-		contentType += "+" + h.Subtype
-	}
-	fields = append(fields, exchange.Field{Name: fieldContentType, Value: contentType}, exchange.Field{Name: fieldTE, Value: "trailers"})
-	if h.AcceptEncoding != "" {
-		fields = append(fields, exchange.Field{Name: fieldAcceptEncoding, Value: h.AcceptEncoding})
-	}
+	fields = h.appendForm(fields, method)
 	if h.userAgent != "" {
 		fields = append(fields, exchange.Field{Name: fieldUserAgent, Value: h.userAgent})
 	}
@@ -77,6 +72,40 @@ func (h *Heads) Fixed(method *farcall.Method) (*exchange.Fixed, error) {
 		h.count.Add(1)
 	}
 	return kept.(*exchange.Fixed), nil
+}
+
+// appendForm appends what a head says of the form of messages.
+func (h *Heads) appendForm(fields []exchange.Field, method *farcall.Method) []exchange.Field {
+	subtype, accept := h.Subtype, fieldAcceptEncoding
+	contentType := ContentType
+	switch {
+	case h.Protocol == ProtocolGRPC:
+		if subtype != "" {
+			contentType += "+" + subtype
+		}
+		fields = append(fields, exchange.Field{Name: fieldContentType, Value: contentType}, exchange.Field{Name: fieldTE, Value: "trailers"})
+	case h.Protocol == ProtocolWeb:
+		contentType = WebType + "+" + orProto(subtype)
+		fields = append(fields, exchange.Field{Name: fieldContentType, Value: contentType})
+	default:
+		contentType, accept = ConnectType+orProto(subtype), fieldHTTPAcceptEncoding
+		if method.Kind != farcall.KindUnary {
+			contentType, accept = ConnectStreamType+orProto(subtype), fieldConnectAcceptEncoding
+		}
+		fields = append(fields, exchange.Field{Name: fieldContentType, Value: contentType}, exchange.Field{Name: fieldConnectVersion, Value: ConnectVersion})
+	}
+	if h.AcceptEncoding != "" {
+		fields = append(fields, exchange.Field{Name: accept, Value: h.AcceptEncoding})
+	}
+	return fields
+}
+
+// orProto returns a content subtype where the protocol has it say something.
+func orProto(subtype string) string {
+	if subtype == "" {
+		return "proto"
+	}
+	return subtype
 }
 
 // checkPath returns an error for a path that cannot be sent.

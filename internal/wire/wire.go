@@ -12,6 +12,16 @@ import "strings"
 // ContentType is the content type of gRPC requests and answers.
 const ContentType = "application/grpc"
 
+// Protocol is one of those that this package knows.
+type Protocol uint8
+
+// The protocols.
+const (
+	ProtocolGRPC    Protocol = 0
+	ProtocolWeb     Protocol = 1 // gRPC-Web
+	ProtocolConnect Protocol = 2
+)
+
 // Names of the fields that the protocol itself uses.
 const (
 	fieldMethod         = ":method"

@@ -94,8 +94,21 @@ func makeCall(ctx context.Context, request *conformancepb.ClientCompatRequest, o
 
 // connect returns a connection as the suite wants it.
 func connect(request *conformancepb.ClientCompatRequest, options client.Options) (*client.Conn, error) {
-	if request.GetProtocol() != conformancepb.Protocol_PROTOCOL_GRPC || request.GetHttpVersion() != conformancepb.HTTPVersion_HTTP_VERSION_2 {
-		return nil, fmt.Errorf("%v over %v is not spoken", request.GetProtocol(), request.GetHttpVersion())
+	switch request.GetProtocol() {
+	case conformancepb.Protocol_PROTOCOL_GRPC:
+	case conformancepb.Protocol_PROTOCOL_GRPC_WEB:
+		options.Protocol = client.GRPCWeb
+	case conformancepb.Protocol_PROTOCOL_CONNECT:
+		options.Protocol, options.ConnectGet = client.Connect, request.GetUseGetHttpMethod()
+	default:
+		return nil, fmt.Errorf("%v is not spoken", request.GetProtocol())
+	}
+	switch request.GetHttpVersion() {
+	case conformancepb.HTTPVersion_HTTP_VERSION_1:
+		options.HTTP1 = true
+	case conformancepb.HTTPVersion_HTTP_VERSION_2:
+	default:
+		return nil, fmt.Errorf("%v is not spoken", request.GetHttpVersion())
 	}
 	options.MaxReceiveBytes, options.Plaintext = int(request.GetMessageReceiveLimit()), true
 	if request.GetCodec() == conformancepb.Codec_CODEC_JSON {

@@ -27,7 +27,7 @@ type judgement struct {
 var summary = regexp.MustCompile(`(?s)Total cases: (\d+)\n(\d+) passed, (\d+) failed`)
 
 // judge runs the suite's program on this binary as a peer.
-func judge(t *testing.T, mode, configuration, peer string, arguments ...string) judgement {
+func judge(t *testing.T, mode, peer string, arguments ...string) judgement {
 	t.Helper()
 	program := suites.Program(t, "connectconformance")
 	itself, err := os.Executable()
@@ -36,7 +36,7 @@ func judge(t *testing.T, mode, configuration, peer string, arguments ...string) 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	arguments = append([]string{"--mode", mode, "--conf", configuration, "--max-servers", "2"}, arguments...)
+	arguments = append([]string{"--mode", mode, "--conf", "full.yaml", "--max-servers", "2"}, arguments...)
 	command := exec.CommandContext(ctx, program, append(arguments, "--", itself)...)
 	command.Env = append(os.Environ(), peerVariable+"="+peer, "GORACE=halt_on_error=1") // so that a race fails cases
 	result := judgement{}
@@ -53,7 +53,7 @@ func judge(t *testing.T, mode, configuration, peer string, arguments ...string) 
 
 // TestServer has the suite's reference clients judge our server.
 func TestServer(t *testing.T) {
-	result := judge(t, "server", "full.yaml", "server", "-p", "4")
+	result := judge(t, "server", "server", "-p", "4")
 	if result.err != nil || result.failed > 0 || result.total != result.passed {
 		t.Errorf("%v\n%s", result.err, result.output)
 	}
@@ -62,17 +62,17 @@ func TestServer(t *testing.T) {
 
 // TestClient has the suite's reference servers judge our client.
 func TestClient(t *testing.T) {
-	result := judge(t, "client", "only-grpc.yaml", "client")
+	result := judge(t, "client", "client")
 	if result.err != nil || result.failed > 0 || result.total != result.passed {
 		t.Errorf("%v\n%s", result.err, result.output)
 	}
-	suites.Report(t, "connectrpc-client", result.passed, 1466)
+	suites.Report(t, "connectrpc-client", result.passed, 6920)
 }
 
 // TestSuiteFindsCarelessPeers shows that the suite bites: nearly all of the basic cases have trailers.
 func TestSuiteFindsCarelessPeers(t *testing.T) {
 	for _, mode := range []string{"server", "client"} {
-		result := judge(t, mode, "only-grpc.yaml", "careless "+mode, "--run", "Basic/**")
+		result := judge(t, mode, "careless "+mode, "--run", "Basic/**")
 		if result.err == nil || result.failed < result.passed {
 			t.Errorf("%s: the suite ended with %v, %d passed, %d failed", mode, result.err, result.passed, result.failed)
 		}

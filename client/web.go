@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/call"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/wire"
+)
+
+// Protocol is what a channel speaks.
+type Protocol uint8
+
+// The protocols. All of them have calls of every kind, metadata, deadlines, compression and details of errors.
+const (
+	GRPC    Protocol = 0 // over HTTP/2, the fastest here, with attempts that are made again
+	GRPCWeb Protocol = 1 // for servers behind proxies that drop trailers
+	Connect Protocol = 2 // connectrpc.com: unary calls are plain HTTP
+)
+
+// webCall is the client's end of a call in gRPC-Web or Connect, of any kind. One goroutine may send while another receives;
+// the first of them opens the call. Over HTTP/1.1 the request ends before the answer begins.
+type webCall struct {
+	stream // of it the sending side uses request and tap, the receiving side what follows
+
+	mu       sync.Mutex // guards what follows, and transport and outcome until the answer begins
+	prepared bool
+	opened   bool          // an attempt was made: exchange is set, or outcome says why not
+	exchange exchange.Sent // nil until then
+	abandon  func()        // ends the exchange whatever others do with it
+	unwatch  func() bool
+
+	sending   sync.Mutex // taken before mu; guards what is the sending goroutine's:
+	sent      int        // messages
+	halfClose bool
+	sendErr   error // sticks
+
+	// The receiving goroutine's, and guarded by receiving:
+	begun    bool // the answer's head was read
+	messages int  // received
+	ended    bool // the call has succeeded
+	connect  wire.ConnectAnswer
+}
+
+var _ farcall.Stream = (*webCall)(nil)
+
+// webStream makes a call of any kind and runs body with its stream.
+func (c *Conn) webStream(ctx context.Context, method *farcall.Method, body farcall.Handler) error {
+	outgoing, err := call.Claim(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, tap := call.Begin(ctx, c.options.Observer, method, farcall.SideClient)
+	s := &webCall{}
+	s.init(ctx, c, method, outgoing, tap)
+	s.format.Longer = !s.enveloped() && c.options.MinCompressBytes <= 0 // all are compressed, and the head says whether this one is
+	return s.run(s, s.end, body)
+}
+
+// webInvoke makes a unary call.
+func (c *Conn) webInvoke(ctx context.Context, method *farcall.Method, request, response any) error {
+	taken := false
+	defer func() {
+		if !taken {
+			release(request)
+		}
+	}()
+	return c.webStream(ctx, method, func(_ context.Context, stream farcall.Stream) error {
+		taken = true
+		if err := stream.Send(request); err != nil && err != io.EOF {
+			return err
+		}
+		return stream.Receive(response)
+	})
+}
+
+// enveloped reports whether messages have a prefix: all but those of a unary call of Connect.
+func (s *webCall) enveloped() bool {
+	return s.conn.options.Protocol != Connect || s.method.Kind != farcall.KindUnary
+}
+
+// prepareLocked settles, before the first request is encoded, how it is. Its error is the outcome of a call that cannot be
+// opened.
+func (s *webCall) prepareLocked() error {
+	if s.opened || s.prepared || s.outcome != nil {
+		if s.exchange == nil {
+			return s.outcome
+		}
+		return nil
+	}
+	s.prepared = true
+	err := call.ContextEnded(s.ctx, s.method, "before it was sent")
+	if err == nil {
+		err = s.chooseCompression()
+	}
+	if err != nil {
+		s.opened = true
+	}
+	return s.fail(err)
+}
+
+// openLocked opens the call with encoded, a message behind its prefix or nil, and half-closes if end is set.
+func (s *webCall) openLocked(encoded []byte, end bool) error {
+	s.opened = true
+	head, body, err := s.head(encoded)
+	if err == nil {
+		if encoded != nil {
+			s.step(farcall.StepSendRequest, 1, len(body), nil)
+		}
+		err = s.openExchange(head, body, end)
+	}
+	if err != nil {
+		return s.fail(err)
+	}
+	if s.ctx.Done() != nil && s.unwatch == nil {
+		s.unwatch = context.AfterFunc(s.ctx, s.giveUp)
+	}
+	return nil
+}
+
+// giveUp ends the exchange at once when the call's context has ended, whatever the caller is busy with.
+func (s *webCall) giveUp() {
+	s.mu.Lock()
+	abandon := s.abandon
+	s.mu.Unlock()
+	abandon()
+}
+
+// head returns the head of the request, and the first bytes of its body.
+func (s *webCall) head(encoded []byte) (head exchange.Head, body []byte, err error) {
+	ctx := s.ctx
+	metadata := s.outgoing.Metadata()
+	s.attempts++
+	if s.tap.On() {
+		ctx = s.tap.Attempt(ctx, s.attempts)
+	}
+	if s.tap.On() || len(s.conn.options.Interceptors) > 0 {
+		metadata = s.outgoing.Open(ctx)
+	}
+	fields := wire.RequestFields{Metadata: metadata}
+	body = encoded
+	if s.format.Compressor != nil {
+		fields.Encoding = s.format.Compressor.Name()
+	}
+	if !s.enveloped() {
+		if encoded[0] == 0 {
+			fields.Encoding = ""
+		}
+		body = encoded[wire.PrefixBytes:]
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		fields.Timeout, fields.HasTimeout = time.Until(deadline), true
+		if fields.Timeout <= 0 { // the timer behind ctx merely fires a moment later
+			return head, nil, farcall.Errorf(farcall.DeadlineExceeded, "%s: the caller's deadline passed before it was sent: %w", s.method, context.DeadlineExceeded)
+		}
+	}
+	if head.Fixed, err = s.conn.heads.Fixed(s.method); err != nil {
+		return head, nil, err
+	}
+	if s.conn.options.Protocol != Connect {
+		head.Fields, err = wire.AppendRequest(nil, &fields)
+		return head, body, err
+	}
+	head.Fields, err = wire.AppendConnectRequest(nil, &fields, s.enveloped())
+	if err == nil && s.conn.options.ConnectGet && s.method.Idempotency == farcall.NoSideEffects && !s.enveloped() {
+		return wire.ConnectGet(head.Fixed, body, s.conn.heads.Subtype, fields.Encoding, head.Fields), nil, nil
+	}
+	return head, body, err
+}
+
+// openExchange sends the beginning of the request.
+func (s *webCall) openExchange(head exchange.Head, body []byte, end bool) error {
+	if s.conn.http1 != nil {
+		opened, err := s.conn.http1.Open(s.ctx, head, body, end)
+		if err != nil {
+			return s.transportError(nil, err)
+		}
+		s.exchange, s.abandon = opened, opened.Close
+		return nil
+	}
+	opened, err := s.conn.pool.open(s.ctx, opening{head: head, body: body, end: end}, nil)
+	if err != nil {
+		return s.unopened(err)
+	}
+	transport := opened.stream
+	s.transport, s.exchange = transport, transport
+	s.abandon = func() {
+		if s.ctx.Err() == context.DeadlineExceeded {
+			transport.Overdue()
+		}
+		transport.Reset(frame.Cancel)
+	}
+	if len(opened.rest) > 0 {
+		if err := transport.Send(s.ctx, opened.rest, end); err != nil && s.ctx.Err() != nil {
+			return s.transportError(transport, err)
+		} // or else the answer tells what it means
+	}
+	return nil
+}
+
+// Send sends the next request; the first opens the call. It returns io.EOF when the call has ended: Receive says how.
+func (s *webCall) Send(message any) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.sendErr == nil {
+		s.sendErr = s.sendNext(message)
+	} else {
+		release(message)
+	}
+	return s.sendErr
+}
+
+func (s *webCall) sendNext(message any) error {
+	if s.halfClose {
+		release(message)
+		return farcall.Errorf(farcall.Internal, "%s: a message was sent after the last", s.method)
+	}
+	s.sent++
+	single := !s.method.Kind.SendsStream()
+	s.halfClose = single
+	s.mu.Lock()
+	err := s.prepareLocked()
+	s.mu.Unlock()
+	if err != nil {
+		release(message)
+		return err
+	}
+	encoded, err := s.encode(s.sent, message)
+	if err != nil {
+		return s.unencoded(err)
+	}
+	if s.method.Kind == farcall.KindUnary {
+		s.request = encoded // for another attempt
+	} else {
+		defer encoded.Free()
+	}
+	return s.deliver(encoded.B, single)
+}
+
+// unencoded returns the error of a request that could not be encoded, which is the outcome of a call that was to begin with
+// it.
+func (s *webCall) unencoded(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened {
+		return err
+	}
+	s.opened = true
+	return s.fail(err)
+}
+
+// deliver opens the call with an encoded message, or sends it.
+func (s *webCall) deliver(encoded []byte, end bool) error {
+	s.mu.Lock()
+	if !s.opened {
+		defer s.mu.Unlock()
+		return s.openLocked(encoded, end)
+	}
+	sent := s.exchange
+	var err error
+	if sent == nil {
+		err = s.outcome
+	}
+	s.mu.Unlock()
+	if sent == nil {
+		return err
+	}
+	if err := sent.Send(s.ctx, encoded, end); err != nil {
+		return io.EOF // Receive says how the call has ended
+	}
+	s.step(farcall.StepSendRequest, s.sent, len(encoded), nil)
+	return nil
+}
+
+// CloseSend half-closes.
+func (s *webCall) CloseSend() error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	switch {
+	case s.halfClose:
+		return nil
+	case s.sendErr != nil: // what is missing must not look like a good end
+		return s.sendErr
+	}
+	s.halfClose = true
+	s.mu.Lock()
+	err := s.prepareLocked()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.deliver(nil, true)
+}
+
+// end ends the call. A sending goroutine that is late finds it over, and does not open it.
+func (s *webCall) end(err error) error {
+	s.takeBack(&s.mu)
+	if !s.opened {
+		s.opened = true
+		s.fail(errOver(s.method))
+	}
+	abandon := s.abandon
+	finished := s.ended
+	s.mu.Unlock()
+	if abandon != nil && !finished {
+		abandon() // so that a goroutine that was left behind in Receive or Send lets go
+	}
+	s.takeBack(&s.receiving)
+	defer s.receiving.Unlock()
+	s.over = true
+	if s.unwatch != nil {
+		s.unwatch()
+	}
+	if s.exchange != nil {
+		s.exchange.Close()
+	}
+	s.request.Free()
+	s.request = nil
+	s.answer.Header = s.header()
+	return s.conclude(err, len(s.message))
+}
+
+func (s *webCall) header() farcall.Metadata {
+	if s.conn.options.Protocol == Connect {
+		return s.connect.Header
+	}
+	return s.answer.Header
+}
