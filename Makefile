@@ -44,7 +44,7 @@ bench-codec: ## measure the encoding of messages beside protobuf-go and vtprotob
 	cd bench/codec && go run .
 
 .PHONY: conformance
-conformance: tools ## test against other implementations of the protocols, and run the public suites
+conformance: install tools ## test against other implementations of the protocols, and run the public suites
 	scripts/conformance
 
 .PHONY: attacks

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -59,10 +60,11 @@ func runPayment(ctx context.Context, arguments []string, out io.Writer) error {
 // runOrder is "shop order".
 func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 	var common serviceFlags
-	flags := newFlags("shop order", "The order service takes orders, by REST and by gRPC, and has them paid.")
+	flags := newFlags("shop order", "The order service takes orders, by REST, gRPC, gRPC-Web and Connect, and has them paid.")
 	common.register(flags, "127.0.0.1:8080")
 	target := flags.String("payments", "127.0.0.1:9090", "the payment service is at this `target`")
 	verbose := flags.Bool("v", false, "print the fourteen steps of each order")
+	origins := flags.String("origins", "", "let web pages of these `origins` call, with commas between them: https://shop.example")
 	timeout := flags.Duration("payment-timeout", 2*time.Second, "how long one call of the payment service may take")
 	if err := parseFlags(flags, arguments, 0); err != nil {
 		return err
@@ -80,7 +82,11 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 		return fmt.Errorf("the payment service %s: %w", *target, err)
 	}
 	defer conn.Close()
-	srv := server.New(server.Options{Observer: observer})
+	options := server.Options{Observer: observer}
+	if *origins != "" {
+		options.CORS.Origins = strings.Split(*origins, ",")
+	}
+	srv := server.New(options)
 	orders := order.New(order.NewMemory(), shoppb.NewPaymentsStub(conn), order.Options{PaymentTimeout: *timeout, Log: slog.Default()})
 	shoppb.RegisterOrders(srv, orders)
 	srv.OnShutdown(orders.EndWatches)
