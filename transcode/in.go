@@ -65,6 +65,9 @@ func (r *reader) free() {
 // AppendMessage appends to dst the encoded message whose JSON form the text is. The fields have the order of the text. The
 // error is an *Error, and dst comes back as it was. Required fields (proto2) may be missing.
 func (c *Converter) AppendMessage(dst, text []byte) ([]byte, error) {
+	if c.options.AllowDuplicateNames {
+		text = withoutDuplicates(text, c.options.limit())
+	}
 	r := readers.Get().(*reader)
 	defer r.free()
 	r.options, r.data, r.out, r.depth = &c.options, text, dst, c.options.limit()
@@ -73,7 +76,7 @@ func (c *Converter) AppendMessage(dst, text []byte) ([]byte, error) {
 	if c.field != nil {
 		want = wantField(c.field.descriptor)
 		r.depth--
-		ok = r.depth >= 0 && r.null(c.field) || r.field(c.field)
+		ok = r.null(c.field) || r.field(c.field)
 	} else {
 		ok = r.message(c.table)
 	}
@@ -156,14 +159,11 @@ func (r *reader) members(t *table, inAny bool) bool {
 	if t.marks > 64 {
 		r.seen = append(r.seen, make([]uint64, t.marks/64+1)...)
 	}
-	mark := func(bit int32) (again bool) {
-		word := &few
+	mark := func(bit int32) bool {
 		if t.marks > 64 {
-			word = &r.seen[base+int(bit>>6)]
+			return setBit(&r.seen[base+int(bit>>6)], bit)
 		}
-		again = *word&(1<<(bit&63)) != 0
-		*word |= 1 << (bit & 63)
-		return again
+		return setBit(&few, bit)
 	}
 	types, next := 0, 0 // next is the field that is expected
 	r.i++
@@ -221,6 +221,13 @@ func (r *reader) members(t *table, inAny bool) bool {
 			return r.fail(r.i, textMalformed)
 		}
 	}
+}
+
+// setBit sets a bit and reports whether it was set before.
+func setBit(word *uint64, bit int32) (before bool) {
+	before = *word&(1<<(bit&63)) != 0
+	*word |= 1 << (bit & 63)
+	return before
 }
 
 // typeName is what memberName returns for "@type" in an Any.

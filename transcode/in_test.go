@@ -65,6 +65,29 @@ func TestOptionsIn(t *testing.T) {
 			t.Errorf("%s was accepted", text)
 		}
 	}
+	for text, want := range map[string]string{
+		`{"orderId":{"not":"text"},"items":[{"sku":"a"}],"orderId":"y","items":[{"sku":"b","sku":"c"}]}`: `{"orderId":"y","items":[{"sku":"c"}]}`,
+		`{"labels":{"a":"1","\u0061":"2"},"card":"x","card":null}`:                                       `{"labels":{"a":"2"}}`,
+		`{"extra":{"@type":"no/such","value":5,"@type":"x/google.protobuf.Int32Value","value":7}}`:       `{"extra":{"@type":"x/google.protobuf.Int32Value","value":7}}`,
+		`{"free":{"a":1,"b":{"c":[{"d":1,"d":2}]},"a":[]}}`:                                              `{"free":{"a":[],"b":{"c":[{"d":2}]}}}`,
+	} {
+		got, err := readOrder(t, text, transcode.Options{AllowDuplicateNames: true})
+		expected, expectedErr := readOrder(t, want, transcode.Options{})
+		if err != nil || expectedErr != nil || !proto.Equal(got, expected) {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+		if _, err := readOrder(t, text, transcode.Options{}); err == nil {
+			t.Errorf("%s was accepted", text)
+		}
+	}
+	const late = "{\"orderId\":\"a\nb\",\n\"orderId\":\"x\",\"order_id\":\"y\"}"
+	if _, err := readOrder(t, late, transcode.Options{AllowDuplicateNames: true}); err == nil || !strings.HasPrefix(err.Error(), "line 1, column 14: malformed JSON: ") {
+		t.Error(err)
+	}
+	_, err := readOrder(t, strings.ReplaceAll(late, "a\nb", "a"), transcode.Options{AllowDuplicateNames: true})
+	if err == nil || err.Error() != "line 2, column 15: order_id: it is there twice" {
+		t.Error(err)
+	}
 	nested := `{"nested":{"nested":{}}}`
 	if _, err := readOrder(t, nested, transcode.Options{RecursionLimit: 3}); err != nil {
 		t.Error(err)

@@ -35,6 +35,10 @@ type Options struct {
 	// DiscardUnknown ignores members that the message does not have, and names that an enum does not have.
 	DiscardUnknown bool
 
+	// AllowDuplicateNames lets the last of several members of the same name in an object count. Otherwise they are refused,
+	// as a field always is that is there under both of its names.
+	AllowDuplicateNames bool
+
 	// Resolver finds the types of Anys and of extensions; nil for protoregistry.GlobalTypes.
 	Resolver Resolver
 

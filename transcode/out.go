@@ -167,46 +167,7 @@ func (w *writer) ordered(t *table, i, end int, group protowire.Number, url strin
 			}
 			oneofs |= 1 << bit
 		}
-		switch {
-		case f.isMap:
-			if written = w.unpopulated(t, written, rank, first); written < 0 {
-				return -1
-			}
-			w.member(f, first)
-			i = w.mapRun(f, begin, i, end)
-		case f.list:
-			i, written = w.listRun(t, f, data[begin:i], i, end, written, first)
-		case f.message != nil:
-			if written = w.unpopulated(t, written, rank, first); written < 0 {
-				return -1
-			}
-			w.member(f, first)
-			i = w.submessage(f, i, end)
-		case f.wire == protowire.BytesType:
-			length, at := varint(data, i, end)
-			if at == 0 || length > uint64(end-at) {
-				return w.bad()
-			}
-			i = at + int(length)
-			if length > 0 || f.presence {
-				written = w.unpopulated(t, written, rank, first)
-				w.member(f, first)
-				if !w.text(f, data[at:i]) {
-					return -1
-				}
-			}
-		default:
-			var bits uint64
-			if bits, i = readNumber(f.kind, f.wire, data, i, end); i == 0 {
-				return w.bad()
-			}
-			if bits != 0 || f.presence {
-				written = w.unpopulated(t, written, rank, first)
-				w.member(f, first)
-				w.number(f, bits)
-			}
-		}
-		if i < 0 {
+		if i, written = w.orderedField(t, f, begin, i, end, written, first); i < 0 {
 			return -1
 		}
 	}
@@ -217,6 +178,48 @@ func (w *writer) ordered(t *table, i, end int, group protowire.Number, url strin
 	w.close('}', first)
 	w.depth++
 	return i
+}
+
+// orderedField writes a field: begin is the place of its tag, and i of what follows. written is the rank up to which the fields
+// that are not set have been written. It returns the place behind the field, and that rank.
+func (w *writer) orderedField(t *table, f *field, begin, i, end int, written int32, first int) (next int, nowWritten int32) {
+	data := w.data
+	switch {
+	case f.list:
+		return w.listRun(t, f, data[begin:i], i, end, written, first)
+	case f.isMap:
+		written = w.unpopulated(t, written, f.rank, first)
+		w.member(f, first)
+		return w.mapRun(f, begin, i, end), written
+	case f.message != nil:
+		written = w.unpopulated(t, written, f.rank, first)
+		w.member(f, first)
+		return w.submessage(f, i, end), written
+	case f.wire == protowire.BytesType:
+		length, at := varint(data, i, end)
+		if at == 0 || length > uint64(end-at) {
+			return w.bad(), written
+		}
+		i = at + int(length)
+		if length > 0 || f.presence {
+			written = w.unpopulated(t, written, f.rank, first)
+			w.member(f, first)
+			if !w.text(f, data[at:i]) {
+				return -1, written
+			}
+		}
+		return i, written
+	}
+	var bits uint64
+	if bits, i = readNumber(f.kind, f.wire, data, i, end); i == 0 {
+		return w.bad(), written
+	}
+	if bits != 0 || f.presence {
+		written = w.unpopulated(t, written, f.rank, first)
+		w.member(f, first)
+		w.number(f, bits)
+	}
+	return i, written
 }
 
 var errDeep = errors.New("the messages are nested too deeply")
