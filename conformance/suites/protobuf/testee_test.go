@@ -22,6 +22,7 @@ import (
 	_ "github.com/farcall/farcall/conformance/codec/testmessages/proto2pb"
 	_ "github.com/farcall/farcall/conformance/codec/testmessages/proto3editionspb"
 	_ "github.com/farcall/farcall/conformance/codec/testmessages/proto3pb"
+	"github.com/farcall/farcall/transcode"
 )
 
 // asTestee names the environment variable that makes the test binary the program that is judged: "farcall", or "protobuf"
@@ -38,20 +39,52 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// system encodes and decodes.
+// system takes messages from one form to another.
 type system struct {
-	append func([]byte, any) ([]byte, error)
-	decode func([]byte, any) error
+	fromBinary func([]byte, proto.Message) error
+	binary     func(proto.Message) ([]byte, error)
+	// Of JSON farcall makes bytes and the other way around, with no message in between.
+	fromJSON func(text []byte, kind protoreflect.MessageDescriptor, discardUnknown bool) (binary []byte, err error)
+	json     func(binary []byte, kind protoreflect.MessageDescriptor) ([]byte, error)
 }
 
 var systems = map[string]system{
-	"farcall": {codec.Append, codec.Decode},
-	"protobuf": {
-		func(dst []byte, message any) ([]byte, error) {
-			return proto.MarshalOptions{}.MarshalAppend(dst, message.(proto.Message))
+	"farcall": {
+		fromBinary: func(data []byte, message proto.Message) error { return codec.Decode(data, message) },
+		binary:     func(message proto.Message) ([]byte, error) { return codec.Append(nil, message) },
+		fromJSON: func(text []byte, kind protoreflect.MessageDescriptor, discardUnknown bool) ([]byte, error) {
+			return transcode.New(kind, transcode.Options{DiscardUnknown: discardUnknown}).AppendMessage(nil, text)
 		},
-		func(data []byte, message any) error { return proto.Unmarshal(data, message.(proto.Message)) },
+		json: func(data []byte, kind protoreflect.MessageDescriptor) ([]byte, error) {
+			return transcode.New(kind, transcode.Options{}).AppendJSON(nil, data)
+		},
 	},
+	"protobuf": {
+		fromBinary: proto.Unmarshal,
+		binary:     proto.Marshal,
+		fromJSON: func(text []byte, kind protoreflect.MessageDescriptor, discardUnknown bool) ([]byte, error) {
+			message := newMessage(kind)
+			if err := (protojson.UnmarshalOptions{DiscardUnknown: discardUnknown}).Unmarshal(text, message); err != nil {
+				return nil, err
+			}
+			return proto.Marshal(message)
+		},
+		json: func(data []byte, kind protoreflect.MessageDescriptor) ([]byte, error) {
+			message := newMessage(kind)
+			if err := proto.Unmarshal(data, message); err != nil {
+				return nil, err
+			}
+			return protojson.Marshal(message)
+		},
+	},
+}
+
+func newMessage(kind protoreflect.MessageDescriptor) proto.Message {
+	found, err := protoregistry.GlobalTypes.FindMessageByName(kind.FullName())
+	if err != nil {
+		panic(err)
+	}
+	return found.New().Interface()
 }
 
 // serve answers the runner's requests until there are no more. Each message is behind its length.
@@ -82,35 +115,47 @@ func serve(s system, in io.Reader, out io.Writer) error {
 	}
 }
 
-// answer does what the request asks for, as far as it concerns the binary form: text is nobody's here, and JSON is
-// protobuf's.
+// answer does what the request asks for, as far as it concerns the binary form and JSON: text is nobody's here.
 func (s system) answer(request *conformancepb.ConformanceRequest) *conformancepb.ConformanceResponse {
+	response := &conformancepb.ConformanceResponse{}
+	skipped := func(why string) *conformancepb.ConformanceResponse {
+		response.Result = &conformancepb.ConformanceResponse_Skipped{Skipped: why}
+		return response
+	}
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(request.GetMessageType()))
 	if err != nil {
-		return &conformancepb.ConformanceResponse{Result: &conformancepb.ConformanceResponse_Skipped{Skipped: err.Error()}}
-	}
-	input, ok := request.Payload.(*conformancepb.ConformanceRequest_ProtobufPayload)
-	if !ok {
-		return &conformancepb.ConformanceResponse{Result: &conformancepb.ConformanceResponse_Skipped{Skipped: "it is not binary"}}
+		return skipped(err.Error())
 	}
 	message := kind.New().Interface()
-	if err := s.decode(input.ProtobufPayload, message); err != nil {
-		return &conformancepb.ConformanceResponse{Result: &conformancepb.ConformanceResponse_ParseError{ParseError: err.Error()}}
+	var data []byte
+	switch input := request.Payload.(type) {
+	case *conformancepb.ConformanceRequest_ProtobufPayload:
+		data = input.ProtobufPayload
+		err = s.fromBinary(data, message)
+	case *conformancepb.ConformanceRequest_JsonPayload:
+		ignoring := request.GetTestCategory() == conformancepb.TestCategory_JSON_IGNORE_UNKNOWN_PARSING_TEST
+		if data, err = s.fromJSON([]byte(input.JsonPayload), kind.Descriptor(), ignoring); err == nil {
+			err = s.fromBinary(data, message)
+		}
+	default:
+		return skipped("it is neither binary nor JSON")
 	}
-	response := &conformancepb.ConformanceResponse{}
+	if err != nil {
+		response.Result = &conformancepb.ConformanceResponse_ParseError{ParseError: err.Error()}
+		return response
+	}
+	var encoded []byte
 	switch request.GetRequestedOutputFormat() {
 	case conformancepb.WireFormat_PROTOBUF:
-		var encoded []byte
-		if encoded, err = s.append(nil, message); err == nil {
+		if encoded, err = s.binary(message); err == nil {
 			response.Result = &conformancepb.ConformanceResponse_ProtobufPayload{ProtobufPayload: encoded}
 		}
 	case conformancepb.WireFormat_JSON:
-		var encoded []byte
-		if encoded, err = protojson.Marshal(message); err == nil {
+		if encoded, err = s.json(data, kind.Descriptor()); err == nil {
 			response.Result = &conformancepb.ConformanceResponse_JsonPayload{JsonPayload: string(encoded)}
 		}
 	default:
-		response.Result = &conformancepb.ConformanceResponse_Skipped{Skipped: "it is text"}
+		return skipped("it is text")
 	}
 	if err != nil {
 		response.Result = &conformancepb.ConformanceResponse_SerializeError{SerializeError: err.Error()}
