@@ -8,11 +8,13 @@ import (
 	"math"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/farcall/farcall/bench/codec/messagespb"
 	"github.com/farcall/farcall/bench/codec/pooledpb"
 	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/transcode"
 )
 
 // load is a message, and what the systems do with it.
@@ -21,6 +23,8 @@ type load struct {
 	bytes  int
 	encode []task
 	decode []task
+	write  []task // JSON
+	read   []task
 }
 
 // task is what is measured.
@@ -38,6 +42,12 @@ const (
 	vtUnsafe    = "vtprotobuf unsafe"
 	vtPool      = "vtprotobuf pool"
 	farcallLend = "farcall alias"
+
+	// Of JSON: from and to a message, and from and to the bytes of one.
+	jsonMessage    = "protojson"
+	jsonBytes      = "protojson and proto"
+	farcallMessage = "farcall message"
+	farcallBytes   = "farcall bytes"
 )
 
 // vtMessage is a message with the methods of vtprotobuf.
@@ -65,8 +75,9 @@ func newLoad[T any, M vtMessage[T], P pooledMessage](name string, message M, fro
 	}
 	room := make([]byte, 0, len(data)+4096)
 	var kept M // so that the message is made on the heap
+	write, read := jsonTasks[T, M](message, data)
 	return load{
-		name: name, bytes: len(data),
+		name: name, bytes: len(data), write: write, read: read,
 		encode: []task{
 			{protobufGo, func() error {
 				_, err := proto.MarshalOptions{}.MarshalAppend(room, message)
@@ -110,6 +121,71 @@ func newLoad[T any, M vtMessage[T], P pooledMessage](name string, message M, fro
 			}},
 		},
 	}
+}
+
+// jsonTasks returns the tasks for a message's JSON. What is written goes into a buffer that is large enough; messages are made
+// anew, as above.
+func jsonTasks[T any, M vtMessage[T]](message M, data []byte) (write, read []task) {
+	converter := transcode.New(message.ProtoReflect().Descriptor(), transcode.Options{})
+	text, err := converter.AppendJSON(nil, data)
+	if err != nil {
+		panic(err)
+	}
+	room := make([]byte, 0, len(text)+len(text)/4+4096)
+	encoded := make([]byte, 0, len(text)+4096)
+	var kept M
+	write = []task{
+		{jsonMessage, func() error {
+			_, err := protojson.MarshalOptions{}.MarshalAppend(room, message)
+			return err
+		}},
+		{farcallMessage, func() error {
+			bytes, err := codec.Append(encoded, message)
+			if err == nil {
+				_, err = converter.AppendJSON(room, bytes)
+			}
+			return err
+		}},
+		{jsonBytes, func() error {
+			kept = new(T)
+			err := proto.Unmarshal(data, kept)
+			if err == nil {
+				_, err = protojson.MarshalOptions{}.MarshalAppend(room, kept)
+			}
+			return err
+		}},
+		{farcallBytes, func() error {
+			_, err := converter.AppendJSON(room, data)
+			return err
+		}},
+	}
+	read = []task{
+		{jsonMessage, func() error {
+			kept = new(T)
+			return protojson.Unmarshal(text, kept)
+		}},
+		{farcallMessage, func() error {
+			bytes, err := converter.AppendMessage(encoded, text)
+			if err == nil {
+				kept = new(T)
+				err = codec.Decode(bytes, kept)
+			}
+			return err
+		}},
+		{jsonBytes, func() error {
+			kept = new(T)
+			err := protojson.Unmarshal(text, kept)
+			if err == nil {
+				_, err = proto.MarshalOptions{}.MarshalAppend(encoded, kept)
+			}
+			return err
+		}},
+		{farcallBytes, func() error {
+			_, err := converter.AppendMessage(encoded, text)
+			return err
+		}},
+	}
+	return write, read
 }
 
 // loads are the messages that are measured.

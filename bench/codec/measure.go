@@ -19,12 +19,15 @@ type figures struct {
 
 // result is what is known of a load.
 type result struct {
-	load           load
-	encode, decode []figures
+	load                        load
+	encode, decode, write, read []figures
 }
 
 func measure(l load, rounds int, lasting time.Duration) result {
-	return result{l, measureTasks(l.encode, rounds, lasting), measureTasks(l.decode, rounds, lasting)}
+	return result{
+		l, measureTasks(l.encode, rounds, lasting), measureTasks(l.decode, rounds, lasting),
+		measureTasks(l.write, rounds, lasting), measureTasks(l.read, rounds, lasting),
+	}
 }
 
 // measureTasks lets the tasks take turns.
