@@ -40,7 +40,7 @@ bench-quick: ## measure the five rows that the work on speed is steered by; fail
 	@cd bench && go run . quick
 
 .PHONY: bench-codec
-bench-codec: ## measure the encoding of messages beside protobuf-go and vtprotobuf, in bench/results/codec.md (2 min)
+bench-codec: ## measure the encoding of messages beside protobuf-go and vtprotobuf, and their JSON beside protojson's, in bench/results/codec.md (3 min)
 	cd bench/codec && go run .
 
 .PHONY: conformance

@@ -52,7 +52,7 @@ var importTable = map[string]packageRow{
 	"internal/pb/reflectionv1":      {3, nil},
 	"internal/pb/reflectionv1alpha": {3, nil},
 	"rest": {4, []string{
-		".", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
+		".", "codec", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
 	"web": {4, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/wire",
@@ -63,7 +63,7 @@ var importTable = map[string]packageRow{
 	}},
 	"server": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
-		"internal/frame", "internal/http2", "internal/wire", "rest", "web",
+		"internal/frame", "internal/http2", "internal/wire", "rest", "transcode", "web",
 	}},
 	"health":     {6, []string{".", "internal/pb/healthv1"}},
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},

@@ -104,7 +104,7 @@ func head(status int, media string, length int, fields []exchange.Field) exchang
 
 // answer writes the answer of the call: the response, or what became of it. outgoing holds the header metadata, nil if no
 // call was made.
-func (c *call) answer(response proto.Message, outgoing *farcall.Call, failure error) {
+func (c *call) answer(response any, outgoing *farcall.Call, failure error) {
 	out := responseFields{fields: make([]exchange.Field, firstField, firstField+4)}
 	if outgoing != nil {
 		if err := out.add(c.router, *outgoing.ResponseHeader()); err != nil && failure == nil {
@@ -155,15 +155,16 @@ func (f *responseFields) success() int {
 func bodiless(status int) bool { return status == 204 || status == 205 || status == 304 }
 
 // appendAnswer appends the body of a success and returns its type, "" for one without a body.
-func (c *call) appendAnswer(body *buffer.Buffer, response proto.Message, status int) (media string, err error) {
+func (c *call) appendAnswer(body *buffer.Buffer, response any, status int) (media string, err error) {
 	switch route := c.match.route; {
 	case status >= 400:
 		return "", farcall.Errorf(farcall.Internal, "the handler returned a response with the %s %d, which is one of failures: it must return an error", StatusKey, status)
 	case bodiless(status):
+		release(response)
 		return "", nil
 	case route.answersBytes:
 		var data []byte
-		if media, data, err = route.httpBody(response); err == nil {
+		if media, data, err = route.httpBody(response.(proto.Message)); err == nil {
 			body.B = append(body.B, data...)
 		}
 		return media, err
@@ -213,17 +214,15 @@ func (c *call) answerOptions() {
 }
 
 // appendResponse appends the response, or the field of it that the rule names.
-func (r *route) appendResponse(dst []byte, response proto.Message, format format) ([]byte, error) {
-	if format == formatProtobuf {
-		if r.rule.Answer != nil {
-			response = response.ProtoReflect().Get(r.rule.Answer).Message().Interface()
-		}
-		return proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, response)
+func (r *route) appendResponse(dst []byte, response any, format format) ([]byte, error) {
+	if format != formatProtobuf {
+		return r.appendJSON(dst, response)
 	}
+	message := response.(proto.Message)
 	if r.rule.Answer != nil {
-		return transcode.AppendField(dst, response, r.rule.Answer)
+		message = message.ProtoReflect().Get(r.rule.Answer).Message().Interface()
 	}
-	return transcode.Append(dst, response)
+	return proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, message)
 }
 
 // appendStatus appends the JSON of the google.rpc.Status of a failure. It cannot fail: a detail of a type that this

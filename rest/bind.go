@@ -68,9 +68,12 @@ func (r *route) complete(in input, request proto.Message, path requestPath, quer
 
 // bindBody fills the message, or the field of it that the rule names.
 func (r *route) bindBody(in input, request proto.Message) error {
-	target, field := request, r.rule.Body
-	if singular(field) {
-		target, field = request.ProtoReflect().Mutable(field).Message().Interface(), nil
+	if in.format == formatJSON || in.format == formatLines {
+		return r.bindJSON(in, request)
+	}
+	target := request
+	if singular(r.rule.Body) {
+		target = request.ProtoReflect().Mutable(r.rule.Body).Message().Interface()
 	}
 	switch in.format {
 	case formatProtobuf:
@@ -84,16 +87,7 @@ func (r *route) bindBody(in input, request proto.Message) error {
 	case formatForm:
 		return r.bindForm(in, request)
 	}
-	var err error
-	if field == nil {
-		err = transcode.Unmarshal(in.body, target)
-	} else {
-		err = transcode.UnmarshalField(in.body, request, field)
-	}
-	if err != nil {
-		return invalidBody(in, err)
-	}
-	return nil
+	return r.bindJSON(in, request)
 }
 
 // holder returns the message that holds the last field of a path, and makes those on the way.

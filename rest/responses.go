@@ -48,7 +48,7 @@ type responses struct {
 // receive writes what the stream receives, until its end.
 func (l *responses) receive(stream farcall.Stream) error {
 	for {
-		response := l.call.match.route.method.NewResponse()
+		response := l.call.newResponse()
 		switch err := stream.Receive(response); {
 		case err == io.EOF:
 			return nil
@@ -87,7 +87,7 @@ func (l *responses) start(header farcall.Metadata, media string) error {
 }
 
 // write sends a message, behind the head if it is the first.
-func (l *responses) write(stream farcall.Stream, response proto.Message) error {
+func (l *responses) write(stream farcall.Stream, response any) error {
 	out := buffer.Get(512)
 	defer out.Free()
 	media, err := l.appendElement(out, response)
@@ -115,10 +115,10 @@ func (l *responses) write(stream farcall.Stream, response proto.Message) error {
 }
 
 // appendElement appends what is sent for a message, and returns the type of the whole answer.
-func (l *responses) appendElement(out *buffer.Buffer, response proto.Message) (media string, err error) {
+func (l *responses) appendElement(out *buffer.Buffer, response any) (media string, err error) {
 	route := l.call.match.route
 	if route.answersBytes {
-		media, data, err := route.httpBody(response)
+		media, data, err := route.httpBody(response.(proto.Message))
 		out.B = append(out.B, data...)
 		return media, err
 	}

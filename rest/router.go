@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/compress"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/schema"
+	"github.com/farcall/farcall/transcode"
 )
 
 // Options configures a Router.
@@ -45,6 +45,15 @@ type Options struct {
 	// Heartbeat is how often a client of server-sent events hears something, whether or not there are any. 0: 15 s;
 	// negative: never.
 	Heartbeat time.Duration
+
+	// JSON says how JSON is written and what of it is accepted; ServiceJSON says so for single services, by full name.
+	JSON        transcode.Options
+	ServiceJSON map[string]transcode.Options
+
+	// Raw hands the Invoker messages as *farcall.Raw where nothing is done with them but to convert them: responses, and
+	// requests that are in the body alone. That is cheaper, and right if the Invoker's calls are in protobuf's binary form,
+	// and its interceptors do without the messages.
+	Raw bool
 }
 
 // Router serves the routes of the methods registered with it. Methods are registered before the first request is
@@ -88,6 +97,7 @@ type route struct {
 	takesBytes   bool                         // the body is a google.api.HttpBody
 	answersBytes bool                         // the answer is one
 	mask         protoreflect.FieldDescriptor // says which fields a PATCH has; nil if none does
+	converters
 }
 
 func newRoute(method *farcall.Method, rule *schema.Rule) *route {
@@ -114,6 +124,7 @@ func (r *Router) Register(method *farcall.Method) error {
 	}
 	for _, rule := range rules {
 		added := newRoute(method, rule)
+		added.converters = r.newConverters(added)
 		leaf := r.root.leaf(rule.Template)
 		if other := leaf[rule.HTTPMethod]; other != nil {
 			return fmt.Errorf("two rules for the same requests: %s and %s; one of the two google.api.http options must change", other, added)
@@ -186,14 +197,14 @@ func (c *call) step(step farcall.Step, message, bytes int, err error) {
 }
 
 // invoke makes the call of a unary method. The Call that it returns holds the answer's metadata, nil if no call was made.
-func (c *call) invoke(ctx context.Context) (proto.Message, *farcall.Call, error) {
+func (c *call) invoke(ctx context.Context) (any, *farcall.Call, error) {
 	ctx, cancel, request, err := c.prepare(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer cancel()
 	ctx, outgoing := farcall.NewCall(ctx)
-	response := c.match.route.method.NewResponse()
+	response := c.newResponse()
 	if err := c.router.options.Invoker.Invoke(ctx, c.match.route.method, request, response); err != nil {
 		return nil, outgoing, err
 	}
@@ -204,7 +215,7 @@ func (c *call) invoke(ctx context.Context) (proto.Message, *farcall.Call, error)
 }
 
 // prepare reads the request, and returns the call's message and context. With a nil error, cancel must be called.
-func (c *call) prepare(ctx context.Context) (prepared context.Context, cancel context.CancelFunc, request proto.Message, err error) {
+func (c *call) prepare(ctx context.Context) (prepared context.Context, cancel context.CancelFunc, request any, err error) {
 	ctx, cancel, err = c.begin(ctx)
 	if err != nil {
 		c.step(farcall.StepRequestArrives, 0, 0, err)
@@ -216,7 +227,7 @@ func (c *call) prepare(ctx context.Context) (prepared context.Context, cancel co
 		cancel()
 		return nil, nil, nil, err
 	}
-	request, err = c.match.route.bind(c.input(body), c.match.path, c.query)
+	request, err = c.bind(c.input(body))
 	c.step(farcall.StepCallStub, 1, 0, err)
 	if err != nil {
 		cancel()

@@ -26,7 +26,7 @@ func (c *call) serveStream(ctx context.Context) {
 	}
 	ctx, outgoing := farcall.NewCall(ctx)
 	if !c.match.route.method.Kind.ReturnsStream() {
-		response := c.match.route.method.NewResponse()
+		response := c.newResponse()
 		err := c.converse(ctx, cancel, requests, func(stream farcall.Stream) error { return stream.Receive(response) })
 		c.answer(response, outgoing, err)
 		return
@@ -50,7 +50,7 @@ func (c *call) requests(ctx context.Context) (requests messages, prepared contex
 		return nil, nil, nil, err
 	}
 	ctx, ended := context.WithCancel(ctx)
-	return &oneMessage{request}, ctx, func() { ended(); release() }, nil
+	return &oneMessage{request.(proto.Message)}, ctx, func() { ended(); release() }, nil
 }
 
 // messages are the messages of a request, one after the other.

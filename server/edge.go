@@ -34,7 +34,7 @@ func (e *edge) init(s *Server) {
 		MaxBodyBytes: options.MaxReceiveBytes, BodyTimeout: options.REST.BodyTimeout,
 		Rules: options.REST.Rules, RequestHeaders: options.REST.RequestHeaders, ResponseHeaders: options.REST.ResponseHeaders,
 		Compression: options.Compression, Compressors: s.compressors, MinCompressBytes: max(options.MinCompressBytes, 1), // 0 is the default
-		Heartbeat: options.REST.Heartbeat,
+		Heartbeat: options.REST.Heartbeat, JSON: options.REST.JSON, ServiceJSON: options.REST.ServiceJSON, Raw: true,
 	})
 	e.web = web.New(web.Options{
 		Find: e.find, Observer: s.options.Observer, Logger: s.logger, Codecs: s.codecs, Compressors: s.compressors, Compression: s.options.Compression,

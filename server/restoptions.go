@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
+
+	"github.com/farcall/farcall/transcode"
 )
 
 // REST are the settings of what google.api.http rules serve; docs/rest.md has the whole of it. Options.MaxReceiveBytes,
@@ -26,4 +28,8 @@ type REST struct {
 	// Heartbeat is how often a client of server-sent events hears something, whether or not there are any. 0: 15 s;
 	// negative: never.
 	Heartbeat time.Duration
+	// JSON says how JSON is written, and what of it is accepted.
+	JSON transcode.Options
+	// ServiceJSON says so for single services, by full name, in the place of JSON.
+	ServiceJSON map[string]transcode.Options
 }
