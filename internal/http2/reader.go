@@ -59,7 +59,7 @@ func (r *reader) free() []byte {
 	}
 	if r.buffer == nil {
 		r.buffer = buffer.Get(readBuffer)
-		r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
+		r.buffer.B = r.buffer.B[:readBuffer]
 		r.holds.Store(true)
 		r.start, r.end = 0, 0
 	}
@@ -87,8 +87,9 @@ func (r *reader) read() []byte {
 
 // begin takes over what was already read from the connection.
 func (r *reader) begin(received []byte) {
-	r.buffer = buffer.Get(max(len(received), readBuffer))
-	r.buffer.B = r.buffer.B[:cap(r.buffer.B)]
+	size := max(len(received), readBuffer)
+	r.buffer = buffer.Get(size)
+	r.buffer.B = r.buffer.B[:size]
 	r.holds.Store(true)
 	r.end = copy(r.buffer.B, received)
 }

@@ -11,7 +11,7 @@ const StretchBytes = 16 << 10
 // Stretch is a part of a stream's body that is there already: the whole, uncompressed messages at its beginning are read
 // without asking the body for each. The zero Stretch is over.
 type Stretch struct {
-	bytes []byte
+	bytes []byte // that are left
 	taken int
 }
 
@@ -19,19 +19,21 @@ type Stretch struct {
 func (s *Stretch) Begin(bytes []byte) { s.bytes, s.taken = bytes, 0 }
 
 // Next returns the next message, and false where there is no whole one, or it is one that needs a second look:
-// compressed, longer than limit, or no message at all.
+// compressed, longer than limit, or no message at all. From then on it returns false: the bytes are the body's again.
 func (s *Stretch) Next(limit int) (message []byte, ok bool) {
-	rest := s.bytes[s.taken:]
-	if len(rest) < PrefixBytes || rest[0] != 0 {
+	if len(s.bytes) < PrefixBytes || s.bytes[0] != 0 {
+		s.bytes = nil
 		return nil, false
 	}
-	length := uint64(binary.BigEndian.Uint32(rest[1:PrefixBytes]))
-	if length > uint64(len(rest)-PrefixBytes) || limit >= 0 && length > uint64(limit) {
+	length := uint64(binary.BigEndian.Uint32(s.bytes[1:PrefixBytes]))
+	if length > uint64(len(s.bytes)-PrefixBytes) || limit >= 0 && length > uint64(limit) {
+		s.bytes = nil
 		return nil, false
 	}
 	end := PrefixBytes + int(length)
+	message, s.bytes = s.bytes[PrefixBytes:end:end], s.bytes[end:]
 	s.taken += end
-	return rest[PrefixBytes:end:end], true
+	return message, true
 }
 
 // End ends the stretch and returns how many bytes its messages were.

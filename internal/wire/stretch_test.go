@@ -49,6 +49,10 @@ func TestStretch(t *testing.T) {
 				t.Errorf("%s: %q, want %q", test.about, got, test.want)
 			}
 		}
+		copy(test.stretch, bytes.Repeat(message(0, ""), 10)) // as the body does with memory that it uses again
+		if m, ok := r.Next(-1); ok {
+			t.Errorf("%s: %q came from behind the end", test.about, m)
+		}
 		if taken := r.End(); taken != bytesRead {
 			t.Errorf("%s: %d bytes were taken, want %d", test.about, taken, bytesRead)
 		}
