@@ -84,15 +84,30 @@ func checkParts(parts []string) error {
 	return nil
 }
 
-// measure fills the results.
+// playAgain measures a section, a second time if the first fails: one peer that stumbles once does not end a run of most of an hour.
+func (c *conductor) playAgain(ctx context.Context, section plan.Section) (outcome.Section, error) {
+	measured, err := c.play(ctx, section)
+	if err == nil || ctx.Err() != nil {
+		return measured, err
+	}
+	progress("%s: failed, and is measured again: %v", section.Title, err)
+	return c.play(ctx, section)
+}
+
+// measure fills the results. A section that fails twice is left out, and is in the error.
 func (c *conductor) measure(ctx context.Context, parts []string, short bool, results *outcome.Results) error {
+	var failures []error
 	for _, section := range plan.Sections {
 		if !slices.Contains(parts, section.Name) {
 			continue
 		}
-		measured, err := c.play(ctx, without(section, results.Missing))
-		if err != nil {
+		measured, err := c.playAgain(ctx, without(section, results.Missing))
+		if ctx.Err() != nil {
 			return err
+		}
+		if err != nil { // the others are worth measuring all the same
+			failures = append(failures, fmt.Errorf("%s: %w", section.Title, err))
+			continue
 		}
 		results.Sections = append(results.Sections, measured)
 	}
@@ -103,19 +118,20 @@ func (c *conductor) measure(ctx context.Context, parts []string, short bool, res
 			}
 			weighed, err := c.weighIdle(ctx, planned)
 			if err != nil {
-				return err
+				failures = append(failures, fmt.Errorf("%s: %w", planned.System, err))
+				continue
 			}
 			results.Idle = append(results.Idle, weighed)
 		}
 	}
 	var err error
 	if slices.Contains(parts, partCold) {
-		if results.Cold, err = c.startCold(ctx, results.Missing); err != nil {
-			return err
-		}
+		results.Cold, err = c.startCold(ctx, results.Missing)
+		failures = append(failures, err)
 	}
 	if slices.Contains(parts, partBinaries) {
 		results.Binaries, err = weighBinaries(ctx)
+		failures = append(failures, err)
 	}
-	return err
+	return errors.Join(failures...)
 }
