@@ -25,6 +25,7 @@ type attack struct {
 	only    []string // the systems that it concerns; nil: all
 	deaf    bool     // the attacker never reads
 	each    int      // connections for each that is asked for; 0: one
+	least   int64    // frames that the attacker sends at least, where there was an attack; 0: leastFrames
 
 	prepare func() // is done before the attack begins; nil: nothing
 
@@ -38,6 +39,18 @@ type attack struct {
 	talk func(p *polite) error
 	// Or it does as it likes with fresh connections: run has one, whose number is serial, and returns when it is done with it.
 	run func(ctx context.Context, nc net.Conn, serial int) error
+}
+
+// leastFrames is what must be sent before an attack counts as one. Most send a thousand times as many.
+const leastFrames = 100
+
+// happened reports whether an attacker who has that much to show for it has attacked.
+func (a attack) happened(s spoils) bool {
+	least := a.least
+	if least == 0 {
+		least = leastFrames
+	}
+	return s.Connections > 0 && s.Frames >= least
 }
 
 // family is what the attacks of one file have in common.

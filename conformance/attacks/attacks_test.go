@@ -78,11 +78,11 @@ func survive(t *testing.T, on *scene, a attack, connections int) {
 			t.Error(err)
 		}
 		t.Logf("p99 %v, in quiet %v; %+v", done.Attacked.P99, done.Quiet.P99, done.Spoils)
-		if done.Spoils.Connections > 0 && done.Spoils.Frames > 0 {
+		if a.happened(done.Spoils) {
 			return
 		}
 		if lasting > longest {
-			t.Fatal("that was no attack")
+			t.Fatalf("that was no attack: %+v", done.Spoils)
 		}
 	}
 }

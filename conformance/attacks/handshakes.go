@@ -14,17 +14,17 @@ import (
 
 var handshakes = family{"connections that never come to a request", []attack{
 	{
-		name: "half-open", about: "connects and says nothing", each: 20,
+		name: "half-open", about: "connects and says nothing", each: 20, least: 20,
 		run: func(ctx context.Context, nc net.Conn, _ int) error { return hold(ctx, nc) },
 	},
 	{
-		name: "slow-preface", about: "says the preface a byte at a time", each: 20,
+		name: "slow-preface", about: "says the preface a byte at a time", each: 20, least: 20,
 		run: func(ctx context.Context, nc net.Conn, _ int) error {
 			return dribble(ctx, nc, []byte(http2.ClientPreface))
 		},
 	},
 	{
-		name: "no-settings", variant: true, about: "says the preface and then nothing", each: 20,
+		name: "no-settings", variant: true, about: "says the preface and then nothing", each: 20, least: 20,
 		run: func(ctx context.Context, nc net.Conn, _ int) error {
 			if _, err := io.WriteString(nc, http2.ClientPreface); err != nil {
 				return err
@@ -33,7 +33,7 @@ var handshakes = family{"connections that never come to a request", []attack{
 		},
 	},
 	{
-		name: "slow-tls", about: "says TLS's first record a byte at a time", secure: true, each: 20,
+		name: "slow-tls", about: "says TLS's first record a byte at a time", secure: true, each: 20, least: 20,
 		run: func(ctx context.Context, nc net.Conn, _ int) error { return dribble(ctx, nc, clientHello()) },
 	},
 	{

@@ -28,19 +28,21 @@ type outcome struct {
 	calls int
 	lost  int
 	dead  bool
+	sent  int64 // frames of the attacker's
 }
 
 func outcomeOf(turns []turn) outcome {
 	var o outcome
 	var latencies []time.Duration
-	var sizes []int64
+	var sizes, frames []int64
 	for _, t := range turns {
 		o.dead = o.dead || t.Dead
 		o.lost += t.lost()
 		o.calls += t.Attacked.Calls + t.After.Calls
 		latencies, sizes = append(latencies, t.Attacked.P99), append(sizes, t.grown())
+		frames = append(frames, t.Spoils.Frames)
 	}
-	o.p99, o.grown = median(latencies), median(sizes)
+	o.p99, o.grown, o.sent = median(latencies), median(sizes), median(frames)
 	return o
 }
 
@@ -70,6 +72,9 @@ func (r result) failures() (why []string) {
 				add("%s", reason)
 			}
 		}
+	}
+	if !r.attack.happened(spoils{Connections: 1, Frames: o.sent}) {
+		add("the attacker has sent %d frames only: that was no attack", o.sent)
 	}
 	if o.p99 >= longestP99 {
 		add("the p99 is %v", o.p99)

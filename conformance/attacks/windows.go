@@ -39,17 +39,17 @@ var windows = family{"flow control used against the server", []attack{
 		}),
 	},
 	{
-		name: "tiny-window", variant: true, about: "asks for endless answers with a window of one byte, which stays used up",
+		name: "tiny-window", least: 3, about: "asks for endless answers with a window of one byte, which stays used up",
 		settings: []setting{{ID: http2.SettingInitialWindowSize, Val: 1}},
 		more:     watchAndHold(1),
 	},
 	{
-		name: "many-stalled", about: "asks for endless answers with windows of one byte, which stay used up, in a thousand streams in all",
+		name: "many-stalled", least: 2 * heldStreams, about: "asks for endless answers with windows of one byte, which stay used up, in a thousand streams in all",
 		settings: []setting{{ID: http2.SettingInitialWindowSize, Val: 1}},
 		more:     watchAndHold(heldStreams),
 	},
 	{
-		name: "connection-stalled", variant: true, about: "asks for endless answers in a thousand streams in all and never gives the connection a window",
+		name: "connection-stalled", variant: true, least: 2 * heldStreams, about: "asks for endless answers in a thousand streams in all and never gives the connection a window",
 		settings: []setting{{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1}},
 		more:     watchAndHold(heldStreams),
 	},

@@ -64,7 +64,7 @@ func TestHTTPHandlersSeeTheirClientGo(t *testing.T) {
 		for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 			for _, cut := range []bool{true, false} {
 				if version == "HTTP/1.1" && !cut {
-					continue // nobody asks an HTTP/1.1 client whether it is there, but TCP: TestAnIdleStreamInABlackHole
+					continue // nobody asks an HTTP/1.1 client whether it is there, but TCP: TestAnHTTP1ClientInABlackHole
 				}
 				p := newProxy(t, target)
 				protocols := &http.Protocols{}

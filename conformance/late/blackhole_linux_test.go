@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -246,5 +247,47 @@ func TestAServerInABlackHole(t *testing.T) {
 			t.Errorf("Shutdown returned %v", err)
 		}
 		until(t, "the end of the handlers", func() bool { return impl.flowing.Load() == 0 })
+	})
+}
+
+// Nobody asks an HTTP/1.1 client whether it is still there but TCP, and the end of the connection is the end of the handler's
+// context.
+func TestAnHTTP1ClientInABlackHole(t *testing.T) {
+	everyNetwork(t, func(t *testing.T, s security, n *network) {
+		began, ended := make(chan struct{}, 1), make(chan error, 1)
+		_, address := s.serve(t, n.listen(t), echoing, server.Options{
+			StallTimeout: 2 * time.Second,
+			HTTPHandler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				began <- struct{}{}
+				<-r.Context().Done()
+				ended <- r.Context().Err()
+			}),
+		})
+		protocols := &http.Protocols{}
+		protocols.SetHTTP1(true)
+		transport, scheme := &http.Transport{Protocols: protocols, DialContext: n.dial}, "http"
+		if s.client != nil {
+			transport.TLSClientConfig, scheme = s.client.Clone(), "https"
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			if response, err := transport.RoundTrip(request); err == nil {
+				response.Body.Close()
+			}
+		}()
+		await(t, began, "the handler")
+		n.drop(t, "")
+		if err := await(t, ended, "the end of the handler's context"); !errors.Is(err, context.Canceled) {
+			t.Errorf("the handler's context ended with %v", err)
+		}
+		cancel()
+		await(t, over, "the client")
+		transport.CloseIdleConnections()
 	})
 }

@@ -3,8 +3,11 @@
 package late_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,7 +16,9 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/client"
 	"github.com/farcall/farcall/conformance/rules/rulespb"
+	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/hpack"
 	"github.com/farcall/farcall/server"
 )
 
@@ -183,6 +188,60 @@ func TestAnAnnouncedMessage(t *testing.T) {
 				t.Errorf("the heap grew from %d to %d", before, after)
 			}
 		})
+	}
+}
+
+// The same towards a server without a limit: a client announces a gibibyte in each of a hundred requests.
+func TestAnAnnouncedRequest(t *testing.T) {
+	_, address := security{}.serve(t, nil, echoing, server.Options{MaxReceiveBytes: -1})
+	before := heap()
+	nc, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	script := frame.AppendSettings([]byte(frame.Preface))
+	encoder := hpack.NewEncoder(4096)
+	for i := range 100 {
+		method := []string{"Get", "Collect", "Talk"}[i%3]
+		block := encoder.AppendStateless(nil, []exchange.Field{
+			{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: "/farcall.conformance.rules.v1.Rules/" + method},
+			{Name: ":authority", Value: "x"}, {Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+		})
+		id := uint32(2*i + 1)
+		script = frame.AppendHeaders(script, id, block, false, frame.SmallestMaxFrame)
+		script = frame.AppendData(script, id, []byte{0, 1 << 6, 0, 0, 0, 1, 2, 3}, false)
+	}
+	script = frame.AppendPing(script, false, [8]byte{'d', 'o', 'n', 'e'})
+	if _, err := nc.Write(script); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	for from := bufio.NewReader(nc); ; { // to the ping's answer: all that comes before it has been read
+		var head [frame.HeaderBytes]byte
+		if _, err := io.ReadFull(from, head[:]); err != nil {
+			t.Fatal(err)
+		}
+		h := frame.ParseHeader(head[:])
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(from, payload); err != nil {
+			t.Fatal(err)
+		}
+		if h.Type == frame.ResetStream || h.Type == frame.GoAway {
+			t.Fatalf("the server answers with %v", h)
+		}
+		if h.Type == frame.Ping && string(payload[:4]) == "done" {
+			break
+		}
+	}
+	if after := heap(); after > before+32<<20 {
+		t.Errorf("the heap grew from %d to %d", before, after)
+	}
+	rules, _ := security{}.dial(t, address, patientClient())
+	if _, err := rules.Get(t.Context(), item(1)); err != nil {
+		t.Errorf("another client: %v", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/farcall/farcall/client"
 	"github.com/farcall/farcall/conformance/rules/rulespb"
 	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/server"
 )
 
 // trouble is a server that does not answer, in one way or the other.
@@ -103,6 +104,18 @@ func TestEveryCallEndsByItsDeadline(t *testing.T) {
 				})
 			})
 		}
+	})
+}
+
+// A server of ours, with handlers that take no notice of anything: it answers for them.
+func TestEveryCallEndsWhateverTheHandlerDoes(t *testing.T) {
+	secured(t, func(t *testing.T, s security) {
+		h, _ := obstinate(t)
+		_, address := s.serve(t, nil, h, server.Options{MaxReceiveBytes: -1})
+		everyCall(t, func(name string, call makeCall, message *rulespb.Item) {
+			rules, _ := s.dial(t, address, patientClient())
+			overdue(t, name, call, rules, message, "while it was running")
+		})
 	})
 }
 
