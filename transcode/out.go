@@ -44,12 +44,11 @@ func (w *writer) free() {
 	writers.Put(w)
 }
 
-// kept returns a stack for the next user, without what the last one referred to.
+// kept returns a stack for the next user. What it refers to, tables at most, goes with the pool's next emptying.
 func kept[T any](stack []T) []T {
 	if cap(stack) > maxKept {
 		return nil
 	}
-	clear(stack[:cap(stack)])
 	return stack[:0]
 }
 
@@ -127,12 +126,17 @@ func (w *writer) ordered(t *table, i, end int, group protowire.Number, url strin
 	w.out = append(w.out, '{')
 	w.level++
 	first := len(w.out)
-	w.typeMember(url)
+	if url != "" {
+		w.typeMember(url)
+	}
 	var oneofs uint64
 	rank, written := int32(-1), int32(0)
 	for i < end {
 		begin := i
-		tag, next := varint(data, i, end)
+		tag, next := uint64(data[i]), i+1
+		if tag >= 0x80 {
+			tag, next = varint(data, i, end)
+		}
 		number := protowire.Number(tag >> 3)
 		if next == 0 || tag>>3 == 0 || tag>>3 > uint64(protowire.MaxValidNumber) {
 			return w.bad()
@@ -174,7 +178,9 @@ func (w *writer) ordered(t *table, i, end int, group protowire.Number, url strin
 	if group != 0 {
 		return w.bad()
 	}
-	w.unpopulated(t, written, int32(len(t.fields)), first)
+	if !w.plain {
+		w.unpopulated(t, written, int32(len(t.fields)), first)
+	}
 	w.close('}', first)
 	w.depth++
 	return i
@@ -202,7 +208,9 @@ func (w *writer) orderedField(t *table, f *field, begin, i, end int, written int
 		}
 		i = at + int(length)
 		if length > 0 || f.presence {
-			written = w.unpopulated(t, written, f.rank, first)
+			if !w.plain {
+				written = w.unpopulated(t, written, f.rank, first)
+			}
 			w.member(f, first)
 			if !w.text(f, data[at:i]) {
 				return -1, written
@@ -215,7 +223,9 @@ func (w *writer) orderedField(t *table, f *field, begin, i, end int, written int
 		return w.bad(), written
 	}
 	if bits != 0 || f.presence {
-		written = w.unpopulated(t, written, f.rank, first)
+		if !w.plain {
+			written = w.unpopulated(t, written, f.rank, first)
+		}
 		w.member(f, first)
 		w.number(f, bits)
 	}
@@ -323,15 +333,13 @@ func (w *writer) value(f *field, i, end int) int {
 // member writes the name of a field; first is where the first member begins.
 func (w *writer) member(f *field, first int) {
 	name := f.name
-	if !w.plain {
-		if w.options.UseProtoNames {
-			name = f.protoName
-		}
-		if w.options.Indent != "" {
-			w.element(first)
-			w.out = append(append(w.out, name[1:]...), ' ')
-			return
-		}
+	if !w.plain && w.options.UseProtoNames {
+		name = f.protoName
+	}
+	if !w.plain && w.options.Indent != "" {
+		w.element(first)
+		w.out = append(append(w.out, name[1:]...), ' ')
+		return
 	}
 	if len(w.out) == first {
 		name = name[1:]

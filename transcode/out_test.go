@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -164,22 +163,6 @@ func TestDeepOut(t *testing.T) {
 	}
 	if _, err := transcode.New(newOrder().Descriptor(), transcode.Options{}).AppendJSON(nil, deep); err == nil || !strings.Contains(err.Error(), "nested too deeply") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestAppendJSONAllocations(t *testing.T) {
-	order := newOrder()
-	items := order.Mutable(orderField("items")).List()
-	for range 50 {
-		item := items.NewElement()
-		item.Message().Set(item.Message().Descriptor().Fields().ByName("sku"), protoreflect.ValueOfString("sku"))
-		items.Append(item)
-	}
-	for name, encoded := range map[string][]byte{"everything but Any": withoutAny(t), "50 items": marshal(t, order)} {
-		c, room := transcode.New(order.Descriptor(), transcode.Options{}), make([]byte, 0, 8192)
-		if allocations := testing.AllocsPerRun(100, func() { _, _ = c.AppendJSON(room, encoded) }); allocations >= 1 {
-			t.Errorf("%s: %v allocations", name, allocations)
-		}
 	}
 }
 

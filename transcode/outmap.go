@@ -16,6 +16,7 @@ import (
 type item struct {
 	text   span   // the key, if it is a string
 	number uint64 // the key, if it is not
+	order  int    // among the items of the map
 	lo, hi int    // in w.spans: the pieces of the value, or the values of which the last counts; none for its default
 }
 
@@ -49,7 +50,7 @@ func (w *writer) mapItem(f *field, from span) bool {
 		return w.fail(errDeep)
 	}
 	data, i, end := w.data, from.start, from.end
-	it := item{lo: len(w.spans)}
+	it := item{lo: len(w.spans), order: len(w.items)}
 	for i < end {
 		tag, next := varint(data, i, end)
 		number, wire := protowire.Number(tag>>3), protowire.Type(tag&7)
@@ -113,7 +114,7 @@ func (w *writer) mapItems(f *field, base int) bool {
 	}
 	spans := items[0].lo
 	if !slices.IsSortedFunc(items, compare) {
-		slices.SortStableFunc(items, compare)
+		slices.SortFunc(items, func(a, b item) int { return cmp.Or(compare(a, b), a.order-b.order) })
 	}
 	w.out = append(w.out, '{')
 	w.level++

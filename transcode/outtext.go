@@ -19,6 +19,10 @@ import (
 // 0 if there is none.
 func readNumber(kind protoreflect.Kind, wire protowire.Type, data []byte, i, end int) (value uint64, next int) {
 	switch wire {
+	case protowire.VarintType:
+		if value, next = varint(data, i, end); kind == protoreflect.Int64Kind || kind == protoreflect.Uint64Kind {
+			return value, next
+		}
 	case protowire.Fixed32Type:
 		if end-i < 4 {
 			return 0, 0
@@ -34,7 +38,6 @@ func readNumber(kind protoreflect.Kind, wire protowire.Type, data []byte, i, end
 		}
 		return binary.LittleEndian.Uint64(data[i:]), i + 8
 	}
-	value, next = varint(data, i, end)
 	switch kind {
 	case protoreflect.Int32Kind, protoreflect.EnumKind:
 		value = uint64(int32(value))
@@ -132,13 +135,23 @@ const (
 	highBits  = 0x80 * everyByte
 )
 
+// special returns a word whose lowest bit that is set belongs to the first byte of x that does not stand for itself, 0 if all
+// do: quotes, backslashes, what is below a space, and what is not ASCII.
+func special(x uint64) uint64 {
+	quote, slash := x^('"'*everyByte), x^('\\'*everyByte)
+	return ((quote-everyByte)&^quote | (slash-everyByte)&^slash | (x-' '*everyByte)&^x | x) & highBits
+}
+
 // plainText returns how many bytes of text, from i on, are ASCII that stands for itself in a JSON string: the place of
 // the first byte that does not.
 func plainText(text []byte, i int) int {
+	for ; i+16 <= len(text); i += 16 {
+		if special(binary.LittleEndian.Uint64(text[i:]))|special(binary.LittleEndian.Uint64(text[i+8:])) != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(text); i += 8 {
-		x := binary.LittleEndian.Uint64(text[i:])
-		quote, slash := x^('"'*everyByte), x^('\\'*everyByte)
-		if found := ((quote-everyByte)&^quote | (slash-everyByte)&^slash | (x-' '*everyByte)&^x | x) & highBits; found != 0 {
+		if found := special(binary.LittleEndian.Uint64(text[i:])); found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
