@@ -261,7 +261,7 @@ func durationOf(text []byte) (seconds, nanos int64, ok bool) {
 	return sign * seconds, sign * nanos, seconds <= maxDuration
 }
 
-// typeMember notes where in the text an object has its "@type": value is 0 if it has none.
+// typeMember notes where in the text an object has its "@type": value is 0 if none has been found.
 type typeMember struct{ object, value int }
 
 // any reads a google.protobuf.Any. Its "@type" says what the other members are, so the object is read again from its
@@ -342,7 +342,10 @@ func (r *reader) typeValue(start int) (value int, ok bool) {
 			return 0, false
 		}
 	}
-	k, _ := slices.BinarySearchFunc(r.types, start, func(m typeMember, start int) int { return m.object - start })
+	k, ok := slices.BinarySearchFunc(r.types, start, func(m typeMember, start int) int { return m.object - start })
+	if !ok {
+		return 0, true
+	}
 	return r.types[k].value, true
 }
 

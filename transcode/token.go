@@ -282,6 +282,7 @@ func (r *reader) skip(depth int) bool {
 	closing := c + 2
 	if r.peek() == closing {
 		r.i++
+		r.types = r.types[:own]
 		return true
 	}
 	for {
@@ -308,6 +309,9 @@ func (r *reader) skip(depth int) bool {
 		switch r.peek() {
 		case closing:
 			r.i++
+			if c == '{' && own == len(r.types)-1 && r.types[own].value == 0 { // nobody will ask for it
+				r.types = r.types[:own]
+			}
 			return true
 		case ',':
 			r.i++
