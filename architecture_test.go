@@ -55,7 +55,7 @@ var importTable = map[string]packageRow{
 		".", "codec", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
 	"web": {4, []string{
-		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/wire",
+		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/wire", "transcode",
 	}},
 	"client": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",

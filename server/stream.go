@@ -4,7 +4,6 @@ package server
 
 import (
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -48,7 +47,7 @@ type stream struct {
 	received    int          // messages
 	receiveErr  error        // sticks
 	stepTimes   bool         // the client asked for them, and gets them
-	receiveTurn turn
+	receiveTurn call.Turn
 	tap         call.Tap
 	clock       *call.Clock
 	returned    bool // the handler has
@@ -57,7 +56,7 @@ type stream struct {
 	told     bool       // the observer has been told that the handler has its result
 	phase    phase      // how far the answer is
 	sent     int        // messages
-	sendTurn turn
+	sendTurn call.Turn
 	pending  *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
 	sendErr  error          // sticks
 }
@@ -95,7 +94,7 @@ func (s *stream) Receive(message any) error {
 		return err
 	}
 	s.received++
-	s.receiveTurn.taken(len(data))
+	s.receiveTurn.Taken(len(data))
 	s.CountReceived(len(data))
 	err = s.format.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
@@ -107,25 +106,6 @@ func (s *stream) Receive(message any) error {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil) // what generated code does with its one request
 	}
 	return nil
-}
-
-// turn is what one half of a stream has done since it last let others run: one with always another message in it, and a
-// hundred such, would keep everybody waiting for the scheduler's time slices.
-type turn uint8
-
-const (
-	turnMessages = 64      // small ones
-	turnBytes    = 4 << 10 // that count as another message
-)
-
-// taken accounts for a message of so many bytes, and yields when that was enough.
-func (t *turn) taken(bytes int) {
-	if done := int(*t) + 1 + bytes/turnBytes; done < turnMessages {
-		*t = turn(done)
-		return
-	}
-	*t = 0
-	runtime.Gosched()
 }
 
 // encoding returns how the request is compressed, "" for not at all.
@@ -234,7 +214,7 @@ func (s *stream) Send(message any) error {
 		return s.sendErr
 	}
 	s.step(farcall.StepSendResponse, s.sent, len(encoded.B), nil)
-	s.sendTurn.taken(len(encoded.B))
+	s.sendTurn.Taken(len(encoded.B))
 	return nil
 }
 

@@ -41,10 +41,9 @@ func (s *stream) receive(message any) error {
 		return err
 	}
 	s.received++
+	s.receiveTurn.Taken(len(data))
 	s.CountReceived(len(data))
-	if s.received > 1 {
-		s.step(farcall.StepReceiveRequest, s.received, len(data), nil)
-	}
+	s.step(farcall.StepReceiveRequest, s.received, len(data), nil)
 	err = s.format.Decode(&s.call, data, compressed, s.handler.options.MaxReceiveBytes, message)
 	if err != nil && s.form.isConnect() && farcall.CodeOf(err) == farcall.Internal {
 		err = farcall.Errorf(farcall.InvalidArgument, "%w", withoutCode(err)) // what a client sends is its own mistake, says Connect

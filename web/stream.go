@@ -37,17 +37,19 @@ type stream struct {
 
 	// receiving is held by Receive, and to take the exchange from it at the end: a goroutine that the handler has left
 	// behind may still be at it.
-	receiving  sync.Mutex
-	over       bool // the exchange is not to be read any more
-	received   int  // messages
-	receiveErr error
+	receiving   sync.Mutex
+	over        bool // the exchange is not to be read any more
+	received    int  // messages
+	receiveErr  error
+	receiveTurn call.Turn
 
-	mu      sync.Mutex // guards what follows: the handler's goroutine answers, and overdue may
-	told    bool       // the observer has been told that the handler has its result
-	phase   phase
-	sent    int
-	pending *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
-	sendErr error          // sticks
+	mu       sync.Mutex // guards what follows: the handler's goroutine answers, and overdue may
+	told     bool       // the observer has been told that the handler has its result
+	phase    phase
+	sent     int
+	sendTurn call.Turn
+	pending  *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
+	sendErr  error          // sticks
 }
 
 // phase is how far a call's answer is.
@@ -100,7 +102,6 @@ func (s *stream) run() {
 	}()
 	ctx, tap := call.Begin(&s.call, s.handler.options.Observer, s.method, farcall.SideServer)
 	s.tap = tap
-	s.step(farcall.StepReceiveRequest, 1, s.x.Buffered(), nil)
 	if s.method.Kind.SendsStream() {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil)
 	}
