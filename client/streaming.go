@@ -127,6 +127,7 @@ func (s *streaming) end(err error) error {
 	s.takeBack(&s.mu)
 	if !s.opened {
 		s.opened = true
+		s.fail(err) // which says more than that the call is over
 		s.fail(errOver(s.method))
 	}
 	s.commitLocked()

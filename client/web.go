@@ -304,6 +304,7 @@ func (s *webCall) end(err error) error {
 	s.takeBack(&s.mu)
 	if !s.opened {
 		s.opened = true
+		s.fail(err) // which says more than that the call is over
 		s.fail(errOver(s.method))
 	}
 	abandon := s.abandon
