@@ -5,6 +5,7 @@ package codec
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
@@ -156,6 +157,34 @@ func (e *Encoder) Varint(i int, v uint64) int {
 	return e.putVarint(i, v)
 }
 
+// Number writes a tag and v, as a varint, in front of i: up to eight bytes as one word.
+//
+//go:noinline
+func (e *Encoder) Number(i int, tag uint32, v uint64) int {
+	if v >= 1<<42 || tag >= 1<<14 || i < 8 {
+		return e.Varint(e.Varint(i, v), uint64(tag))
+	}
+	n := SizeVarint(v)
+	word := groups(v, n)
+	if tag < 0x80 {
+		word, n = word<<8|uint64(tag), n+1
+	} else {
+		word, n = word<<16|uint64(tag)>>7<<8|uint64(tag)&0x7f|0x80, n+2
+	}
+	// What the word has in front of the number is overwritten by what comes next.
+	binary.LittleEndian.PutUint64(e.b[i-8:i], word<<(64-8*uint(n)))
+	return i - n
+}
+
+// groups returns the n bytes of a varint of less than 1<<56 as a word.
+func groups(v uint64, n int) uint64 {
+	// Spread the 7-bit groups over the bytes: by fours, then by twos, then each.
+	v = v&0x000000000fffffff | v&0x00fffffff0000000<<4
+	v = v&0x00003fff00003fff | v&0x0fffc0000fffc000<<2
+	v = v&0x007f007f007f007f | v&0x3f803f803f803f80<<1
+	return v | highBits&(1<<(8*uint(n-1))-1)
+}
+
 // highBits has the bit of each byte that says that a varint goes on, and that text is not ASCII.
 const highBits = 0x8080808080808080
 
@@ -168,13 +197,7 @@ func (e *Encoder) putVarint(i int, v uint64) int {
 		binary.PutUvarint(e.b[i-n:i], v)
 		return i - n
 	}
-	// Spread the 7-bit groups over the bytes of a word: by fours, then by twos, then each.
-	v = v&0x000000000fffffff | v&0x00fffffff0000000<<4
-	v = v&0x00003fff00003fff | v&0x0fffc0000fffc000<<2
-	v = v&0x007f007f007f007f | v&0x3f803f803f803f80<<1
-	v |= highBits & (1<<(8*uint(n-1)) - 1)
-	// What the word has in front of the number is overwritten by what comes next.
-	binary.LittleEndian.PutUint64(e.b[i-8:i], v<<(64-8*uint(n)))
+	binary.LittleEndian.PutUint64(e.b[i-8:i], groups(v, n)<<(64-8*uint(n)))
 	return i - n
 }
 
@@ -230,17 +253,19 @@ func (e *Encoder) String(i int, tag uint32, s string) int {
 	b := e.b
 	from, seen := unsafe.Pointer(unsafe.StringData(s)), uint64(0) // seen is a word of highBits if there are any
 	switch to := unsafe.Pointer(unsafe.SliceData(b[i : i+n])); {
-	case n > 128:
+	case n > 256:
 		copy(b[i:], s)
-		seen = highBits
-	case n > 16:
-		for k := 0; k < n-16; k += 16 {
-			v, w := word(from, k), word(from, k+8)
-			putWord(to, k, v)
-			putWord(to, k+8, w)
-			seen |= v | w
+		if !validText(b[i : i+n]) {
+			e.failed = true
 		}
-		v, w := word(from, n-16), word(from, n-8)
+	case n > 32:
+		seen = copyWords(to, from, n)
+	case n > 16:
+		v, w := word(from, 0), word(from, 8)
+		putWord(to, 0, v)
+		putWord(to, 8, w)
+		seen = v | w
+		v, w = word(from, n-16), word(from, n-8)
 		putWord(to, n-16, v)
 		putWord(to, n-8, w)
 		seen |= v | w
@@ -259,20 +284,19 @@ func (e *Encoder) String(i int, tag uint32, s string) int {
 		b[i], b[i+n/2], b[i+n-1] = first, middle, last
 		seen = uint64(first | middle | last)
 	}
-	if seen&highBits != 0 && !validText(b[i:i+n]) {
+	if seen&highBits != 0 && !utf8.Valid(b[i:i+n]) {
 		e.failed = true
 	}
 	if n|int(tag) < 0x80 {
-		b[i-1] = byte(n)
-		b[i-2] = byte(tag)
+		binary.LittleEndian.PutUint16(b[i-2:i], uint16(tag)|uint16(n)<<8)
 		return i - 2
 	}
-	return e.Varint(e.Varint(i, uint64(n)), uint64(tag))
+	return e.Number(i, tag, uint64(n))
 }
 
 // Bytes writes a field of bytes in front of i.
 func (e *Encoder) Bytes(i int, tag uint32, v []byte) int {
-	return e.Varint(e.Varint(e.Raw(i, v), uint64(len(v))), uint64(tag))
+	return e.Number(e.Raw(i, v), tag, uint64(len(v)))
 }
 
 // LooseString writes a field of text, whatever bytes it is made of, in front of i.

@@ -5,6 +5,8 @@ package codec
 import (
 	"slices"
 	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // slab is memory for messages of one type that will probably come. It belongs to the message that is decoded: what is
@@ -203,6 +205,39 @@ func (d *Decoder) Element(i, more int) (begin, end int) {
 func (d *Decoder) longElement(i int) (begin, end int) {
 	_, v, begin := d.Head(i, len(d.data))
 	return begin, begin + int(v)
+}
+
+// Grow makes room in list for the numbers or bytes that a repeated field has in a row from i on, where the first one's tag
+// begins, if there is none.
+func Grow[T any](d *Decoder, list []T, i, end int) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	if d.data[i]&7 == byte(protowire.BytesType) {
+		count, _ := d.run(i, end)
+		return slices.Grow(list, count)
+	}
+	return slices.Grow(list, d.numbersInRow(i, end))
+}
+
+// numbersInRow returns how many numbers there are in a row from i on with the same tag.
+func (d *Decoder) numbersInRow(i, end int) (count int) {
+	_, begin := d.varint(i, end)
+	for tag := d.data[i:max(i, begin)]; begin >= 0; count++ {
+		switch protowire.Type(tag[0] & 7) {
+		case protowire.Fixed32Type:
+			begin += 4
+		case protowire.Fixed64Type:
+			begin += 8
+		default:
+			_, begin = d.varint(begin, end)
+		}
+		if next := begin + len(tag); begin < 0 || next > end || string(d.data[begin:next]) != string(tag) {
+			return count + 1
+		}
+		begin += len(tag)
+	}
+	return count
 }
 
 // GroupElement appends a message to list, for a repeated group: nobody knows how long a group is, and how many there are.

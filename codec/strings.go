@@ -71,16 +71,7 @@ func (d *Decoder) String(i, end int, n uint64) (string, int) {
 			putWord(to, length-8, w)
 			seen = v | w
 		default:
-			for k := 0; k < length-16; k += 16 {
-				v, w := word(from, k), word(from, k+8)
-				putWord(to, k, v)
-				putWord(to, k+8, w)
-				seen |= v | w
-			}
-			v, w := word(from, length-16), word(from, length-8)
-			putWord(to, length-16, v)
-			putWord(to, length-8, w)
-			seen |= v | w
+			seen = copyWords(to, from, length)
 		}
 		if seen&highBits == 0 || utf8.Valid(d.data[i:i+length]) {
 			d.text.piece = d.text.piece[:used+length]

@@ -676,33 +676,39 @@ func (x *Numbers) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x0a: // identifiers = 1
 			x.Identifiers, i = codec.PackedVarint(d, x.Identifiers, next, end, v)
 		case 0x08: // identifiers = 1
+			x.Identifiers = codec.Grow(d, x.Identifiers, i, end)
 			i = next
 			x.Identifiers = append(x.Identifiers, int64(v))
 		case 0x12: // deltas = 2
 			x.Deltas, i = codec.PackedVarint(d, x.Deltas, next, end, v)
 		case 0x10: // deltas = 2
+			x.Deltas = codec.Grow(d, x.Deltas, i, end)
 			i = next
 			x.Deltas = append(x.Deltas, int32(v))
 		case 0x1a: // offsets = 3
 			x.Offsets, i = codec.PackedZigZag(d, x.Offsets, next, end, v)
 		case 0x18: // offsets = 3
+			x.Offsets = codec.Grow(d, x.Offsets, i, end)
 			i = next
 			x.Offsets = append(x.Offsets, codec.UnZigZag(v))
 		case 0x22: // samples = 4
 			x.Samples, i = codec.PackedFixed64(d, x.Samples, next, end, v)
 		case 0x21: // samples = 4
+			x.Samples = codec.Grow(d, x.Samples, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.Samples = append(x.Samples, element)
 		case 0x2a: // colors = 5
 			x.Colors, i = codec.PackedFixed32(d, x.Colors, next, end, v)
 		case 0x2d: // colors = 5
+			x.Colors = codec.Grow(d, x.Colors, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.Colors = append(x.Colors, element)
 		case 0x32: // flags = 6
 			x.Flags, i = codec.PackedBool(d, x.Flags, next, end, v)
 		case 0x30: // flags = 6
+			x.Flags = codec.Grow(d, x.Flags, i, end)
 			i = next
 			x.Flags = append(x.Flags, v != 0)
 		default:
@@ -851,7 +857,7 @@ func (x *Profile) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.Raw(i, v)
 	}
 	if v := x.Logins; v != nil { // logins = 20
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0xa0)
+		i = e.Number(i, 0xa0, uint64(*v))
 	}
 	if v := x.Locale; v != nil { // locale = 19
 		i = e.String(i, 0x9a, *v)
@@ -860,10 +866,10 @@ func (x *Profile) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.Bytes(i, 0x92, v)
 	}
 	if v := x.Level; v != nil { // level = 17
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0x88)
+		i = e.Number(i, 0x88, uint64(*v))
 	}
 	if v := x.Balance; v != nil { // balance = 16
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(*v))), 0x80)
+		i = e.Number(i, 0x80, codec.ZigZag(int64(*v)))
 	}
 	if v := x.Fingerprint; v != nil { // fingerprint = 15
 		i = e.Tag(e.Fixed64(i, *v), 0x79)

@@ -121,8 +121,7 @@ func (c *codecWriter) decodeField(f *codecField) {
 		c.caseOf(f, protowire.BytesType)
 		c.p(f.value, ", i = ", c.codec("Packed"+packedName(kind)), "(d, ", f.value, ", next, end, v)")
 		c.caseOf(f, wireTypes[kind])
-		element := c.scalar(f, "element", "var element ")
-		c.p(f.value, " = append(", f.value, ", ", element, ")")
+		c.appendScalar(f)
 	case f.Desc.IsList() && kind == protoreflect.StringKind:
 		c.caseOf(f, protowire.BytesType)
 		name := "LooseStrings"
@@ -132,8 +131,7 @@ func (c *codecWriter) decodeField(f *codecField) {
 		c.p(f.value, ", i = d.", name, "(", f.value, ", i, end)")
 	case f.Desc.IsList() && kind == protoreflect.BytesKind:
 		c.caseOf(f, protowire.BytesType)
-		element := c.scalar(f, "element", "var element ")
-		c.p(f.value, " = append(", f.value, ", ", element, ")")
+		c.appendScalar(f)
 	case f.Desc.IsList():
 		c.caseOf(f, wireTypes[kind])
 		c.decodeElement(f)
@@ -174,6 +172,13 @@ func (c *codecWriter) decodeScalar(f *codecField) {
 	if f.storage == bitmap {
 		c.p(protoimplPackage.Ident("X"), ".SetPresentNonAtomic(&(x.XXX_presence[", f.index/32, "]), ", f.index, ", ", f.bits, ")")
 	}
+}
+
+// appendScalar writes what appends a number or bytes to a list. The first of a row makes room for all of it.
+func (c *codecWriter) appendScalar(f *codecField) {
+	c.p(f.value, " = ", c.codec("Grow"), "(d, ", f.value, ", i, end)")
+	element := c.scalar(f, "element", "var element ")
+	c.p(f.value, " = append(", f.value, ", ", element, ")")
 }
 
 // assign writes an assignment of a value to a place that has its type.

@@ -221,7 +221,7 @@ func (c *codecWriter) encodeValue(f *codecField, value string) {
 	case kind == protoreflect.MessageKind:
 		c.p("n := e.Len(i)")
 		c.encodeMessage(f, value)
-		c.p("i = ", c.tagged(number, "e.Varint(i, uint64(e.Len(i)-n))"))
+		c.p("i = ", c.numbered(number, "uint64(e.Len(i)-n)"))
 		c.room = codecRoom - longestNumber - protowire.SizeVarint(number)
 	case kind == protoreflect.GroupKind:
 		c.needRoom(longestNumber + 5)
@@ -241,7 +241,11 @@ func (c *codecWriter) encodeValue(f *codecField, value string) {
 		c.room = codecRoom
 	default:
 		c.needRoom(longestNumber + 2*protowire.SizeVarint(number) + longestNumber)
-		c.p("i = ", c.tagged(number, c.number(kind, value)))
+		if wire == protowire.VarintType {
+			c.p("i = ", c.numbered(number, c.varint(kind, value)))
+		} else {
+			c.p("i = ", c.tagged(number, c.fixed(kind, value)))
+		}
 		c.room -= longest(kind) + protowire.SizeVarint(number)
 	}
 }
@@ -255,6 +259,14 @@ func (c *codecWriter) encodeMessage(f *codecField, value string) {
 	}
 }
 
+// numbered is an expression that writes a tag and a varint. Those that usually have a byte each need no call.
+func (c *codecWriter) numbered(tag uint64, value string) string {
+	if tag < 0x80 {
+		return c.tagged(tag, "e.Varint(i, "+value+")")
+	}
+	return "e.Number(i, " + literal(tag) + ", " + value + ")"
+}
+
 // tagged is an expression that writes a tag in front of where put has written something.
 func (c *codecWriter) tagged(tag uint64, put string) string {
 	name := "LongTag"
@@ -264,24 +276,20 @@ func (c *codecWriter) tagged(tag uint64, put string) string {
 	return "e." + name + "(" + put + ", " + literal(tag) + ")"
 }
 
-// number is an expression that writes a number.
-func (c *codecWriter) number(kind protoreflect.Kind, value string) string {
-	put, bits := "Varint", value
+// fixed is an expression that writes a number of fixed length.
+func (c *codecWriter) fixed(kind protoreflect.Kind, value string) string {
+	put, bits := "Fixed64", value
 	switch kind {
 	case protoreflect.Fixed32Kind:
 		put = "Fixed32"
-	case protoreflect.Fixed64Kind:
-		put = "Fixed64"
 	case protoreflect.Sfixed32Kind:
 		put, bits = "Fixed32", "uint32("+value+")"
 	case protoreflect.Sfixed64Kind:
-		put, bits = "Fixed64", "uint64("+value+")"
+		bits = "uint64(" + value + ")"
 	case protoreflect.FloatKind:
 		put, bits = "Fixed32", c.floatBits("Float32bits", value)
 	case protoreflect.DoubleKind:
-		put, bits = "Fixed64", c.floatBits("Float64bits", value)
-	default:
-		bits = c.varint(kind, value)
+		bits = c.floatBits("Float64bits", value)
 	}
 	return "e." + put + "(i, " + bits + ")"
 }
@@ -351,7 +359,7 @@ func (c *codecWriter) writeEncodeEntry(message *protogen.Message, field *protoge
 	c.encodeValue(c.describeEntry(key), "key")
 	number := tag(field, protowire.BytesType)
 	c.needRoom(2*longestNumber + protowire.SizeVarint(number))
-	c.p("i = ", c.tagged(number, "e.Varint(i, uint64(e.Len(i)-entry))"))
+	c.p("i = ", c.numbered(number, "uint64(e.Len(i)-entry)"))
 	c.p("return e.Room(i)")
 	c.p("}")
 }

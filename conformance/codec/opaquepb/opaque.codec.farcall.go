@@ -553,7 +553,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *all_GNumber: // g_number = 2050
 		if o != nil {
-			i = e.LongTag(e.Varint(i, o.GNumber), 0x4010)
+			i = e.Number(i, 0x4010, o.GNumber)
 		}
 	}
 	switch o := x.xxx_hidden_Pick.(type) {
@@ -567,27 +567,27 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *all_FInt32: // f_int32 = 103
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FInt32)), 0x338)
+			i = e.Number(i, 0x338, uint64(o.FInt32))
 		}
 	case *all_FInt64: // f_int64 = 104
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FInt64)), 0x340)
+			i = e.Number(i, 0x340, uint64(o.FInt64))
 		}
 	case *all_FUint32: // f_uint32 = 105
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FUint32)), 0x348)
+			i = e.Number(i, 0x348, uint64(o.FUint32))
 		}
 	case *all_FUint64: // f_uint64 = 106
 		if o != nil {
-			i = e.LongTag(e.Varint(i, o.FUint64), 0x350)
+			i = e.Number(i, 0x350, o.FUint64)
 		}
 	case *all_FSint32: // f_sint32 = 107
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.ZigZag(int64(o.FSint32))), 0x358)
+			i = e.Number(i, 0x358, codec.ZigZag(int64(o.FSint32)))
 		}
 	case *all_FSint64: // f_sint64 = 108
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.ZigZag(int64(o.FSint64))), 0x360)
+			i = e.Number(i, 0x360, codec.ZigZag(int64(o.FSint64)))
 		}
 	case *all_FFixed32: // f_fixed32 = 109
 		if o != nil {
@@ -607,7 +607,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *all_FBool: // f_bool = 113
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.Bool(o.FBool)), 0x388)
+			i = e.Number(i, 0x388, codec.Bool(o.FBool))
 		}
 	case *all_FString: // f_string = 114
 		if o != nil {
@@ -619,19 +619,19 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *all_FColor: // f_color = 116
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FColor)), 0x3a0)
+			i = e.Number(i, 0x3a0, uint64(o.FColor))
 		}
 	case *all_FSmall: // f_small = 117
 		if o != nil {
 			n := e.Len(i)
 			i = o.FSmall.Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x3aa)
+			i = e.Number(i, 0x3aa, uint64(e.Len(i)-n))
 		}
 	case *all_FAll: // f_all = 118
 		if o != nil {
 			n := e.Len(i)
 			i = o.FAll.Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x3b2)
+			i = e.Number(i, 0x3b2, uint64(e.Len(i)-n))
 		}
 	case *all_FDelimited: // f_delimited = 119
 		if o != nil {
@@ -641,29 +641,29 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 98) { // i_536870911 = 536870911
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_536870911)), 0xfffffff8)
+		i = e.Number(i, 0xfffffff8, uint64(x.xxx_hidden_I_536870911))
 	}
 	if v := x.xxx_hidden_ISmalls; v != nil { // i_smalls = 536870910
 		for k := len(*v) - 1; k >= 0; k-- { // i_smalls = 536870910
 			n := e.Len(i)
 			i = (*v)[k].Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xfffffff2)
+			i = e.Number(i, 0xfffffff2, uint64(e.Len(i)-n))
 		}
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 97) { // i_33554432 = 33554432
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_33554432)), 0x10000000)
+		i = e.Number(i, 0x10000000, uint64(x.xxx_hidden_I_33554432))
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 96) { // i_262144 = 262144
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_262144)), 0x200000)
+		i = e.Number(i, 0x200000, uint64(x.xxx_hidden_I_262144))
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 95) { // i_262143 = 262143
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_262143)), 0x1ffff8)
+		i = e.Number(i, 0x1ffff8, uint64(x.xxx_hidden_I_262143))
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 94) { // i_2048 = 2048
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_2048)), 0x4000)
+		i = e.Number(i, 0x4000, uint64(x.xxx_hidden_I_2048))
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 93) { // i_2047 = 2047
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_I_2047)), 0x3ff8)
+		i = e.Number(i, 0x3ff8, uint64(x.xxx_hidden_I_2047))
 	}
 	if v := x.xxx_hidden_JOtherDelimited; v != nil { // j_other_delimited = 164
 		i = e.LongTag(i, 0x524)
@@ -679,7 +679,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = codec.PutPackedVarint(e, i, 0x50a, v)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[3]), 110) { // j_shut = 160
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_JShut)), 0x500)
+		i = e.Number(i, 0x500, uint64(x.xxx_hidden_JShut))
 	}
 	for k := len(x.xxx_hidden_JLooseList) - 1; k >= 0; k-- { // j_loose_list = 159
 		i = e.LooseString(i, 0x4fa, x.xxx_hidden_JLooseList[k])
@@ -694,13 +694,13 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		for k := len(*v) - 1; k >= 0; k-- { // j_extensible = 156
 			n := e.Len(i)
 			i = (*v)[k].Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4e2)
+			i = e.Number(i, 0x4e2, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.xxx_hidden_JExtended; v != nil { // j_extended = 155
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4da)
+		i = e.Number(i, 0x4da, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_JMap; len(v) > 0 && e.Deterministic() { // j_map = 154
 		for _, key := range codec.Keys(v) {
@@ -715,13 +715,13 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		for k := len(*v) - 1; k >= 0; k-- { // j_needy = 153
 			n := e.Len(i)
 			i = (*v)[k].Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4ca)
+			i = e.Number(i, 0x4ca, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.xxx_hidden_JNeeds; v != nil { // j_needs = 152
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x4c2)
+		i = e.Number(i, 0x4c2, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_JDelimiteds; v != nil { // j_delimiteds = 151
 		for k := len(*v) - 1; k >= 0; k-- { // j_delimiteds = 151
@@ -737,7 +737,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.LongTag(i, 0x4b3)
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[2]), 92) { // h_kind = 140
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_HKind)), 0x460)
+		i = e.Number(i, 0x460, uint64(x.xxx_hidden_HKind))
 	}
 	if v := x.xxx_hidden_HMap; len(v) > 0 && e.Deterministic() { // h_map = 139
 		for _, key := range codec.Keys(v) {
@@ -752,45 +752,45 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		for k := len(*v) - 1; k >= 0; k-- { // h_others = 138
 			n := e.Len(i)
 			i = e.Message(i, (*v)[k])
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x452)
+			i = e.Number(i, 0x452, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.xxx_hidden_HDurations; v != nil { // h_durations = 137
 		for k := len(*v) - 1; k >= 0; k-- { // h_durations = 137
 			n := e.Len(i)
 			i = e.Message(i, (*v)[k])
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x44a)
+			i = e.Number(i, 0x44a, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.xxx_hidden_HOther; v != nil { // h_other = 136
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x442)
+		i = e.Number(i, 0x442, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_HStatus; v != nil { // h_status = 135
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x43a)
+		i = e.Number(i, 0x43a, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_HWrapper; v != nil { // h_wrapper = 134
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x432)
+		i = e.Number(i, 0x432, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_HStruct; v != nil { // h_struct = 133
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x42a)
+		i = e.Number(i, 0x42a, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_HAny; v != nil { // h_any = 132
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x422)
+		i = e.Number(i, 0x422, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_HTimestamp; v != nil { // h_timestamp = 131
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x41a)
+		i = e.Number(i, 0x41a, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_ETimestamp; len(v) > 0 && e.Deterministic() { // e_timestamp = 94
 		for _, key := range codec.Keys(v) {
@@ -920,11 +920,11 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.xxx_hidden_DColor) - 1; k >= 0; k-- { // d_color = 74
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DColor[k])), 0x250)
+		i = e.Number(i, 0x250, uint64(x.xxx_hidden_DColor[k]))
 	}
 	for k := len(x.xxx_hidden_DBool) - 1; k >= 0; k-- { // d_bool = 73
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.Bool(x.xxx_hidden_DBool[k])), 0x248)
+		i = e.Number(i, 0x248, codec.Bool(x.xxx_hidden_DBool[k]))
 	}
 	for k := len(x.xxx_hidden_DSfixed64) - 1; k >= 0; k-- { // d_sfixed64 = 72
 		i = e.Room(i)
@@ -944,27 +944,27 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.xxx_hidden_DSint64) - 1; k >= 0; k-- { // d_sint64 = 68
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.xxx_hidden_DSint64[k]))), 0x220)
+		i = e.Number(i, 0x220, codec.ZigZag(int64(x.xxx_hidden_DSint64[k])))
 	}
 	for k := len(x.xxx_hidden_DSint32) - 1; k >= 0; k-- { // d_sint32 = 67
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.xxx_hidden_DSint32[k]))), 0x218)
+		i = e.Number(i, 0x218, codec.ZigZag(int64(x.xxx_hidden_DSint32[k])))
 	}
 	for k := len(x.xxx_hidden_DUint64) - 1; k >= 0; k-- { // d_uint64 = 66
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, x.xxx_hidden_DUint64[k]), 0x210)
+		i = e.Number(i, 0x210, x.xxx_hidden_DUint64[k])
 	}
 	for k := len(x.xxx_hidden_DUint32) - 1; k >= 0; k-- { // d_uint32 = 65
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DUint32[k])), 0x208)
+		i = e.Number(i, 0x208, uint64(x.xxx_hidden_DUint32[k]))
 	}
 	for k := len(x.xxx_hidden_DInt64) - 1; k >= 0; k-- { // d_int64 = 64
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DInt64[k])), 0x200)
+		i = e.Number(i, 0x200, uint64(x.xxx_hidden_DInt64[k]))
 	}
 	for k := len(x.xxx_hidden_DInt32) - 1; k >= 0; k-- { // d_int32 = 63
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_DInt32[k])), 0x1f8)
+		i = e.Number(i, 0x1f8, uint64(x.xxx_hidden_DInt32[k]))
 	}
 	for k := len(x.xxx_hidden_DFloat) - 1; k >= 0; k-- { // d_float = 62
 		i = e.Room(i)
@@ -978,14 +978,14 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		for k := len(*v) - 1; k >= 0; k-- { // c_all = 58
 			n := e.Len(i)
 			i = (*v)[k].Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x1d2)
+			i = e.Number(i, 0x1d2, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.xxx_hidden_CSmall; v != nil { // c_small = 57
 		for k := len(*v) - 1; k >= 0; k-- { // c_small = 57
 			n := e.Len(i)
 			i = (*v)[k].Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x1ca)
+			i = e.Number(i, 0x1ca, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.xxx_hidden_CColor; len(v) > 0 { // c_color = 56
@@ -1037,7 +1037,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = codec.PutPackedFixed64(e, i, 0x14a, v)
 	}
 	if v := x.xxx_hidden_BColor; v != 0 { // b_color = 36
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x120)
+		i = e.Number(i, 0x120, uint64(v))
 	}
 	if v := x.xxx_hidden_BBytes; len(v) > 0 { // b_bytes = 35
 		i = e.Bytes(i, 0x11a, v)
@@ -1046,7 +1046,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.String(i, 0x112, v)
 	}
 	if x.xxx_hidden_BBool { // b_bool = 33
-		i = e.LongTag(e.Varint(i, 1), 0x108)
+		i = e.Number(i, 0x108, 1)
 	}
 	if v := x.xxx_hidden_BSfixed64; v != 0 { // b_sfixed64 = 32
 		i = e.LongTag(e.Fixed64(i, uint64(v)), 0x101)
@@ -1061,22 +1061,22 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.LongTag(e.Fixed32(i, v), 0xed)
 	}
 	if v := x.xxx_hidden_BSint64; v != 0 { // b_sint64 = 28
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(v))), 0xe0)
+		i = e.Number(i, 0xe0, codec.ZigZag(int64(v)))
 	}
 	if v := x.xxx_hidden_BSint32; v != 0 { // b_sint32 = 27
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(v))), 0xd8)
+		i = e.Number(i, 0xd8, codec.ZigZag(int64(v)))
 	}
 	if v := x.xxx_hidden_BUint64; v != 0 { // b_uint64 = 26
-		i = e.LongTag(e.Varint(i, v), 0xd0)
+		i = e.Number(i, 0xd0, v)
 	}
 	if v := x.xxx_hidden_BUint32; v != 0 { // b_uint32 = 25
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xc8)
+		i = e.Number(i, 0xc8, uint64(v))
 	}
 	if v := x.xxx_hidden_BInt64; v != 0 { // b_int64 = 24
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xc0)
+		i = e.Number(i, 0xc0, uint64(v))
 	}
 	if v := x.xxx_hidden_BInt32; v != 0 { // b_int32 = 23
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xb8)
+		i = e.Number(i, 0xb8, uint64(v))
 	}
 	if v := math.Float32bits(x.xxx_hidden_BFloat); v != 0 { // b_float = 22
 		i = e.Room(i)
@@ -1089,21 +1089,21 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	if v := x.xxx_hidden_AEmpty; v != nil { // a_empty = 19
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+		i = e.Number(i, 0x9a, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_AAll; v != nil { // a_all = 18
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x92)
+		i = e.Number(i, 0x92, uint64(e.Len(i)-n))
 	}
 	if v := x.xxx_hidden_ASmall; v != nil { // a_small = 17
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x8a)
+		i = e.Number(i, 0x8a, uint64(e.Len(i)-n))
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 15) { // a_color = 16
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.xxx_hidden_AColor)), 0x80)
+		i = e.Number(i, 0x80, uint64(x.xxx_hidden_AColor))
 	}
 	if protoimpl.X.Present(&(x.XXX_presence[0]), 14) { // a_bytes = 15
 		i = e.Bytes(i, 0x7a, x.xxx_hidden_ABytes)
@@ -1172,7 +1172,7 @@ func (x *All) farcall_encode_81(e *codec.Encoder, i int, key int32, value float6
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x28a)
+	i = e.Number(i, 0x28a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1182,7 +1182,7 @@ func (x *All) farcall_encode_82(e *codec.Encoder, i int, key int64, value float3
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, math.Float32bits(value)), 0x15)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x292)
+	i = e.Number(i, 0x292, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1192,7 +1192,7 @@ func (x *All) farcall_encode_83(e *codec.Encoder, i int, key uint32, value []byt
 	entry := e.Len(i)
 	i = e.Bytes(i, 0x12, value)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x29a)
+	i = e.Number(i, 0x29a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1202,7 +1202,7 @@ func (x *All) farcall_encode_84(e *codec.Encoder, i int, key uint64, value Color
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, key), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2a2)
+	i = e.Number(i, 0x2a2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1212,7 +1212,7 @@ func (x *All) farcall_encode_85(e *codec.Encoder, i int, key int32, value string
 	entry := e.Len(i)
 	i = e.String(i, 0x12, value)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2aa)
+	i = e.Number(i, 0x2aa, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1222,7 +1222,7 @@ func (x *All) farcall_encode_86(e *codec.Encoder, i int, key int64, value bool) 
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.Bool(value)), 0x10)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2b2)
+	i = e.Number(i, 0x2b2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1232,7 +1232,7 @@ func (x *All) farcall_encode_87(e *codec.Encoder, i int, key uint32, value uint6
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, value), 0x10)
 	i = e.Tag(e.Fixed32(i, key), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ba)
+	i = e.Number(i, 0x2ba, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1242,7 +1242,7 @@ func (x *All) farcall_encode_88(e *codec.Encoder, i int, key uint64, value int32
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
 	i = e.Tag(e.Fixed64(i, key), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2c2)
+	i = e.Number(i, 0x2c2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1252,7 +1252,7 @@ func (x *All) farcall_encode_89(e *codec.Encoder, i int, key int32, value uint32
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, value), 0x15)
 	i = e.Tag(e.Fixed32(i, uint32(key)), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ca)
+	i = e.Number(i, 0x2ca, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1262,7 +1262,7 @@ func (x *All) farcall_encode_90(e *codec.Encoder, i int, key int64, value int32)
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Fixed64(i, uint64(key)), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2d2)
+	i = e.Number(i, 0x2d2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1274,7 +1274,7 @@ func (x *All) farcall_encode_91(e *codec.Encoder, i int, key bool, value *Small)
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.Tag(e.Varint(i, codec.Bool(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2da)
+	i = e.Number(i, 0x2da, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1286,7 +1286,7 @@ func (x *All) farcall_encode_92(e *codec.Encoder, i int, key string, value *All)
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2e2)
+	i = e.Number(i, 0x2e2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1296,7 +1296,7 @@ func (x *All) farcall_encode_93(e *codec.Encoder, i int, key string, value strin
 	entry := e.Len(i)
 	i = e.String(i, 0x12, value)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ea)
+	i = e.Number(i, 0x2ea, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1308,7 +1308,7 @@ func (x *All) farcall_encode_94(e *codec.Encoder, i int, key int64, value *times
 	i = e.Message(i, value)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2f2)
+	i = e.Number(i, 0x2f2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1320,7 +1320,7 @@ func (x *All) farcall_encode_139(e *codec.Encoder, i int, key string, value *oth
 	i = e.Message(i, value)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x45a)
+	i = e.Number(i, 0x45a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1332,7 +1332,7 @@ func (x *All) farcall_encode_154(e *codec.Encoder, i int, key string, value *Nee
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x4d2)
+	i = e.Number(i, 0x4d2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1457,83 +1457,98 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x14a: // c_double = 41
 			x.xxx_hidden_CDouble, i = codec.PackedFixed64(d, x.xxx_hidden_CDouble, next, end, v)
 		case 0x149: // c_double = 41
+			x.xxx_hidden_CDouble = codec.Grow(d, x.xxx_hidden_CDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.xxx_hidden_CDouble = append(x.xxx_hidden_CDouble, element)
 		case 0x152: // c_float = 42
 			x.xxx_hidden_CFloat, i = codec.PackedFixed32(d, x.xxx_hidden_CFloat, next, end, v)
 		case 0x155: // c_float = 42
+			x.xxx_hidden_CFloat = codec.Grow(d, x.xxx_hidden_CFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.xxx_hidden_CFloat = append(x.xxx_hidden_CFloat, element)
 		case 0x15a: // c_int32 = 43
 			x.xxx_hidden_CInt32, i = codec.PackedVarint(d, x.xxx_hidden_CInt32, next, end, v)
 		case 0x158: // c_int32 = 43
+			x.xxx_hidden_CInt32 = codec.Grow(d, x.xxx_hidden_CInt32, i, end)
 			i = next
 			x.xxx_hidden_CInt32 = append(x.xxx_hidden_CInt32, int32(v))
 		case 0x162: // c_int64 = 44
 			x.xxx_hidden_CInt64, i = codec.PackedVarint(d, x.xxx_hidden_CInt64, next, end, v)
 		case 0x160: // c_int64 = 44
+			x.xxx_hidden_CInt64 = codec.Grow(d, x.xxx_hidden_CInt64, i, end)
 			i = next
 			x.xxx_hidden_CInt64 = append(x.xxx_hidden_CInt64, int64(v))
 		case 0x16a: // c_uint32 = 45
 			x.xxx_hidden_CUint32, i = codec.PackedVarint(d, x.xxx_hidden_CUint32, next, end, v)
 		case 0x168: // c_uint32 = 45
+			x.xxx_hidden_CUint32 = codec.Grow(d, x.xxx_hidden_CUint32, i, end)
 			i = next
 			x.xxx_hidden_CUint32 = append(x.xxx_hidden_CUint32, uint32(v))
 		case 0x172: // c_uint64 = 46
 			x.xxx_hidden_CUint64, i = codec.PackedVarint(d, x.xxx_hidden_CUint64, next, end, v)
 		case 0x170: // c_uint64 = 46
+			x.xxx_hidden_CUint64 = codec.Grow(d, x.xxx_hidden_CUint64, i, end)
 			i = next
 			x.xxx_hidden_CUint64 = append(x.xxx_hidden_CUint64, v)
 		case 0x17a: // c_sint32 = 47
 			x.xxx_hidden_CSint32, i = codec.PackedZigZag(d, x.xxx_hidden_CSint32, next, end, v)
 		case 0x178: // c_sint32 = 47
+			x.xxx_hidden_CSint32 = codec.Grow(d, x.xxx_hidden_CSint32, i, end)
 			i = next
 			x.xxx_hidden_CSint32 = append(x.xxx_hidden_CSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x182: // c_sint64 = 48
 			x.xxx_hidden_CSint64, i = codec.PackedZigZag(d, x.xxx_hidden_CSint64, next, end, v)
 		case 0x180: // c_sint64 = 48
+			x.xxx_hidden_CSint64 = codec.Grow(d, x.xxx_hidden_CSint64, i, end)
 			i = next
 			x.xxx_hidden_CSint64 = append(x.xxx_hidden_CSint64, codec.UnZigZag(v))
 		case 0x18a: // c_fixed32 = 49
 			x.xxx_hidden_CFixed32, i = codec.PackedFixed32(d, x.xxx_hidden_CFixed32, next, end, v)
 		case 0x18d: // c_fixed32 = 49
+			x.xxx_hidden_CFixed32 = codec.Grow(d, x.xxx_hidden_CFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.xxx_hidden_CFixed32 = append(x.xxx_hidden_CFixed32, element)
 		case 0x192: // c_fixed64 = 50
 			x.xxx_hidden_CFixed64, i = codec.PackedFixed64(d, x.xxx_hidden_CFixed64, next, end, v)
 		case 0x191: // c_fixed64 = 50
+			x.xxx_hidden_CFixed64 = codec.Grow(d, x.xxx_hidden_CFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.xxx_hidden_CFixed64 = append(x.xxx_hidden_CFixed64, element)
 		case 0x19a: // c_sfixed32 = 51
 			x.xxx_hidden_CSfixed32, i = codec.PackedFixed32(d, x.xxx_hidden_CSfixed32, next, end, v)
 		case 0x19d: // c_sfixed32 = 51
+			x.xxx_hidden_CSfixed32 = codec.Grow(d, x.xxx_hidden_CSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.xxx_hidden_CSfixed32 = append(x.xxx_hidden_CSfixed32, element)
 		case 0x1a2: // c_sfixed64 = 52
 			x.xxx_hidden_CSfixed64, i = codec.PackedFixed64(d, x.xxx_hidden_CSfixed64, next, end, v)
 		case 0x1a1: // c_sfixed64 = 52
+			x.xxx_hidden_CSfixed64 = codec.Grow(d, x.xxx_hidden_CSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.xxx_hidden_CSfixed64 = append(x.xxx_hidden_CSfixed64, element)
 		case 0x1aa: // c_bool = 53
 			x.xxx_hidden_CBool, i = codec.PackedBool(d, x.xxx_hidden_CBool, next, end, v)
 		case 0x1a8: // c_bool = 53
+			x.xxx_hidden_CBool = codec.Grow(d, x.xxx_hidden_CBool, i, end)
 			i = next
 			x.xxx_hidden_CBool = append(x.xxx_hidden_CBool, v != 0)
 		case 0x1b2: // c_string = 54
 			x.xxx_hidden_CString, i = d.Strings(x.xxx_hidden_CString, i, end)
 		case 0x1ba: // c_bytes = 55
+			x.xxx_hidden_CBytes = codec.Grow(d, x.xxx_hidden_CBytes, i, end)
 			var element []byte
 			element, i = d.Bytes(next, end, v)
 			x.xxx_hidden_CBytes = append(x.xxx_hidden_CBytes, element)
 		case 0x1c2: // c_color = 56
 			x.xxx_hidden_CColor, i = codec.PackedVarint(d, x.xxx_hidden_CColor, next, end, v)
 		case 0x1c0: // c_color = 56
+			x.xxx_hidden_CColor = codec.Grow(d, x.xxx_hidden_CColor, i, end)
 			i = next
 			x.xxx_hidden_CColor = append(x.xxx_hidden_CColor, Color(v))
 		case 0x1ca: // c_small = 57
@@ -1581,77 +1596,91 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x1ea: // d_double = 61
 			x.xxx_hidden_DDouble, i = codec.PackedFixed64(d, x.xxx_hidden_DDouble, next, end, v)
 		case 0x1e9: // d_double = 61
+			x.xxx_hidden_DDouble = codec.Grow(d, x.xxx_hidden_DDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.xxx_hidden_DDouble = append(x.xxx_hidden_DDouble, element)
 		case 0x1f2: // d_float = 62
 			x.xxx_hidden_DFloat, i = codec.PackedFixed32(d, x.xxx_hidden_DFloat, next, end, v)
 		case 0x1f5: // d_float = 62
+			x.xxx_hidden_DFloat = codec.Grow(d, x.xxx_hidden_DFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.xxx_hidden_DFloat = append(x.xxx_hidden_DFloat, element)
 		case 0x1fa: // d_int32 = 63
 			x.xxx_hidden_DInt32, i = codec.PackedVarint(d, x.xxx_hidden_DInt32, next, end, v)
 		case 0x1f8: // d_int32 = 63
+			x.xxx_hidden_DInt32 = codec.Grow(d, x.xxx_hidden_DInt32, i, end)
 			i = next
 			x.xxx_hidden_DInt32 = append(x.xxx_hidden_DInt32, int32(v))
 		case 0x202: // d_int64 = 64
 			x.xxx_hidden_DInt64, i = codec.PackedVarint(d, x.xxx_hidden_DInt64, next, end, v)
 		case 0x200: // d_int64 = 64
+			x.xxx_hidden_DInt64 = codec.Grow(d, x.xxx_hidden_DInt64, i, end)
 			i = next
 			x.xxx_hidden_DInt64 = append(x.xxx_hidden_DInt64, int64(v))
 		case 0x20a: // d_uint32 = 65
 			x.xxx_hidden_DUint32, i = codec.PackedVarint(d, x.xxx_hidden_DUint32, next, end, v)
 		case 0x208: // d_uint32 = 65
+			x.xxx_hidden_DUint32 = codec.Grow(d, x.xxx_hidden_DUint32, i, end)
 			i = next
 			x.xxx_hidden_DUint32 = append(x.xxx_hidden_DUint32, uint32(v))
 		case 0x212: // d_uint64 = 66
 			x.xxx_hidden_DUint64, i = codec.PackedVarint(d, x.xxx_hidden_DUint64, next, end, v)
 		case 0x210: // d_uint64 = 66
+			x.xxx_hidden_DUint64 = codec.Grow(d, x.xxx_hidden_DUint64, i, end)
 			i = next
 			x.xxx_hidden_DUint64 = append(x.xxx_hidden_DUint64, v)
 		case 0x21a: // d_sint32 = 67
 			x.xxx_hidden_DSint32, i = codec.PackedZigZag(d, x.xxx_hidden_DSint32, next, end, v)
 		case 0x218: // d_sint32 = 67
+			x.xxx_hidden_DSint32 = codec.Grow(d, x.xxx_hidden_DSint32, i, end)
 			i = next
 			x.xxx_hidden_DSint32 = append(x.xxx_hidden_DSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x222: // d_sint64 = 68
 			x.xxx_hidden_DSint64, i = codec.PackedZigZag(d, x.xxx_hidden_DSint64, next, end, v)
 		case 0x220: // d_sint64 = 68
+			x.xxx_hidden_DSint64 = codec.Grow(d, x.xxx_hidden_DSint64, i, end)
 			i = next
 			x.xxx_hidden_DSint64 = append(x.xxx_hidden_DSint64, codec.UnZigZag(v))
 		case 0x22a: // d_fixed32 = 69
 			x.xxx_hidden_DFixed32, i = codec.PackedFixed32(d, x.xxx_hidden_DFixed32, next, end, v)
 		case 0x22d: // d_fixed32 = 69
+			x.xxx_hidden_DFixed32 = codec.Grow(d, x.xxx_hidden_DFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.xxx_hidden_DFixed32 = append(x.xxx_hidden_DFixed32, element)
 		case 0x232: // d_fixed64 = 70
 			x.xxx_hidden_DFixed64, i = codec.PackedFixed64(d, x.xxx_hidden_DFixed64, next, end, v)
 		case 0x231: // d_fixed64 = 70
+			x.xxx_hidden_DFixed64 = codec.Grow(d, x.xxx_hidden_DFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.xxx_hidden_DFixed64 = append(x.xxx_hidden_DFixed64, element)
 		case 0x23a: // d_sfixed32 = 71
 			x.xxx_hidden_DSfixed32, i = codec.PackedFixed32(d, x.xxx_hidden_DSfixed32, next, end, v)
 		case 0x23d: // d_sfixed32 = 71
+			x.xxx_hidden_DSfixed32 = codec.Grow(d, x.xxx_hidden_DSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.xxx_hidden_DSfixed32 = append(x.xxx_hidden_DSfixed32, element)
 		case 0x242: // d_sfixed64 = 72
 			x.xxx_hidden_DSfixed64, i = codec.PackedFixed64(d, x.xxx_hidden_DSfixed64, next, end, v)
 		case 0x241: // d_sfixed64 = 72
+			x.xxx_hidden_DSfixed64 = codec.Grow(d, x.xxx_hidden_DSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.xxx_hidden_DSfixed64 = append(x.xxx_hidden_DSfixed64, element)
 		case 0x24a: // d_bool = 73
 			x.xxx_hidden_DBool, i = codec.PackedBool(d, x.xxx_hidden_DBool, next, end, v)
 		case 0x248: // d_bool = 73
+			x.xxx_hidden_DBool = codec.Grow(d, x.xxx_hidden_DBool, i, end)
 			i = next
 			x.xxx_hidden_DBool = append(x.xxx_hidden_DBool, v != 0)
 		case 0x252: // d_color = 74
 			x.xxx_hidden_DColor, i = codec.PackedVarint(d, x.xxx_hidden_DColor, next, end, v)
 		case 0x250: // d_color = 74
+			x.xxx_hidden_DColor = codec.Grow(d, x.xxx_hidden_DColor, i, end)
 			i = next
 			x.xxx_hidden_DColor = append(x.xxx_hidden_DColor, Color(v))
 		case 0x28a: // e_int32 = 81
@@ -2114,6 +2143,7 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x50a: // j_shuts = 161
 			x.xxx_hidden_JShuts, i = codec.PackedVarint(d, x.xxx_hidden_JShuts, next, end, v)
 		case 0x508: // j_shuts = 161
+			x.xxx_hidden_JShuts = codec.Grow(d, x.xxx_hidden_JShuts, i, end)
 			i = next
 			x.xxx_hidden_JShuts = append(x.xxx_hidden_JShuts, Shut(v))
 		case 0x51b: // j_foreign_delimited = 163

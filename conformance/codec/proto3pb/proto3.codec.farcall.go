@@ -487,7 +487,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *All_GNumber: // g_number = 2050
 		if o != nil {
-			i = e.LongTag(e.Varint(i, o.GNumber), 0x4010)
+			i = e.Number(i, 0x4010, o.GNumber)
 		}
 	}
 	switch o := x.Pick.(type) {
@@ -501,27 +501,27 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *All_FInt32: // f_int32 = 103
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FInt32)), 0x338)
+			i = e.Number(i, 0x338, uint64(o.FInt32))
 		}
 	case *All_FInt64: // f_int64 = 104
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FInt64)), 0x340)
+			i = e.Number(i, 0x340, uint64(o.FInt64))
 		}
 	case *All_FUint32: // f_uint32 = 105
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FUint32)), 0x348)
+			i = e.Number(i, 0x348, uint64(o.FUint32))
 		}
 	case *All_FUint64: // f_uint64 = 106
 		if o != nil {
-			i = e.LongTag(e.Varint(i, o.FUint64), 0x350)
+			i = e.Number(i, 0x350, o.FUint64)
 		}
 	case *All_FSint32: // f_sint32 = 107
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.ZigZag(int64(o.FSint32))), 0x358)
+			i = e.Number(i, 0x358, codec.ZigZag(int64(o.FSint32)))
 		}
 	case *All_FSint64: // f_sint64 = 108
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.ZigZag(int64(o.FSint64))), 0x360)
+			i = e.Number(i, 0x360, codec.ZigZag(int64(o.FSint64)))
 		}
 	case *All_FFixed32: // f_fixed32 = 109
 		if o != nil {
@@ -541,7 +541,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *All_FBool: // f_bool = 113
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.Bool(o.FBool)), 0x388)
+			i = e.Number(i, 0x388, codec.Bool(o.FBool))
 		}
 	case *All_FString: // f_string = 114
 		if o != nil {
@@ -553,47 +553,47 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *All_FColor: // f_color = 116
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.FColor)), 0x3a0)
+			i = e.Number(i, 0x3a0, uint64(o.FColor))
 		}
 	case *All_FSmall: // f_small = 117
 		if o != nil {
 			n := e.Len(i)
 			i = o.FSmall.Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x3aa)
+			i = e.Number(i, 0x3aa, uint64(e.Len(i)-n))
 		}
 	case *All_FAll: // f_all = 118
 		if o != nil {
 			n := e.Len(i)
 			i = o.FAll.Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x3b2)
+			i = e.Number(i, 0x3b2, uint64(e.Len(i)-n))
 		}
 	}
 	if v := x.I_536870911; v != 0 { // i_536870911 = 536870911
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xfffffff8)
+		i = e.Number(i, 0xfffffff8, uint64(v))
 	}
 	for k := len(x.ISmalls) - 1; k >= 0; k-- { // i_smalls = 536870910
 		n := e.Len(i)
 		i = x.ISmalls[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xfffffff2)
+		i = e.Number(i, 0xfffffff2, uint64(e.Len(i)-n))
 	}
 	if v := x.I_33554432; v != 0 { // i_33554432 = 33554432
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x10000000)
+		i = e.Number(i, 0x10000000, uint64(v))
 	}
 	if v := x.I_262144; v != 0 { // i_262144 = 262144
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x200000)
+		i = e.Number(i, 0x200000, uint64(v))
 	}
 	if v := x.I_262143; v != 0 { // i_262143 = 262143
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x1ffff8)
+		i = e.Number(i, 0x1ffff8, uint64(v))
 	}
 	if v := x.I_2048; v != 0 { // i_2048 = 2048
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x4000)
+		i = e.Number(i, 0x4000, uint64(v))
 	}
 	if v := x.I_2047; v != 0 { // i_2047 = 2047
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x3ff8)
+		i = e.Number(i, 0x3ff8, uint64(v))
 	}
 	if v := x.HKind; v != 0 { // h_kind = 140
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x460)
+		i = e.Number(i, 0x460, uint64(v))
 	}
 	if v := x.HMap; len(v) > 0 && e.Deterministic() { // h_map = 139
 		for _, key := range codec.Keys(v) {
@@ -607,42 +607,42 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	for k := len(x.HOthers) - 1; k >= 0; k-- { // h_others = 138
 		n := e.Len(i)
 		i = e.Message(i, x.HOthers[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x452)
+		i = e.Number(i, 0x452, uint64(e.Len(i)-n))
 	}
 	for k := len(x.HDurations) - 1; k >= 0; k-- { // h_durations = 137
 		n := e.Len(i)
 		i = e.Message(i, x.HDurations[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x44a)
+		i = e.Number(i, 0x44a, uint64(e.Len(i)-n))
 	}
 	if v := x.HOther; v != nil { // h_other = 136
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x442)
+		i = e.Number(i, 0x442, uint64(e.Len(i)-n))
 	}
 	if v := x.HStatus; v != nil { // h_status = 135
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x43a)
+		i = e.Number(i, 0x43a, uint64(e.Len(i)-n))
 	}
 	if v := x.HWrapper; v != nil { // h_wrapper = 134
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x432)
+		i = e.Number(i, 0x432, uint64(e.Len(i)-n))
 	}
 	if v := x.HStruct; v != nil { // h_struct = 133
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x42a)
+		i = e.Number(i, 0x42a, uint64(e.Len(i)-n))
 	}
 	if v := x.HAny; v != nil { // h_any = 132
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x422)
+		i = e.Number(i, 0x422, uint64(e.Len(i)-n))
 	}
 	if v := x.HTimestamp; v != nil { // h_timestamp = 131
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x41a)
+		i = e.Number(i, 0x41a, uint64(e.Len(i)-n))
 	}
 	if v := x.ETimestamp; len(v) > 0 && e.Deterministic() { // e_timestamp = 94
 		for _, key := range codec.Keys(v) {
@@ -772,11 +772,11 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.DColor) - 1; k >= 0; k-- { // d_color = 74
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.DColor[k])), 0x250)
+		i = e.Number(i, 0x250, uint64(x.DColor[k]))
 	}
 	for k := len(x.DBool) - 1; k >= 0; k-- { // d_bool = 73
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.Bool(x.DBool[k])), 0x248)
+		i = e.Number(i, 0x248, codec.Bool(x.DBool[k]))
 	}
 	for k := len(x.DSfixed64) - 1; k >= 0; k-- { // d_sfixed64 = 72
 		i = e.Room(i)
@@ -796,27 +796,27 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.DSint64) - 1; k >= 0; k-- { // d_sint64 = 68
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.DSint64[k]))), 0x220)
+		i = e.Number(i, 0x220, codec.ZigZag(int64(x.DSint64[k])))
 	}
 	for k := len(x.DSint32) - 1; k >= 0; k-- { // d_sint32 = 67
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.DSint32[k]))), 0x218)
+		i = e.Number(i, 0x218, codec.ZigZag(int64(x.DSint32[k])))
 	}
 	for k := len(x.DUint64) - 1; k >= 0; k-- { // d_uint64 = 66
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, x.DUint64[k]), 0x210)
+		i = e.Number(i, 0x210, x.DUint64[k])
 	}
 	for k := len(x.DUint32) - 1; k >= 0; k-- { // d_uint32 = 65
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.DUint32[k])), 0x208)
+		i = e.Number(i, 0x208, uint64(x.DUint32[k]))
 	}
 	for k := len(x.DInt64) - 1; k >= 0; k-- { // d_int64 = 64
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.DInt64[k])), 0x200)
+		i = e.Number(i, 0x200, uint64(x.DInt64[k]))
 	}
 	for k := len(x.DInt32) - 1; k >= 0; k-- { // d_int32 = 63
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.DInt32[k])), 0x1f8)
+		i = e.Number(i, 0x1f8, uint64(x.DInt32[k]))
 	}
 	for k := len(x.DFloat) - 1; k >= 0; k-- { // d_float = 62
 		i = e.Room(i)
@@ -829,12 +829,12 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	for k := len(x.CAll) - 1; k >= 0; k-- { // c_all = 58
 		n := e.Len(i)
 		i = x.CAll[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x1d2)
+		i = e.Number(i, 0x1d2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.CSmall) - 1; k >= 0; k-- { // c_small = 57
 		n := e.Len(i)
 		i = x.CSmall[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x1ca)
+		i = e.Number(i, 0x1ca, uint64(e.Len(i)-n))
 	}
 	if v := x.CColor; len(v) > 0 { // c_color = 56
 		i = codec.PutPackedVarint(e, i, 0x1c2, v)
@@ -885,7 +885,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = codec.PutPackedFixed64(e, i, 0x14a, v)
 	}
 	if v := x.BColor; v != nil { // b_color = 36
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0x120)
+		i = e.Number(i, 0x120, uint64(*v))
 	}
 	if v := x.BBytes; v != nil { // b_bytes = 35
 		i = e.Bytes(i, 0x11a, v)
@@ -894,7 +894,7 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.String(i, 0x112, *v)
 	}
 	if v := x.BBool; v != nil { // b_bool = 33
-		i = e.LongTag(e.Varint(i, codec.Bool(*v)), 0x108)
+		i = e.Number(i, 0x108, codec.Bool(*v))
 	}
 	if v := x.BSfixed64; v != nil { // b_sfixed64 = 32
 		i = e.LongTag(e.Fixed64(i, uint64(*v)), 0x101)
@@ -909,22 +909,22 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.LongTag(e.Fixed32(i, *v), 0xed)
 	}
 	if v := x.BSint64; v != nil { // b_sint64 = 28
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(*v))), 0xe0)
+		i = e.Number(i, 0xe0, codec.ZigZag(int64(*v)))
 	}
 	if v := x.BSint32; v != nil { // b_sint32 = 27
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(*v))), 0xd8)
+		i = e.Number(i, 0xd8, codec.ZigZag(int64(*v)))
 	}
 	if v := x.BUint64; v != nil { // b_uint64 = 26
-		i = e.LongTag(e.Varint(i, *v), 0xd0)
+		i = e.Number(i, 0xd0, *v)
 	}
 	if v := x.BUint32; v != nil { // b_uint32 = 25
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0xc8)
+		i = e.Number(i, 0xc8, uint64(*v))
 	}
 	if v := x.BInt64; v != nil { // b_int64 = 24
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0xc0)
+		i = e.Number(i, 0xc0, uint64(*v))
 	}
 	if v := x.BInt32; v != nil { // b_int32 = 23
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0xb8)
+		i = e.Number(i, 0xb8, uint64(*v))
 	}
 	if v := x.BFloat; v != nil { // b_float = 22
 		i = e.Room(i)
@@ -937,21 +937,21 @@ func (x *All) Farcall_encode(e *codec.Encoder, i int) int {
 	if v := x.AEmpty; v != nil { // a_empty = 19
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+		i = e.Number(i, 0x9a, uint64(e.Len(i)-n))
 	}
 	if v := x.AAll; v != nil { // a_all = 18
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x92)
+		i = e.Number(i, 0x92, uint64(e.Len(i)-n))
 	}
 	if v := x.ASmall; v != nil { // a_small = 17
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x8a)
+		i = e.Number(i, 0x8a, uint64(e.Len(i)-n))
 	}
 	if v := x.AColor; v != 0 { // a_color = 16
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x80)
+		i = e.Number(i, 0x80, uint64(v))
 	}
 	if v := x.ABytes; len(v) > 0 { // a_bytes = 15
 		i = e.Bytes(i, 0x7a, v)
@@ -1020,7 +1020,7 @@ func (x *All) farcall_encode_81(e *codec.Encoder, i int, key int32, value float6
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x28a)
+	i = e.Number(i, 0x28a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1030,7 +1030,7 @@ func (x *All) farcall_encode_82(e *codec.Encoder, i int, key int64, value float3
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, math.Float32bits(value)), 0x15)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x292)
+	i = e.Number(i, 0x292, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1040,7 +1040,7 @@ func (x *All) farcall_encode_83(e *codec.Encoder, i int, key uint32, value []byt
 	entry := e.Len(i)
 	i = e.Bytes(i, 0x12, value)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x29a)
+	i = e.Number(i, 0x29a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1050,7 +1050,7 @@ func (x *All) farcall_encode_84(e *codec.Encoder, i int, key uint64, value Color
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, key), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2a2)
+	i = e.Number(i, 0x2a2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1060,7 +1060,7 @@ func (x *All) farcall_encode_85(e *codec.Encoder, i int, key int32, value string
 	entry := e.Len(i)
 	i = e.String(i, 0x12, value)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2aa)
+	i = e.Number(i, 0x2aa, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1070,7 +1070,7 @@ func (x *All) farcall_encode_86(e *codec.Encoder, i int, key int64, value bool) 
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.Bool(value)), 0x10)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2b2)
+	i = e.Number(i, 0x2b2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1080,7 +1080,7 @@ func (x *All) farcall_encode_87(e *codec.Encoder, i int, key uint32, value uint6
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, value), 0x10)
 	i = e.Tag(e.Fixed32(i, key), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ba)
+	i = e.Number(i, 0x2ba, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1090,7 +1090,7 @@ func (x *All) farcall_encode_88(e *codec.Encoder, i int, key uint64, value int32
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
 	i = e.Tag(e.Fixed64(i, key), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2c2)
+	i = e.Number(i, 0x2c2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1100,7 +1100,7 @@ func (x *All) farcall_encode_89(e *codec.Encoder, i int, key int32, value uint32
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, value), 0x15)
 	i = e.Tag(e.Fixed32(i, uint32(key)), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ca)
+	i = e.Number(i, 0x2ca, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1110,7 +1110,7 @@ func (x *All) farcall_encode_90(e *codec.Encoder, i int, key int64, value int32)
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Fixed64(i, uint64(key)), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2d2)
+	i = e.Number(i, 0x2d2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1122,7 +1122,7 @@ func (x *All) farcall_encode_91(e *codec.Encoder, i int, key bool, value *Small)
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.Tag(e.Varint(i, codec.Bool(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2da)
+	i = e.Number(i, 0x2da, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1134,7 +1134,7 @@ func (x *All) farcall_encode_92(e *codec.Encoder, i int, key string, value *All)
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2e2)
+	i = e.Number(i, 0x2e2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1144,7 +1144,7 @@ func (x *All) farcall_encode_93(e *codec.Encoder, i int, key string, value strin
 	entry := e.Len(i)
 	i = e.String(i, 0x12, value)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2ea)
+	i = e.Number(i, 0x2ea, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1156,7 +1156,7 @@ func (x *All) farcall_encode_94(e *codec.Encoder, i int, key int64, value *times
 	i = e.Message(i, value)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x2f2)
+	i = e.Number(i, 0x2f2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1168,7 +1168,7 @@ func (x *All) farcall_encode_139(e *codec.Encoder, i int, key string, value *oth
 	i = e.Message(i, value)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x45a)
+	i = e.Number(i, 0x45a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1297,83 +1297,98 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x14a: // c_double = 41
 			x.CDouble, i = codec.PackedFixed64(d, x.CDouble, next, end, v)
 		case 0x149: // c_double = 41
+			x.CDouble = codec.Grow(d, x.CDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.CDouble = append(x.CDouble, element)
 		case 0x152: // c_float = 42
 			x.CFloat, i = codec.PackedFixed32(d, x.CFloat, next, end, v)
 		case 0x155: // c_float = 42
+			x.CFloat = codec.Grow(d, x.CFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.CFloat = append(x.CFloat, element)
 		case 0x15a: // c_int32 = 43
 			x.CInt32, i = codec.PackedVarint(d, x.CInt32, next, end, v)
 		case 0x158: // c_int32 = 43
+			x.CInt32 = codec.Grow(d, x.CInt32, i, end)
 			i = next
 			x.CInt32 = append(x.CInt32, int32(v))
 		case 0x162: // c_int64 = 44
 			x.CInt64, i = codec.PackedVarint(d, x.CInt64, next, end, v)
 		case 0x160: // c_int64 = 44
+			x.CInt64 = codec.Grow(d, x.CInt64, i, end)
 			i = next
 			x.CInt64 = append(x.CInt64, int64(v))
 		case 0x16a: // c_uint32 = 45
 			x.CUint32, i = codec.PackedVarint(d, x.CUint32, next, end, v)
 		case 0x168: // c_uint32 = 45
+			x.CUint32 = codec.Grow(d, x.CUint32, i, end)
 			i = next
 			x.CUint32 = append(x.CUint32, uint32(v))
 		case 0x172: // c_uint64 = 46
 			x.CUint64, i = codec.PackedVarint(d, x.CUint64, next, end, v)
 		case 0x170: // c_uint64 = 46
+			x.CUint64 = codec.Grow(d, x.CUint64, i, end)
 			i = next
 			x.CUint64 = append(x.CUint64, v)
 		case 0x17a: // c_sint32 = 47
 			x.CSint32, i = codec.PackedZigZag(d, x.CSint32, next, end, v)
 		case 0x178: // c_sint32 = 47
+			x.CSint32 = codec.Grow(d, x.CSint32, i, end)
 			i = next
 			x.CSint32 = append(x.CSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x182: // c_sint64 = 48
 			x.CSint64, i = codec.PackedZigZag(d, x.CSint64, next, end, v)
 		case 0x180: // c_sint64 = 48
+			x.CSint64 = codec.Grow(d, x.CSint64, i, end)
 			i = next
 			x.CSint64 = append(x.CSint64, codec.UnZigZag(v))
 		case 0x18a: // c_fixed32 = 49
 			x.CFixed32, i = codec.PackedFixed32(d, x.CFixed32, next, end, v)
 		case 0x18d: // c_fixed32 = 49
+			x.CFixed32 = codec.Grow(d, x.CFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.CFixed32 = append(x.CFixed32, element)
 		case 0x192: // c_fixed64 = 50
 			x.CFixed64, i = codec.PackedFixed64(d, x.CFixed64, next, end, v)
 		case 0x191: // c_fixed64 = 50
+			x.CFixed64 = codec.Grow(d, x.CFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.CFixed64 = append(x.CFixed64, element)
 		case 0x19a: // c_sfixed32 = 51
 			x.CSfixed32, i = codec.PackedFixed32(d, x.CSfixed32, next, end, v)
 		case 0x19d: // c_sfixed32 = 51
+			x.CSfixed32 = codec.Grow(d, x.CSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.CSfixed32 = append(x.CSfixed32, element)
 		case 0x1a2: // c_sfixed64 = 52
 			x.CSfixed64, i = codec.PackedFixed64(d, x.CSfixed64, next, end, v)
 		case 0x1a1: // c_sfixed64 = 52
+			x.CSfixed64 = codec.Grow(d, x.CSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.CSfixed64 = append(x.CSfixed64, element)
 		case 0x1aa: // c_bool = 53
 			x.CBool, i = codec.PackedBool(d, x.CBool, next, end, v)
 		case 0x1a8: // c_bool = 53
+			x.CBool = codec.Grow(d, x.CBool, i, end)
 			i = next
 			x.CBool = append(x.CBool, v != 0)
 		case 0x1b2: // c_string = 54
 			x.CString, i = d.Strings(x.CString, i, end)
 		case 0x1ba: // c_bytes = 55
+			x.CBytes = codec.Grow(d, x.CBytes, i, end)
 			var element []byte
 			element, i = d.Bytes(next, end, v)
 			x.CBytes = append(x.CBytes, element)
 		case 0x1c2: // c_color = 56
 			x.CColor, i = codec.PackedVarint(d, x.CColor, next, end, v)
 		case 0x1c0: // c_color = 56
+			x.CColor = codec.Grow(d, x.CColor, i, end)
 			i = next
 			x.CColor = append(x.CColor, Color(v))
 		case 0x1ca: // c_small = 57
@@ -1415,77 +1430,91 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x1ea: // d_double = 61
 			x.DDouble, i = codec.PackedFixed64(d, x.DDouble, next, end, v)
 		case 0x1e9: // d_double = 61
+			x.DDouble = codec.Grow(d, x.DDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.DDouble = append(x.DDouble, element)
 		case 0x1f2: // d_float = 62
 			x.DFloat, i = codec.PackedFixed32(d, x.DFloat, next, end, v)
 		case 0x1f5: // d_float = 62
+			x.DFloat = codec.Grow(d, x.DFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.DFloat = append(x.DFloat, element)
 		case 0x1fa: // d_int32 = 63
 			x.DInt32, i = codec.PackedVarint(d, x.DInt32, next, end, v)
 		case 0x1f8: // d_int32 = 63
+			x.DInt32 = codec.Grow(d, x.DInt32, i, end)
 			i = next
 			x.DInt32 = append(x.DInt32, int32(v))
 		case 0x202: // d_int64 = 64
 			x.DInt64, i = codec.PackedVarint(d, x.DInt64, next, end, v)
 		case 0x200: // d_int64 = 64
+			x.DInt64 = codec.Grow(d, x.DInt64, i, end)
 			i = next
 			x.DInt64 = append(x.DInt64, int64(v))
 		case 0x20a: // d_uint32 = 65
 			x.DUint32, i = codec.PackedVarint(d, x.DUint32, next, end, v)
 		case 0x208: // d_uint32 = 65
+			x.DUint32 = codec.Grow(d, x.DUint32, i, end)
 			i = next
 			x.DUint32 = append(x.DUint32, uint32(v))
 		case 0x212: // d_uint64 = 66
 			x.DUint64, i = codec.PackedVarint(d, x.DUint64, next, end, v)
 		case 0x210: // d_uint64 = 66
+			x.DUint64 = codec.Grow(d, x.DUint64, i, end)
 			i = next
 			x.DUint64 = append(x.DUint64, v)
 		case 0x21a: // d_sint32 = 67
 			x.DSint32, i = codec.PackedZigZag(d, x.DSint32, next, end, v)
 		case 0x218: // d_sint32 = 67
+			x.DSint32 = codec.Grow(d, x.DSint32, i, end)
 			i = next
 			x.DSint32 = append(x.DSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x222: // d_sint64 = 68
 			x.DSint64, i = codec.PackedZigZag(d, x.DSint64, next, end, v)
 		case 0x220: // d_sint64 = 68
+			x.DSint64 = codec.Grow(d, x.DSint64, i, end)
 			i = next
 			x.DSint64 = append(x.DSint64, codec.UnZigZag(v))
 		case 0x22a: // d_fixed32 = 69
 			x.DFixed32, i = codec.PackedFixed32(d, x.DFixed32, next, end, v)
 		case 0x22d: // d_fixed32 = 69
+			x.DFixed32 = codec.Grow(d, x.DFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.DFixed32 = append(x.DFixed32, element)
 		case 0x232: // d_fixed64 = 70
 			x.DFixed64, i = codec.PackedFixed64(d, x.DFixed64, next, end, v)
 		case 0x231: // d_fixed64 = 70
+			x.DFixed64 = codec.Grow(d, x.DFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.DFixed64 = append(x.DFixed64, element)
 		case 0x23a: // d_sfixed32 = 71
 			x.DSfixed32, i = codec.PackedFixed32(d, x.DSfixed32, next, end, v)
 		case 0x23d: // d_sfixed32 = 71
+			x.DSfixed32 = codec.Grow(d, x.DSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.DSfixed32 = append(x.DSfixed32, element)
 		case 0x242: // d_sfixed64 = 72
 			x.DSfixed64, i = codec.PackedFixed64(d, x.DSfixed64, next, end, v)
 		case 0x241: // d_sfixed64 = 72
+			x.DSfixed64 = codec.Grow(d, x.DSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.DSfixed64 = append(x.DSfixed64, element)
 		case 0x24a: // d_bool = 73
 			x.DBool, i = codec.PackedBool(d, x.DBool, next, end, v)
 		case 0x248: // d_bool = 73
+			x.DBool = codec.Grow(d, x.DBool, i, end)
 			i = next
 			x.DBool = append(x.DBool, v != 0)
 		case 0x252: // d_color = 74
 			x.DColor, i = codec.PackedVarint(d, x.DColor, next, end, v)
 		case 0x250: // d_color = 74
+			x.DColor = codec.Grow(d, x.DColor, i, end)
 			i = next
 			x.DColor = append(x.DColor, Color(v))
 		case 0x28a: // e_int32 = 81

@@ -93,23 +93,23 @@ func (x *ClientCompatRequest) Farcall_encode(e *codec.Encoder, i int) int {
 	if v := x.RawRequest; v != nil { // raw_request = 20
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xa2)
+		i = e.Number(i, 0xa2, uint64(e.Len(i)-n))
 	}
 	if v := x.Cancel; v != nil { // cancel = 19
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+		i = e.Number(i, 0x9a, uint64(e.Len(i)-n))
 	}
 	if v := x.RequestDelayMs; v != 0 { // request_delay_ms = 18
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x90)
+		i = e.Number(i, 0x90, uint64(v))
 	}
 	if v := x.TimeoutMs; v != nil { // timeout_ms = 17
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0x88)
+		i = e.Number(i, 0x88, uint64(*v))
 	}
 	for k := len(x.RequestMessages) - 1; k >= 0; k-- { // request_messages = 16
 		n := e.Len(i)
 		i = e.Message(i, x.RequestMessages[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x82)
+		i = e.Number(i, 0x82, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RequestHeaders) - 1; k >= 0; k-- { // request_headers = 15
 		n := e.Len(i)

@@ -258,6 +258,7 @@ func (x *StreamResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) 
 			}
 			d.Up()
 		case 0x12: // response_data = 2
+			x.ResponseData = codec.Grow(d, x.ResponseData, i, end)
 			var element []byte
 			element, i = d.Bytes(next, end, v)
 			x.ResponseData = append(x.ResponseData, element)

@@ -388,13 +388,13 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 	switch o := x.OneofField.(type) {
 	case *TestAllTypesEdition2023_OneofUint32: // oneof_uint32 = 111
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.OneofUint32)), 0x378)
+			i = e.Number(i, 0x378, uint64(o.OneofUint32))
 		}
 	case *TestAllTypesEdition2023_OneofNestedMessage: // oneof_nested_message = 112
 		if o != nil {
 			n := e.Len(i)
 			i = o.OneofNestedMessage.Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x382)
+			i = e.Number(i, 0x382, uint64(e.Len(i)-n))
 		}
 	case *TestAllTypesEdition2023_OneofString: // oneof_string = 113
 		if o != nil {
@@ -406,11 +406,11 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *TestAllTypesEdition2023_OneofBool: // oneof_bool = 115
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.Bool(o.OneofBool)), 0x398)
+			i = e.Number(i, 0x398, codec.Bool(o.OneofBool))
 		}
 	case *TestAllTypesEdition2023_OneofUint64: // oneof_uint64 = 116
 		if o != nil {
-			i = e.LongTag(e.Varint(i, o.OneofUint64), 0x3a0)
+			i = e.Number(i, 0x3a0, o.OneofUint64)
 		}
 	case *TestAllTypesEdition2023_OneofFloat: // oneof_float = 117
 		if o != nil {
@@ -422,7 +422,7 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *TestAllTypesEdition2023_OneofEnum: // oneof_enum = 119
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.OneofEnum)), 0x3b8)
+			i = e.Number(i, 0x3b8, uint64(o.OneofEnum))
 		}
 	}
 	if v := x.MapRecursive; len(v) > 0 && e.Deterministic() { // map_recursive = 301
@@ -446,11 +446,11 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.UnpackedNestedEnum) - 1; k >= 0; k-- { // unpacked_nested_enum = 102
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedNestedEnum[k])), 0x330)
+		i = e.Number(i, 0x330, uint64(x.UnpackedNestedEnum[k]))
 	}
 	for k := len(x.UnpackedBool) - 1; k >= 0; k-- { // unpacked_bool = 101
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.Bool(x.UnpackedBool[k])), 0x328)
+		i = e.Number(i, 0x328, codec.Bool(x.UnpackedBool[k]))
 	}
 	for k := len(x.UnpackedDouble) - 1; k >= 0; k-- { // unpacked_double = 100
 		i = e.Room(i)
@@ -478,27 +478,27 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.UnpackedSint64) - 1; k >= 0; k-- { // unpacked_sint64 = 94
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.UnpackedSint64[k]))), 0x2f0)
+		i = e.Number(i, 0x2f0, codec.ZigZag(int64(x.UnpackedSint64[k])))
 	}
 	for k := len(x.UnpackedSint32) - 1; k >= 0; k-- { // unpacked_sint32 = 93
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.UnpackedSint32[k]))), 0x2e8)
+		i = e.Number(i, 0x2e8, codec.ZigZag(int64(x.UnpackedSint32[k])))
 	}
 	for k := len(x.UnpackedUint64) - 1; k >= 0; k-- { // unpacked_uint64 = 92
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, x.UnpackedUint64[k]), 0x2e0)
+		i = e.Number(i, 0x2e0, x.UnpackedUint64[k])
 	}
 	for k := len(x.UnpackedUint32) - 1; k >= 0; k-- { // unpacked_uint32 = 91
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedUint32[k])), 0x2d8)
+		i = e.Number(i, 0x2d8, uint64(x.UnpackedUint32[k]))
 	}
 	for k := len(x.UnpackedInt64) - 1; k >= 0; k-- { // unpacked_int64 = 90
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedInt64[k])), 0x2d0)
+		i = e.Number(i, 0x2d0, uint64(x.UnpackedInt64[k]))
 	}
 	for k := len(x.UnpackedInt32) - 1; k >= 0; k-- { // unpacked_int32 = 89
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedInt32[k])), 0x2c8)
+		i = e.Number(i, 0x2c8, uint64(x.UnpackedInt32[k]))
 	}
 	if v := x.PackedNestedEnum; len(v) > 0 { // packed_nested_enum = 88
 		i = codec.PutPackedVarint(e, i, 0x2c2, v)
@@ -728,12 +728,12 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 	for k := len(x.RepeatedForeignMessage) - 1; k >= 0; k-- { // repeated_foreign_message = 49
 		n := e.Len(i)
 		i = x.RepeatedForeignMessage[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x18a)
+		i = e.Number(i, 0x18a, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedNestedMessage) - 1; k >= 0; k-- { // repeated_nested_message = 48
 		n := e.Len(i)
 		i = x.RepeatedNestedMessage[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x182)
+		i = e.Number(i, 0x182, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedBytes) - 1; k >= 0; k-- { // repeated_bytes = 45
 		i = e.Bytes(i, 0x16a, x.RepeatedBytes[k])
@@ -783,7 +783,7 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 	if v := x.RecursiveMessage; v != nil { // recursive_message = 27
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xda)
+		i = e.Number(i, 0xda, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalCord; v != nil { // optional_cord = 25
 		i = e.String(i, 0xca, *v)
@@ -792,20 +792,20 @@ func (x *TestAllTypesEdition2023) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.String(i, 0xc2, *v)
 	}
 	if v := x.OptionalForeignEnum; v != nil { // optional_foreign_enum = 22
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0xb0)
+		i = e.Number(i, 0xb0, uint64(*v))
 	}
 	if v := x.OptionalNestedEnum; v != nil { // optional_nested_enum = 21
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0xa8)
+		i = e.Number(i, 0xa8, uint64(*v))
 	}
 	if v := x.OptionalForeignMessage; v != nil { // optional_foreign_message = 19
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+		i = e.Number(i, 0x9a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalNestedMessage; v != nil { // optional_nested_message = 18
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x92)
+		i = e.Number(i, 0x92, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalBytes; v != nil { // optional_bytes = 15
 		i = e.Bytes(i, 0x7a, v)
@@ -864,7 +864,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_56(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1c2)
+	i = e.Number(i, 0x1c2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -874,7 +874,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_57(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1ca)
+	i = e.Number(i, 0x1ca, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -884,7 +884,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_58(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1d2)
+	i = e.Number(i, 0x1d2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -894,7 +894,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_59(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, value), 0x10)
 	i = e.Tag(e.Varint(i, key), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1da)
+	i = e.Number(i, 0x1da, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -904,7 +904,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_60(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1e2)
+	i = e.Number(i, 0x1e2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -914,7 +914,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_61(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1ea)
+	i = e.Number(i, 0x1ea, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -924,7 +924,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_62(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, value), 0x15)
 	i = e.Tag(e.Fixed32(i, key), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1f2)
+	i = e.Number(i, 0x1f2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -934,7 +934,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_63(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, value), 0x11)
 	i = e.Tag(e.Fixed64(i, key), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1fa)
+	i = e.Number(i, 0x1fa, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -944,7 +944,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_64(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, uint32(value)), 0x15)
 	i = e.Tag(e.Fixed32(i, uint32(key)), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x202)
+	i = e.Number(i, 0x202, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -954,7 +954,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_65(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, uint64(value)), 0x11)
 	i = e.Tag(e.Fixed64(i, uint64(key)), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x20a)
+	i = e.Number(i, 0x20a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -964,7 +964,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_66(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, math.Float32bits(value)), 0x15)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x212)
+	i = e.Number(i, 0x212, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -974,7 +974,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_67(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x21a)
+	i = e.Number(i, 0x21a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -984,7 +984,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_68(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.Bool(value)), 0x10)
 	i = e.Tag(e.Varint(i, codec.Bool(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x222)
+	i = e.Number(i, 0x222, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -994,7 +994,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_69(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.String(i, 0x12, value)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x22a)
+	i = e.Number(i, 0x22a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1004,7 +1004,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_70(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Bytes(i, 0x12, value)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x232)
+	i = e.Number(i, 0x232, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1016,7 +1016,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_71(e *codec.Encoder, i int, key
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x23a)
+	i = e.Number(i, 0x23a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1028,7 +1028,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_72(e *codec.Encoder, i int, key
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x242)
+	i = e.Number(i, 0x242, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1038,7 +1038,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_73(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x24a)
+	i = e.Number(i, 0x24a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1048,7 +1048,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_74(e *codec.Encoder, i int, key
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x252)
+	i = e.Number(i, 0x252, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1060,7 +1060,7 @@ func (x *TestAllTypesEdition2023) farcall_encode_301(e *codec.Encoder, i int, ke
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x96a)
+	i = e.Number(i, 0x96a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1165,77 +1165,91 @@ func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) i
 		case 0xfa: // repeated_int32 = 31
 			x.RepeatedInt32, i = codec.PackedVarint(d, x.RepeatedInt32, next, end, v)
 		case 0xf8: // repeated_int32 = 31
+			x.RepeatedInt32 = codec.Grow(d, x.RepeatedInt32, i, end)
 			i = next
 			x.RepeatedInt32 = append(x.RepeatedInt32, int32(v))
 		case 0x102: // repeated_int64 = 32
 			x.RepeatedInt64, i = codec.PackedVarint(d, x.RepeatedInt64, next, end, v)
 		case 0x100: // repeated_int64 = 32
+			x.RepeatedInt64 = codec.Grow(d, x.RepeatedInt64, i, end)
 			i = next
 			x.RepeatedInt64 = append(x.RepeatedInt64, int64(v))
 		case 0x10a: // repeated_uint32 = 33
 			x.RepeatedUint32, i = codec.PackedVarint(d, x.RepeatedUint32, next, end, v)
 		case 0x108: // repeated_uint32 = 33
+			x.RepeatedUint32 = codec.Grow(d, x.RepeatedUint32, i, end)
 			i = next
 			x.RepeatedUint32 = append(x.RepeatedUint32, uint32(v))
 		case 0x112: // repeated_uint64 = 34
 			x.RepeatedUint64, i = codec.PackedVarint(d, x.RepeatedUint64, next, end, v)
 		case 0x110: // repeated_uint64 = 34
+			x.RepeatedUint64 = codec.Grow(d, x.RepeatedUint64, i, end)
 			i = next
 			x.RepeatedUint64 = append(x.RepeatedUint64, v)
 		case 0x11a: // repeated_sint32 = 35
 			x.RepeatedSint32, i = codec.PackedZigZag(d, x.RepeatedSint32, next, end, v)
 		case 0x118: // repeated_sint32 = 35
+			x.RepeatedSint32 = codec.Grow(d, x.RepeatedSint32, i, end)
 			i = next
 			x.RepeatedSint32 = append(x.RepeatedSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x122: // repeated_sint64 = 36
 			x.RepeatedSint64, i = codec.PackedZigZag(d, x.RepeatedSint64, next, end, v)
 		case 0x120: // repeated_sint64 = 36
+			x.RepeatedSint64 = codec.Grow(d, x.RepeatedSint64, i, end)
 			i = next
 			x.RepeatedSint64 = append(x.RepeatedSint64, codec.UnZigZag(v))
 		case 0x12a: // repeated_fixed32 = 37
 			x.RepeatedFixed32, i = codec.PackedFixed32(d, x.RepeatedFixed32, next, end, v)
 		case 0x12d: // repeated_fixed32 = 37
+			x.RepeatedFixed32 = codec.Grow(d, x.RepeatedFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.RepeatedFixed32 = append(x.RepeatedFixed32, element)
 		case 0x132: // repeated_fixed64 = 38
 			x.RepeatedFixed64, i = codec.PackedFixed64(d, x.RepeatedFixed64, next, end, v)
 		case 0x131: // repeated_fixed64 = 38
+			x.RepeatedFixed64 = codec.Grow(d, x.RepeatedFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.RepeatedFixed64 = append(x.RepeatedFixed64, element)
 		case 0x13a: // repeated_sfixed32 = 39
 			x.RepeatedSfixed32, i = codec.PackedFixed32(d, x.RepeatedSfixed32, next, end, v)
 		case 0x13d: // repeated_sfixed32 = 39
+			x.RepeatedSfixed32 = codec.Grow(d, x.RepeatedSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.RepeatedSfixed32 = append(x.RepeatedSfixed32, element)
 		case 0x142: // repeated_sfixed64 = 40
 			x.RepeatedSfixed64, i = codec.PackedFixed64(d, x.RepeatedSfixed64, next, end, v)
 		case 0x141: // repeated_sfixed64 = 40
+			x.RepeatedSfixed64 = codec.Grow(d, x.RepeatedSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.RepeatedSfixed64 = append(x.RepeatedSfixed64, element)
 		case 0x14a: // repeated_float = 41
 			x.RepeatedFloat, i = codec.PackedFixed32(d, x.RepeatedFloat, next, end, v)
 		case 0x14d: // repeated_float = 41
+			x.RepeatedFloat = codec.Grow(d, x.RepeatedFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.RepeatedFloat = append(x.RepeatedFloat, element)
 		case 0x152: // repeated_double = 42
 			x.RepeatedDouble, i = codec.PackedFixed64(d, x.RepeatedDouble, next, end, v)
 		case 0x151: // repeated_double = 42
+			x.RepeatedDouble = codec.Grow(d, x.RepeatedDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.RepeatedDouble = append(x.RepeatedDouble, element)
 		case 0x15a: // repeated_bool = 43
 			x.RepeatedBool, i = codec.PackedBool(d, x.RepeatedBool, next, end, v)
 		case 0x158: // repeated_bool = 43
+			x.RepeatedBool = codec.Grow(d, x.RepeatedBool, i, end)
 			i = next
 			x.RepeatedBool = append(x.RepeatedBool, v != 0)
 		case 0x162: // repeated_string = 44
 			x.RepeatedString, i = d.Strings(x.RepeatedString, i, end)
 		case 0x16a: // repeated_bytes = 45
+			x.RepeatedBytes = codec.Grow(d, x.RepeatedBytes, i, end)
 			var element []byte
 			element, i = d.Bytes(next, end, v)
 			x.RepeatedBytes = append(x.RepeatedBytes, element)
@@ -1278,11 +1292,13 @@ func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) i
 		case 0x19a: // repeated_nested_enum = 51
 			x.RepeatedNestedEnum, i = codec.PackedVarint(d, x.RepeatedNestedEnum, next, end, v)
 		case 0x198: // repeated_nested_enum = 51
+			x.RepeatedNestedEnum = codec.Grow(d, x.RepeatedNestedEnum, i, end)
 			i = next
 			x.RepeatedNestedEnum = append(x.RepeatedNestedEnum, TestAllTypesEdition2023_NestedEnum(v))
 		case 0x1a2: // repeated_foreign_enum = 52
 			x.RepeatedForeignEnum, i = codec.PackedVarint(d, x.RepeatedForeignEnum, next, end, v)
 		case 0x1a0: // repeated_foreign_enum = 52
+			x.RepeatedForeignEnum = codec.Grow(d, x.RepeatedForeignEnum, i, end)
 			i = next
 			x.RepeatedForeignEnum = append(x.RepeatedForeignEnum, ForeignEnumEdition2023(v))
 		case 0x1b2: // repeated_string_piece = 54
@@ -1292,153 +1308,181 @@ func (x *TestAllTypesEdition2023) Farcall_decode(d *codec.Decoder, i, end int) i
 		case 0x25a: // packed_int32 = 75
 			x.PackedInt32, i = codec.PackedVarint(d, x.PackedInt32, next, end, v)
 		case 0x258: // packed_int32 = 75
+			x.PackedInt32 = codec.Grow(d, x.PackedInt32, i, end)
 			i = next
 			x.PackedInt32 = append(x.PackedInt32, int32(v))
 		case 0x262: // packed_int64 = 76
 			x.PackedInt64, i = codec.PackedVarint(d, x.PackedInt64, next, end, v)
 		case 0x260: // packed_int64 = 76
+			x.PackedInt64 = codec.Grow(d, x.PackedInt64, i, end)
 			i = next
 			x.PackedInt64 = append(x.PackedInt64, int64(v))
 		case 0x26a: // packed_uint32 = 77
 			x.PackedUint32, i = codec.PackedVarint(d, x.PackedUint32, next, end, v)
 		case 0x268: // packed_uint32 = 77
+			x.PackedUint32 = codec.Grow(d, x.PackedUint32, i, end)
 			i = next
 			x.PackedUint32 = append(x.PackedUint32, uint32(v))
 		case 0x272: // packed_uint64 = 78
 			x.PackedUint64, i = codec.PackedVarint(d, x.PackedUint64, next, end, v)
 		case 0x270: // packed_uint64 = 78
+			x.PackedUint64 = codec.Grow(d, x.PackedUint64, i, end)
 			i = next
 			x.PackedUint64 = append(x.PackedUint64, v)
 		case 0x27a: // packed_sint32 = 79
 			x.PackedSint32, i = codec.PackedZigZag(d, x.PackedSint32, next, end, v)
 		case 0x278: // packed_sint32 = 79
+			x.PackedSint32 = codec.Grow(d, x.PackedSint32, i, end)
 			i = next
 			x.PackedSint32 = append(x.PackedSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x282: // packed_sint64 = 80
 			x.PackedSint64, i = codec.PackedZigZag(d, x.PackedSint64, next, end, v)
 		case 0x280: // packed_sint64 = 80
+			x.PackedSint64 = codec.Grow(d, x.PackedSint64, i, end)
 			i = next
 			x.PackedSint64 = append(x.PackedSint64, codec.UnZigZag(v))
 		case 0x28a: // packed_fixed32 = 81
 			x.PackedFixed32, i = codec.PackedFixed32(d, x.PackedFixed32, next, end, v)
 		case 0x28d: // packed_fixed32 = 81
+			x.PackedFixed32 = codec.Grow(d, x.PackedFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.PackedFixed32 = append(x.PackedFixed32, element)
 		case 0x292: // packed_fixed64 = 82
 			x.PackedFixed64, i = codec.PackedFixed64(d, x.PackedFixed64, next, end, v)
 		case 0x291: // packed_fixed64 = 82
+			x.PackedFixed64 = codec.Grow(d, x.PackedFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.PackedFixed64 = append(x.PackedFixed64, element)
 		case 0x29a: // packed_sfixed32 = 83
 			x.PackedSfixed32, i = codec.PackedFixed32(d, x.PackedSfixed32, next, end, v)
 		case 0x29d: // packed_sfixed32 = 83
+			x.PackedSfixed32 = codec.Grow(d, x.PackedSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.PackedSfixed32 = append(x.PackedSfixed32, element)
 		case 0x2a2: // packed_sfixed64 = 84
 			x.PackedSfixed64, i = codec.PackedFixed64(d, x.PackedSfixed64, next, end, v)
 		case 0x2a1: // packed_sfixed64 = 84
+			x.PackedSfixed64 = codec.Grow(d, x.PackedSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.PackedSfixed64 = append(x.PackedSfixed64, element)
 		case 0x2aa: // packed_float = 85
 			x.PackedFloat, i = codec.PackedFixed32(d, x.PackedFloat, next, end, v)
 		case 0x2ad: // packed_float = 85
+			x.PackedFloat = codec.Grow(d, x.PackedFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.PackedFloat = append(x.PackedFloat, element)
 		case 0x2b2: // packed_double = 86
 			x.PackedDouble, i = codec.PackedFixed64(d, x.PackedDouble, next, end, v)
 		case 0x2b1: // packed_double = 86
+			x.PackedDouble = codec.Grow(d, x.PackedDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.PackedDouble = append(x.PackedDouble, element)
 		case 0x2ba: // packed_bool = 87
 			x.PackedBool, i = codec.PackedBool(d, x.PackedBool, next, end, v)
 		case 0x2b8: // packed_bool = 87
+			x.PackedBool = codec.Grow(d, x.PackedBool, i, end)
 			i = next
 			x.PackedBool = append(x.PackedBool, v != 0)
 		case 0x2c2: // packed_nested_enum = 88
 			x.PackedNestedEnum, i = codec.PackedVarint(d, x.PackedNestedEnum, next, end, v)
 		case 0x2c0: // packed_nested_enum = 88
+			x.PackedNestedEnum = codec.Grow(d, x.PackedNestedEnum, i, end)
 			i = next
 			x.PackedNestedEnum = append(x.PackedNestedEnum, TestAllTypesEdition2023_NestedEnum(v))
 		case 0x2ca: // unpacked_int32 = 89
 			x.UnpackedInt32, i = codec.PackedVarint(d, x.UnpackedInt32, next, end, v)
 		case 0x2c8: // unpacked_int32 = 89
+			x.UnpackedInt32 = codec.Grow(d, x.UnpackedInt32, i, end)
 			i = next
 			x.UnpackedInt32 = append(x.UnpackedInt32, int32(v))
 		case 0x2d2: // unpacked_int64 = 90
 			x.UnpackedInt64, i = codec.PackedVarint(d, x.UnpackedInt64, next, end, v)
 		case 0x2d0: // unpacked_int64 = 90
+			x.UnpackedInt64 = codec.Grow(d, x.UnpackedInt64, i, end)
 			i = next
 			x.UnpackedInt64 = append(x.UnpackedInt64, int64(v))
 		case 0x2da: // unpacked_uint32 = 91
 			x.UnpackedUint32, i = codec.PackedVarint(d, x.UnpackedUint32, next, end, v)
 		case 0x2d8: // unpacked_uint32 = 91
+			x.UnpackedUint32 = codec.Grow(d, x.UnpackedUint32, i, end)
 			i = next
 			x.UnpackedUint32 = append(x.UnpackedUint32, uint32(v))
 		case 0x2e2: // unpacked_uint64 = 92
 			x.UnpackedUint64, i = codec.PackedVarint(d, x.UnpackedUint64, next, end, v)
 		case 0x2e0: // unpacked_uint64 = 92
+			x.UnpackedUint64 = codec.Grow(d, x.UnpackedUint64, i, end)
 			i = next
 			x.UnpackedUint64 = append(x.UnpackedUint64, v)
 		case 0x2ea: // unpacked_sint32 = 93
 			x.UnpackedSint32, i = codec.PackedZigZag(d, x.UnpackedSint32, next, end, v)
 		case 0x2e8: // unpacked_sint32 = 93
+			x.UnpackedSint32 = codec.Grow(d, x.UnpackedSint32, i, end)
 			i = next
 			x.UnpackedSint32 = append(x.UnpackedSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x2f2: // unpacked_sint64 = 94
 			x.UnpackedSint64, i = codec.PackedZigZag(d, x.UnpackedSint64, next, end, v)
 		case 0x2f0: // unpacked_sint64 = 94
+			x.UnpackedSint64 = codec.Grow(d, x.UnpackedSint64, i, end)
 			i = next
 			x.UnpackedSint64 = append(x.UnpackedSint64, codec.UnZigZag(v))
 		case 0x2fa: // unpacked_fixed32 = 95
 			x.UnpackedFixed32, i = codec.PackedFixed32(d, x.UnpackedFixed32, next, end, v)
 		case 0x2fd: // unpacked_fixed32 = 95
+			x.UnpackedFixed32 = codec.Grow(d, x.UnpackedFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.UnpackedFixed32 = append(x.UnpackedFixed32, element)
 		case 0x302: // unpacked_fixed64 = 96
 			x.UnpackedFixed64, i = codec.PackedFixed64(d, x.UnpackedFixed64, next, end, v)
 		case 0x301: // unpacked_fixed64 = 96
+			x.UnpackedFixed64 = codec.Grow(d, x.UnpackedFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.UnpackedFixed64 = append(x.UnpackedFixed64, element)
 		case 0x30a: // unpacked_sfixed32 = 97
 			x.UnpackedSfixed32, i = codec.PackedFixed32(d, x.UnpackedSfixed32, next, end, v)
 		case 0x30d: // unpacked_sfixed32 = 97
+			x.UnpackedSfixed32 = codec.Grow(d, x.UnpackedSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.UnpackedSfixed32 = append(x.UnpackedSfixed32, element)
 		case 0x312: // unpacked_sfixed64 = 98
 			x.UnpackedSfixed64, i = codec.PackedFixed64(d, x.UnpackedSfixed64, next, end, v)
 		case 0x311: // unpacked_sfixed64 = 98
+			x.UnpackedSfixed64 = codec.Grow(d, x.UnpackedSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.UnpackedSfixed64 = append(x.UnpackedSfixed64, element)
 		case 0x31a: // unpacked_float = 99
 			x.UnpackedFloat, i = codec.PackedFixed32(d, x.UnpackedFloat, next, end, v)
 		case 0x31d: // unpacked_float = 99
+			x.UnpackedFloat = codec.Grow(d, x.UnpackedFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.UnpackedFloat = append(x.UnpackedFloat, element)
 		case 0x322: // unpacked_double = 100
 			x.UnpackedDouble, i = codec.PackedFixed64(d, x.UnpackedDouble, next, end, v)
 		case 0x321: // unpacked_double = 100
+			x.UnpackedDouble = codec.Grow(d, x.UnpackedDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.UnpackedDouble = append(x.UnpackedDouble, element)
 		case 0x32a: // unpacked_bool = 101
 			x.UnpackedBool, i = codec.PackedBool(d, x.UnpackedBool, next, end, v)
 		case 0x328: // unpacked_bool = 101
+			x.UnpackedBool = codec.Grow(d, x.UnpackedBool, i, end)
 			i = next
 			x.UnpackedBool = append(x.UnpackedBool, v != 0)
 		case 0x332: // unpacked_nested_enum = 102
 			x.UnpackedNestedEnum, i = codec.PackedVarint(d, x.UnpackedNestedEnum, next, end, v)
 		case 0x330: // unpacked_nested_enum = 102
+			x.UnpackedNestedEnum = codec.Grow(d, x.UnpackedNestedEnum, i, end)
 			i = next
 			x.UnpackedNestedEnum = append(x.UnpackedNestedEnum, TestAllTypesEdition2023_NestedEnum(v))
 		case 0x1c2: // map_int32_int32 = 56
@@ -2313,10 +2357,10 @@ func (x *TestAllTypesEdition2023_GroupLikeType) Farcall_encode(e *codec.Encoder,
 		i = e.Raw(i, v)
 	}
 	if v := x.GroupUint32; v != nil { // group_uint32 = 203
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0x658)
+		i = e.Number(i, 0x658, uint64(*v))
 	}
 	if v := x.GroupInt32; v != nil { // group_int32 = 202
-		i = e.LongTag(e.Varint(i, uint64(*v)), 0x650)
+		i = e.Number(i, 0x650, uint64(*v))
 	}
 	return e.Room(i)
 }

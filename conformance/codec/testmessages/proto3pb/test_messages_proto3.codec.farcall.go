@@ -495,13 +495,13 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 	switch o := x.OneofField.(type) {
 	case *TestAllTypesProto3_OneofUint32: // oneof_uint32 = 111
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.OneofUint32)), 0x378)
+			i = e.Number(i, 0x378, uint64(o.OneofUint32))
 		}
 	case *TestAllTypesProto3_OneofNestedMessage: // oneof_nested_message = 112
 		if o != nil {
 			n := e.Len(i)
 			i = o.OneofNestedMessage.Farcall_encode(e, i)
-			i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x382)
+			i = e.Number(i, 0x382, uint64(e.Len(i)-n))
 		}
 	case *TestAllTypesProto3_OneofString: // oneof_string = 113
 		if o != nil {
@@ -513,11 +513,11 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *TestAllTypesProto3_OneofBool: // oneof_bool = 115
 		if o != nil {
-			i = e.LongTag(e.Varint(i, codec.Bool(o.OneofBool)), 0x398)
+			i = e.Number(i, 0x398, codec.Bool(o.OneofBool))
 		}
 	case *TestAllTypesProto3_OneofUint64: // oneof_uint64 = 116
 		if o != nil {
-			i = e.LongTag(e.Varint(i, o.OneofUint64), 0x3a0)
+			i = e.Number(i, 0x3a0, o.OneofUint64)
 		}
 	case *TestAllTypesProto3_OneofFloat: // oneof_float = 117
 		if o != nil {
@@ -529,253 +529,253 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *TestAllTypesProto3_OneofEnum: // oneof_enum = 119
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.OneofEnum)), 0x3b8)
+			i = e.Number(i, 0x3b8, uint64(o.OneofEnum))
 		}
 	case *TestAllTypesProto3_OneofNullValue: // oneof_null_value = 120
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.OneofNullValue)), 0x3c0)
+			i = e.Number(i, 0x3c0, uint64(o.OneofNullValue))
 		}
 	}
 	if v := x.FieldName18__; v != 0 { // Field_name18__ = 418
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xd10)
+		i = e.Number(i, 0xd10, uint64(v))
 	}
 	if v := x.FieldName17__; v != 0 { // field_name17__ = 417
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xd08)
+		i = e.Number(i, 0xd08, uint64(v))
 	}
 	if v := x.Field__Name16; v != 0 { // field__Name16 = 416
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xd00)
+		i = e.Number(i, 0xd00, uint64(v))
 	}
 	if v := x.Field_Name15; v != 0 { // field__name15 = 415
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcf8)
+		i = e.Number(i, 0xcf8, uint64(v))
 	}
 	if v := x.X_FieldName14; v != 0 { // __Field_name14 = 414
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcf0)
+		i = e.Number(i, 0xcf0, uint64(v))
 	}
 	if v := x.XFieldName13; v != 0 { // __field_name13 = 413
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xce8)
+		i = e.Number(i, 0xce8, uint64(v))
 	}
 	if v := x.FIELDName12; v != 0 { // FIELD_name12 = 412
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xce0)
+		i = e.Number(i, 0xce0, uint64(v))
 	}
 	if v := x.FIELD_NAME11; v != 0 { // FIELD_NAME11 = 411
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcd8)
+		i = e.Number(i, 0xcd8, uint64(v))
 	}
 	if v := x.Field_Name10; v != 0 { // Field_Name10 = 410
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcd0)
+		i = e.Number(i, 0xcd0, uint64(v))
 	}
 	if v := x.Field_Name9; v != 0 { // field_Name9 = 409
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcc8)
+		i = e.Number(i, 0xcc8, uint64(v))
 	}
 	if v := x.FieldName8; v != 0 { // FieldName8 = 408
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcc0)
+		i = e.Number(i, 0xcc0, uint64(v))
 	}
 	if v := x.FieldName7; v != 0 { // fieldName7 = 407
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcb8)
+		i = e.Number(i, 0xcb8, uint64(v))
 	}
 	if v := x.Field_0Name6; v != 0 { // field_0_name6 = 406
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xcb0)
+		i = e.Number(i, 0xcb0, uint64(v))
 	}
 	if v := x.Field0Name5; v != 0 { // field0name5 = 405
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xca8)
+		i = e.Number(i, 0xca8, uint64(v))
 	}
 	if v := x.Field_Name4_; v != 0 { // field__name4_ = 404
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xca0)
+		i = e.Number(i, 0xca0, uint64(v))
 	}
 	if v := x.XFieldName3; v != 0 { // _field_name3 = 403
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xc98)
+		i = e.Number(i, 0xc98, uint64(v))
 	}
 	if v := x.FieldName2; v != 0 { // field_name2 = 402
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xc90)
+		i = e.Number(i, 0xc90, uint64(v))
 	}
 	if v := x.Fieldname1; v != 0 { // fieldname1 = 401
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xc88)
+		i = e.Number(i, 0xc88, uint64(v))
 	}
 	for k := len(x.RepeatedStruct) - 1; k >= 0; k-- { // repeated_struct = 324
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedStruct[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xa22)
+		i = e.Number(i, 0xa22, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedEmpty) - 1; k >= 0; k-- { // repeated_empty = 318
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedEmpty[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9f2)
+		i = e.Number(i, 0x9f2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedListValue) - 1; k >= 0; k-- { // repeated_list_value = 317
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedListValue[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9ea)
+		i = e.Number(i, 0x9ea, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedValue) - 1; k >= 0; k-- { // repeated_value = 316
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedValue[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9e2)
+		i = e.Number(i, 0x9e2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedAny) - 1; k >= 0; k-- { // repeated_any = 315
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedAny[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9da)
+		i = e.Number(i, 0x9da, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedFieldmask) - 1; k >= 0; k-- { // repeated_fieldmask = 313
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedFieldmask[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9ca)
+		i = e.Number(i, 0x9ca, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedTimestamp) - 1; k >= 0; k-- { // repeated_timestamp = 312
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedTimestamp[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9c2)
+		i = e.Number(i, 0x9c2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedDuration) - 1; k >= 0; k-- { // repeated_duration = 311
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedDuration[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9ba)
+		i = e.Number(i, 0x9ba, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalEmpty; v != nil { // optional_empty = 308
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a2)
+		i = e.Number(i, 0x9a2, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalNullValue; v != 0 { // optional_null_value = 307
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(v)), 0x998)
+		i = e.Number(i, 0x998, uint64(v))
 	}
 	if v := x.OptionalValue; v != nil { // optional_value = 306
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x992)
+		i = e.Number(i, 0x992, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalAny; v != nil { // optional_any = 305
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x98a)
+		i = e.Number(i, 0x98a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalStruct; v != nil { // optional_struct = 304
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x982)
+		i = e.Number(i, 0x982, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalFieldMask; v != nil { // optional_field_mask = 303
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x97a)
+		i = e.Number(i, 0x97a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalTimestamp; v != nil { // optional_timestamp = 302
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x972)
+		i = e.Number(i, 0x972, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalDuration; v != nil { // optional_duration = 301
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x96a)
+		i = e.Number(i, 0x96a, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedBytesWrapper) - 1; k >= 0; k-- { // repeated_bytes_wrapper = 219
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedBytesWrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6da)
+		i = e.Number(i, 0x6da, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedStringWrapper) - 1; k >= 0; k-- { // repeated_string_wrapper = 218
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedStringWrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6d2)
+		i = e.Number(i, 0x6d2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedDoubleWrapper) - 1; k >= 0; k-- { // repeated_double_wrapper = 217
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedDoubleWrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6ca)
+		i = e.Number(i, 0x6ca, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedFloatWrapper) - 1; k >= 0; k-- { // repeated_float_wrapper = 216
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedFloatWrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6c2)
+		i = e.Number(i, 0x6c2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedUint64Wrapper) - 1; k >= 0; k-- { // repeated_uint64_wrapper = 215
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedUint64Wrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6ba)
+		i = e.Number(i, 0x6ba, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedUint32Wrapper) - 1; k >= 0; k-- { // repeated_uint32_wrapper = 214
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedUint32Wrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6b2)
+		i = e.Number(i, 0x6b2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedInt64Wrapper) - 1; k >= 0; k-- { // repeated_int64_wrapper = 213
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedInt64Wrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6aa)
+		i = e.Number(i, 0x6aa, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedInt32Wrapper) - 1; k >= 0; k-- { // repeated_int32_wrapper = 212
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedInt32Wrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x6a2)
+		i = e.Number(i, 0x6a2, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedBoolWrapper) - 1; k >= 0; k-- { // repeated_bool_wrapper = 211
 		n := e.Len(i)
 		i = e.Message(i, x.RepeatedBoolWrapper[k])
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x69a)
+		i = e.Number(i, 0x69a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalBytesWrapper; v != nil { // optional_bytes_wrapper = 209
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x68a)
+		i = e.Number(i, 0x68a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalStringWrapper; v != nil { // optional_string_wrapper = 208
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x682)
+		i = e.Number(i, 0x682, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalDoubleWrapper; v != nil { // optional_double_wrapper = 207
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x67a)
+		i = e.Number(i, 0x67a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalFloatWrapper; v != nil { // optional_float_wrapper = 206
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x672)
+		i = e.Number(i, 0x672, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalUint64Wrapper; v != nil { // optional_uint64_wrapper = 205
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x66a)
+		i = e.Number(i, 0x66a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalUint32Wrapper; v != nil { // optional_uint32_wrapper = 204
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x662)
+		i = e.Number(i, 0x662, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalInt64Wrapper; v != nil { // optional_int64_wrapper = 203
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x65a)
+		i = e.Number(i, 0x65a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalInt32Wrapper; v != nil { // optional_int32_wrapper = 202
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x652)
+		i = e.Number(i, 0x652, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalBoolWrapper; v != nil { // optional_bool_wrapper = 201
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x64a)
+		i = e.Number(i, 0x64a, uint64(e.Len(i)-n))
 	}
 	for k := len(x.UnpackedNestedEnum) - 1; k >= 0; k-- { // unpacked_nested_enum = 102
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedNestedEnum[k])), 0x330)
+		i = e.Number(i, 0x330, uint64(x.UnpackedNestedEnum[k]))
 	}
 	for k := len(x.UnpackedBool) - 1; k >= 0; k-- { // unpacked_bool = 101
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.Bool(x.UnpackedBool[k])), 0x328)
+		i = e.Number(i, 0x328, codec.Bool(x.UnpackedBool[k]))
 	}
 	for k := len(x.UnpackedDouble) - 1; k >= 0; k-- { // unpacked_double = 100
 		i = e.Room(i)
@@ -803,27 +803,27 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 	}
 	for k := len(x.UnpackedSint64) - 1; k >= 0; k-- { // unpacked_sint64 = 94
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.UnpackedSint64[k]))), 0x2f0)
+		i = e.Number(i, 0x2f0, codec.ZigZag(int64(x.UnpackedSint64[k])))
 	}
 	for k := len(x.UnpackedSint32) - 1; k >= 0; k-- { // unpacked_sint32 = 93
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, codec.ZigZag(int64(x.UnpackedSint32[k]))), 0x2e8)
+		i = e.Number(i, 0x2e8, codec.ZigZag(int64(x.UnpackedSint32[k])))
 	}
 	for k := len(x.UnpackedUint64) - 1; k >= 0; k-- { // unpacked_uint64 = 92
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, x.UnpackedUint64[k]), 0x2e0)
+		i = e.Number(i, 0x2e0, x.UnpackedUint64[k])
 	}
 	for k := len(x.UnpackedUint32) - 1; k >= 0; k-- { // unpacked_uint32 = 91
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedUint32[k])), 0x2d8)
+		i = e.Number(i, 0x2d8, uint64(x.UnpackedUint32[k]))
 	}
 	for k := len(x.UnpackedInt64) - 1; k >= 0; k-- { // unpacked_int64 = 90
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedInt64[k])), 0x2d0)
+		i = e.Number(i, 0x2d0, uint64(x.UnpackedInt64[k]))
 	}
 	for k := len(x.UnpackedInt32) - 1; k >= 0; k-- { // unpacked_int32 = 89
 		i = e.Room(i)
-		i = e.LongTag(e.Varint(i, uint64(x.UnpackedInt32[k])), 0x2c8)
+		i = e.Number(i, 0x2c8, uint64(x.UnpackedInt32[k]))
 	}
 	if v := x.PackedNestedEnum; len(v) > 0 { // packed_nested_enum = 88
 		i = codec.PutPackedVarint(e, i, 0x2c2, v)
@@ -1053,12 +1053,12 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 	for k := len(x.RepeatedForeignMessage) - 1; k >= 0; k-- { // repeated_foreign_message = 49
 		n := e.Len(i)
 		i = x.RepeatedForeignMessage[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x18a)
+		i = e.Number(i, 0x18a, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedNestedMessage) - 1; k >= 0; k-- { // repeated_nested_message = 48
 		n := e.Len(i)
 		i = x.RepeatedNestedMessage[k].Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x182)
+		i = e.Number(i, 0x182, uint64(e.Len(i)-n))
 	}
 	for k := len(x.RepeatedBytes) - 1; k >= 0; k-- { // repeated_bytes = 45
 		i = e.Bytes(i, 0x16a, x.RepeatedBytes[k])
@@ -1108,7 +1108,7 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 	if v := x.RecursiveMessage; v != nil { // recursive_message = 27
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xda)
+		i = e.Number(i, 0xda, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalCord; v != "" { // optional_cord = 25
 		i = e.String(i, 0xca, v)
@@ -1117,23 +1117,23 @@ func (x *TestAllTypesProto3) Farcall_encode(e *codec.Encoder, i int) int {
 		i = e.String(i, 0xc2, v)
 	}
 	if v := x.OptionalAliasedEnum; v != 0 { // optional_aliased_enum = 23
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xb8)
+		i = e.Number(i, 0xb8, uint64(v))
 	}
 	if v := x.OptionalForeignEnum; v != 0 { // optional_foreign_enum = 22
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xb0)
+		i = e.Number(i, 0xb0, uint64(v))
 	}
 	if v := x.OptionalNestedEnum; v != 0 { // optional_nested_enum = 21
-		i = e.LongTag(e.Varint(i, uint64(v)), 0xa8)
+		i = e.Number(i, 0xa8, uint64(v))
 	}
 	if v := x.OptionalForeignMessage; v != nil { // optional_foreign_message = 19
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+		i = e.Number(i, 0x9a, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalNestedMessage; v != nil { // optional_nested_message = 18
 		n := e.Len(i)
 		i = v.Farcall_encode(e, i)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x92)
+		i = e.Number(i, 0x92, uint64(e.Len(i)-n))
 	}
 	if v := x.OptionalBytes; len(v) > 0 { // optional_bytes = 15
 		i = e.Bytes(i, 0x7a, v)
@@ -1193,7 +1193,7 @@ func (x *TestAllTypesProto3) farcall_encode_56(e *codec.Encoder, i int, key int3
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1c2)
+	i = e.Number(i, 0x1c2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1203,7 +1203,7 @@ func (x *TestAllTypesProto3) farcall_encode_57(e *codec.Encoder, i int, key int6
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1ca)
+	i = e.Number(i, 0x1ca, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1213,7 +1213,7 @@ func (x *TestAllTypesProto3) farcall_encode_58(e *codec.Encoder, i int, key uint
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1d2)
+	i = e.Number(i, 0x1d2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1223,7 +1223,7 @@ func (x *TestAllTypesProto3) farcall_encode_59(e *codec.Encoder, i int, key uint
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, value), 0x10)
 	i = e.Tag(e.Varint(i, key), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1da)
+	i = e.Number(i, 0x1da, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1233,7 +1233,7 @@ func (x *TestAllTypesProto3) farcall_encode_60(e *codec.Encoder, i int, key int3
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1e2)
+	i = e.Number(i, 0x1e2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1243,7 +1243,7 @@ func (x *TestAllTypesProto3) farcall_encode_61(e *codec.Encoder, i int, key int6
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(value))), 0x10)
 	i = e.Tag(e.Varint(i, codec.ZigZag(int64(key))), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1ea)
+	i = e.Number(i, 0x1ea, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1253,7 +1253,7 @@ func (x *TestAllTypesProto3) farcall_encode_62(e *codec.Encoder, i int, key uint
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, value), 0x15)
 	i = e.Tag(e.Fixed32(i, key), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1f2)
+	i = e.Number(i, 0x1f2, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1263,7 +1263,7 @@ func (x *TestAllTypesProto3) farcall_encode_63(e *codec.Encoder, i int, key uint
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, value), 0x11)
 	i = e.Tag(e.Fixed64(i, key), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x1fa)
+	i = e.Number(i, 0x1fa, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1273,7 +1273,7 @@ func (x *TestAllTypesProto3) farcall_encode_64(e *codec.Encoder, i int, key int3
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, uint32(value)), 0x15)
 	i = e.Tag(e.Fixed32(i, uint32(key)), 0x0d)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x202)
+	i = e.Number(i, 0x202, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1283,7 +1283,7 @@ func (x *TestAllTypesProto3) farcall_encode_65(e *codec.Encoder, i int, key int6
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, uint64(value)), 0x11)
 	i = e.Tag(e.Fixed64(i, uint64(key)), 0x09)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x20a)
+	i = e.Number(i, 0x20a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1293,7 +1293,7 @@ func (x *TestAllTypesProto3) farcall_encode_66(e *codec.Encoder, i int, key int3
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed32(i, math.Float32bits(value)), 0x15)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x212)
+	i = e.Number(i, 0x212, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1303,7 +1303,7 @@ func (x *TestAllTypesProto3) farcall_encode_67(e *codec.Encoder, i int, key int3
 	entry := e.Len(i)
 	i = e.Tag(e.Fixed64(i, math.Float64bits(value)), 0x11)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x21a)
+	i = e.Number(i, 0x21a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1313,7 +1313,7 @@ func (x *TestAllTypesProto3) farcall_encode_68(e *codec.Encoder, i int, key bool
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.Bool(value)), 0x10)
 	i = e.Tag(e.Varint(i, codec.Bool(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x222)
+	i = e.Number(i, 0x222, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1323,7 +1323,7 @@ func (x *TestAllTypesProto3) farcall_encode_69(e *codec.Encoder, i int, key stri
 	entry := e.Len(i)
 	i = e.String(i, 0x12, value)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x22a)
+	i = e.Number(i, 0x22a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1333,7 +1333,7 @@ func (x *TestAllTypesProto3) farcall_encode_70(e *codec.Encoder, i int, key stri
 	entry := e.Len(i)
 	i = e.Bytes(i, 0x12, value)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x232)
+	i = e.Number(i, 0x232, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1345,7 +1345,7 @@ func (x *TestAllTypesProto3) farcall_encode_71(e *codec.Encoder, i int, key stri
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x23a)
+	i = e.Number(i, 0x23a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1357,7 +1357,7 @@ func (x *TestAllTypesProto3) farcall_encode_72(e *codec.Encoder, i int, key stri
 	i = value.Farcall_encode(e, i)
 	i = e.Tag(e.Varint(i, uint64(e.Len(i)-n)), 0x12)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x242)
+	i = e.Number(i, 0x242, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1367,7 +1367,7 @@ func (x *TestAllTypesProto3) farcall_encode_73(e *codec.Encoder, i int, key stri
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x24a)
+	i = e.Number(i, 0x24a, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1377,7 +1377,7 @@ func (x *TestAllTypesProto3) farcall_encode_74(e *codec.Encoder, i int, key stri
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, uint64(value)), 0x10)
 	i = e.String(i, 0x0a, key)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x252)
+	i = e.Number(i, 0x252, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -1461,77 +1461,91 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0xfa: // repeated_int32 = 31
 			x.RepeatedInt32, i = codec.PackedVarint(d, x.RepeatedInt32, next, end, v)
 		case 0xf8: // repeated_int32 = 31
+			x.RepeatedInt32 = codec.Grow(d, x.RepeatedInt32, i, end)
 			i = next
 			x.RepeatedInt32 = append(x.RepeatedInt32, int32(v))
 		case 0x102: // repeated_int64 = 32
 			x.RepeatedInt64, i = codec.PackedVarint(d, x.RepeatedInt64, next, end, v)
 		case 0x100: // repeated_int64 = 32
+			x.RepeatedInt64 = codec.Grow(d, x.RepeatedInt64, i, end)
 			i = next
 			x.RepeatedInt64 = append(x.RepeatedInt64, int64(v))
 		case 0x10a: // repeated_uint32 = 33
 			x.RepeatedUint32, i = codec.PackedVarint(d, x.RepeatedUint32, next, end, v)
 		case 0x108: // repeated_uint32 = 33
+			x.RepeatedUint32 = codec.Grow(d, x.RepeatedUint32, i, end)
 			i = next
 			x.RepeatedUint32 = append(x.RepeatedUint32, uint32(v))
 		case 0x112: // repeated_uint64 = 34
 			x.RepeatedUint64, i = codec.PackedVarint(d, x.RepeatedUint64, next, end, v)
 		case 0x110: // repeated_uint64 = 34
+			x.RepeatedUint64 = codec.Grow(d, x.RepeatedUint64, i, end)
 			i = next
 			x.RepeatedUint64 = append(x.RepeatedUint64, v)
 		case 0x11a: // repeated_sint32 = 35
 			x.RepeatedSint32, i = codec.PackedZigZag(d, x.RepeatedSint32, next, end, v)
 		case 0x118: // repeated_sint32 = 35
+			x.RepeatedSint32 = codec.Grow(d, x.RepeatedSint32, i, end)
 			i = next
 			x.RepeatedSint32 = append(x.RepeatedSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x122: // repeated_sint64 = 36
 			x.RepeatedSint64, i = codec.PackedZigZag(d, x.RepeatedSint64, next, end, v)
 		case 0x120: // repeated_sint64 = 36
+			x.RepeatedSint64 = codec.Grow(d, x.RepeatedSint64, i, end)
 			i = next
 			x.RepeatedSint64 = append(x.RepeatedSint64, codec.UnZigZag(v))
 		case 0x12a: // repeated_fixed32 = 37
 			x.RepeatedFixed32, i = codec.PackedFixed32(d, x.RepeatedFixed32, next, end, v)
 		case 0x12d: // repeated_fixed32 = 37
+			x.RepeatedFixed32 = codec.Grow(d, x.RepeatedFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.RepeatedFixed32 = append(x.RepeatedFixed32, element)
 		case 0x132: // repeated_fixed64 = 38
 			x.RepeatedFixed64, i = codec.PackedFixed64(d, x.RepeatedFixed64, next, end, v)
 		case 0x131: // repeated_fixed64 = 38
+			x.RepeatedFixed64 = codec.Grow(d, x.RepeatedFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.RepeatedFixed64 = append(x.RepeatedFixed64, element)
 		case 0x13a: // repeated_sfixed32 = 39
 			x.RepeatedSfixed32, i = codec.PackedFixed32(d, x.RepeatedSfixed32, next, end, v)
 		case 0x13d: // repeated_sfixed32 = 39
+			x.RepeatedSfixed32 = codec.Grow(d, x.RepeatedSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.RepeatedSfixed32 = append(x.RepeatedSfixed32, element)
 		case 0x142: // repeated_sfixed64 = 40
 			x.RepeatedSfixed64, i = codec.PackedFixed64(d, x.RepeatedSfixed64, next, end, v)
 		case 0x141: // repeated_sfixed64 = 40
+			x.RepeatedSfixed64 = codec.Grow(d, x.RepeatedSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.RepeatedSfixed64 = append(x.RepeatedSfixed64, element)
 		case 0x14a: // repeated_float = 41
 			x.RepeatedFloat, i = codec.PackedFixed32(d, x.RepeatedFloat, next, end, v)
 		case 0x14d: // repeated_float = 41
+			x.RepeatedFloat = codec.Grow(d, x.RepeatedFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.RepeatedFloat = append(x.RepeatedFloat, element)
 		case 0x152: // repeated_double = 42
 			x.RepeatedDouble, i = codec.PackedFixed64(d, x.RepeatedDouble, next, end, v)
 		case 0x151: // repeated_double = 42
+			x.RepeatedDouble = codec.Grow(d, x.RepeatedDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.RepeatedDouble = append(x.RepeatedDouble, element)
 		case 0x15a: // repeated_bool = 43
 			x.RepeatedBool, i = codec.PackedBool(d, x.RepeatedBool, next, end, v)
 		case 0x158: // repeated_bool = 43
+			x.RepeatedBool = codec.Grow(d, x.RepeatedBool, i, end)
 			i = next
 			x.RepeatedBool = append(x.RepeatedBool, v != 0)
 		case 0x162: // repeated_string = 44
 			x.RepeatedString, i = d.Strings(x.RepeatedString, i, end)
 		case 0x16a: // repeated_bytes = 45
+			x.RepeatedBytes = codec.Grow(d, x.RepeatedBytes, i, end)
 			var element []byte
 			element, i = d.Bytes(next, end, v)
 			x.RepeatedBytes = append(x.RepeatedBytes, element)
@@ -1574,11 +1588,13 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x19a: // repeated_nested_enum = 51
 			x.RepeatedNestedEnum, i = codec.PackedVarint(d, x.RepeatedNestedEnum, next, end, v)
 		case 0x198: // repeated_nested_enum = 51
+			x.RepeatedNestedEnum = codec.Grow(d, x.RepeatedNestedEnum, i, end)
 			i = next
 			x.RepeatedNestedEnum = append(x.RepeatedNestedEnum, TestAllTypesProto3_NestedEnum(v))
 		case 0x1a2: // repeated_foreign_enum = 52
 			x.RepeatedForeignEnum, i = codec.PackedVarint(d, x.RepeatedForeignEnum, next, end, v)
 		case 0x1a0: // repeated_foreign_enum = 52
+			x.RepeatedForeignEnum = codec.Grow(d, x.RepeatedForeignEnum, i, end)
 			i = next
 			x.RepeatedForeignEnum = append(x.RepeatedForeignEnum, ForeignEnum(v))
 		case 0x1b2: // repeated_string_piece = 54
@@ -1588,153 +1604,181 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x25a: // packed_int32 = 75
 			x.PackedInt32, i = codec.PackedVarint(d, x.PackedInt32, next, end, v)
 		case 0x258: // packed_int32 = 75
+			x.PackedInt32 = codec.Grow(d, x.PackedInt32, i, end)
 			i = next
 			x.PackedInt32 = append(x.PackedInt32, int32(v))
 		case 0x262: // packed_int64 = 76
 			x.PackedInt64, i = codec.PackedVarint(d, x.PackedInt64, next, end, v)
 		case 0x260: // packed_int64 = 76
+			x.PackedInt64 = codec.Grow(d, x.PackedInt64, i, end)
 			i = next
 			x.PackedInt64 = append(x.PackedInt64, int64(v))
 		case 0x26a: // packed_uint32 = 77
 			x.PackedUint32, i = codec.PackedVarint(d, x.PackedUint32, next, end, v)
 		case 0x268: // packed_uint32 = 77
+			x.PackedUint32 = codec.Grow(d, x.PackedUint32, i, end)
 			i = next
 			x.PackedUint32 = append(x.PackedUint32, uint32(v))
 		case 0x272: // packed_uint64 = 78
 			x.PackedUint64, i = codec.PackedVarint(d, x.PackedUint64, next, end, v)
 		case 0x270: // packed_uint64 = 78
+			x.PackedUint64 = codec.Grow(d, x.PackedUint64, i, end)
 			i = next
 			x.PackedUint64 = append(x.PackedUint64, v)
 		case 0x27a: // packed_sint32 = 79
 			x.PackedSint32, i = codec.PackedZigZag(d, x.PackedSint32, next, end, v)
 		case 0x278: // packed_sint32 = 79
+			x.PackedSint32 = codec.Grow(d, x.PackedSint32, i, end)
 			i = next
 			x.PackedSint32 = append(x.PackedSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x282: // packed_sint64 = 80
 			x.PackedSint64, i = codec.PackedZigZag(d, x.PackedSint64, next, end, v)
 		case 0x280: // packed_sint64 = 80
+			x.PackedSint64 = codec.Grow(d, x.PackedSint64, i, end)
 			i = next
 			x.PackedSint64 = append(x.PackedSint64, codec.UnZigZag(v))
 		case 0x28a: // packed_fixed32 = 81
 			x.PackedFixed32, i = codec.PackedFixed32(d, x.PackedFixed32, next, end, v)
 		case 0x28d: // packed_fixed32 = 81
+			x.PackedFixed32 = codec.Grow(d, x.PackedFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.PackedFixed32 = append(x.PackedFixed32, element)
 		case 0x292: // packed_fixed64 = 82
 			x.PackedFixed64, i = codec.PackedFixed64(d, x.PackedFixed64, next, end, v)
 		case 0x291: // packed_fixed64 = 82
+			x.PackedFixed64 = codec.Grow(d, x.PackedFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.PackedFixed64 = append(x.PackedFixed64, element)
 		case 0x29a: // packed_sfixed32 = 83
 			x.PackedSfixed32, i = codec.PackedFixed32(d, x.PackedSfixed32, next, end, v)
 		case 0x29d: // packed_sfixed32 = 83
+			x.PackedSfixed32 = codec.Grow(d, x.PackedSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.PackedSfixed32 = append(x.PackedSfixed32, element)
 		case 0x2a2: // packed_sfixed64 = 84
 			x.PackedSfixed64, i = codec.PackedFixed64(d, x.PackedSfixed64, next, end, v)
 		case 0x2a1: // packed_sfixed64 = 84
+			x.PackedSfixed64 = codec.Grow(d, x.PackedSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.PackedSfixed64 = append(x.PackedSfixed64, element)
 		case 0x2aa: // packed_float = 85
 			x.PackedFloat, i = codec.PackedFixed32(d, x.PackedFloat, next, end, v)
 		case 0x2ad: // packed_float = 85
+			x.PackedFloat = codec.Grow(d, x.PackedFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.PackedFloat = append(x.PackedFloat, element)
 		case 0x2b2: // packed_double = 86
 			x.PackedDouble, i = codec.PackedFixed64(d, x.PackedDouble, next, end, v)
 		case 0x2b1: // packed_double = 86
+			x.PackedDouble = codec.Grow(d, x.PackedDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.PackedDouble = append(x.PackedDouble, element)
 		case 0x2ba: // packed_bool = 87
 			x.PackedBool, i = codec.PackedBool(d, x.PackedBool, next, end, v)
 		case 0x2b8: // packed_bool = 87
+			x.PackedBool = codec.Grow(d, x.PackedBool, i, end)
 			i = next
 			x.PackedBool = append(x.PackedBool, v != 0)
 		case 0x2c2: // packed_nested_enum = 88
 			x.PackedNestedEnum, i = codec.PackedVarint(d, x.PackedNestedEnum, next, end, v)
 		case 0x2c0: // packed_nested_enum = 88
+			x.PackedNestedEnum = codec.Grow(d, x.PackedNestedEnum, i, end)
 			i = next
 			x.PackedNestedEnum = append(x.PackedNestedEnum, TestAllTypesProto3_NestedEnum(v))
 		case 0x2ca: // unpacked_int32 = 89
 			x.UnpackedInt32, i = codec.PackedVarint(d, x.UnpackedInt32, next, end, v)
 		case 0x2c8: // unpacked_int32 = 89
+			x.UnpackedInt32 = codec.Grow(d, x.UnpackedInt32, i, end)
 			i = next
 			x.UnpackedInt32 = append(x.UnpackedInt32, int32(v))
 		case 0x2d2: // unpacked_int64 = 90
 			x.UnpackedInt64, i = codec.PackedVarint(d, x.UnpackedInt64, next, end, v)
 		case 0x2d0: // unpacked_int64 = 90
+			x.UnpackedInt64 = codec.Grow(d, x.UnpackedInt64, i, end)
 			i = next
 			x.UnpackedInt64 = append(x.UnpackedInt64, int64(v))
 		case 0x2da: // unpacked_uint32 = 91
 			x.UnpackedUint32, i = codec.PackedVarint(d, x.UnpackedUint32, next, end, v)
 		case 0x2d8: // unpacked_uint32 = 91
+			x.UnpackedUint32 = codec.Grow(d, x.UnpackedUint32, i, end)
 			i = next
 			x.UnpackedUint32 = append(x.UnpackedUint32, uint32(v))
 		case 0x2e2: // unpacked_uint64 = 92
 			x.UnpackedUint64, i = codec.PackedVarint(d, x.UnpackedUint64, next, end, v)
 		case 0x2e0: // unpacked_uint64 = 92
+			x.UnpackedUint64 = codec.Grow(d, x.UnpackedUint64, i, end)
 			i = next
 			x.UnpackedUint64 = append(x.UnpackedUint64, v)
 		case 0x2ea: // unpacked_sint32 = 93
 			x.UnpackedSint32, i = codec.PackedZigZag(d, x.UnpackedSint32, next, end, v)
 		case 0x2e8: // unpacked_sint32 = 93
+			x.UnpackedSint32 = codec.Grow(d, x.UnpackedSint32, i, end)
 			i = next
 			x.UnpackedSint32 = append(x.UnpackedSint32, int32(codec.UnZigZag(uint64(uint32(v)))))
 		case 0x2f2: // unpacked_sint64 = 94
 			x.UnpackedSint64, i = codec.PackedZigZag(d, x.UnpackedSint64, next, end, v)
 		case 0x2f0: // unpacked_sint64 = 94
+			x.UnpackedSint64 = codec.Grow(d, x.UnpackedSint64, i, end)
 			i = next
 			x.UnpackedSint64 = append(x.UnpackedSint64, codec.UnZigZag(v))
 		case 0x2fa: // unpacked_fixed32 = 95
 			x.UnpackedFixed32, i = codec.PackedFixed32(d, x.UnpackedFixed32, next, end, v)
 		case 0x2fd: // unpacked_fixed32 = 95
+			x.UnpackedFixed32 = codec.Grow(d, x.UnpackedFixed32, i, end)
 			var element uint32
 			element, i = d.Fixed32(next, end)
 			x.UnpackedFixed32 = append(x.UnpackedFixed32, element)
 		case 0x302: // unpacked_fixed64 = 96
 			x.UnpackedFixed64, i = codec.PackedFixed64(d, x.UnpackedFixed64, next, end, v)
 		case 0x301: // unpacked_fixed64 = 96
+			x.UnpackedFixed64 = codec.Grow(d, x.UnpackedFixed64, i, end)
 			var element uint64
 			element, i = d.Fixed64(next, end)
 			x.UnpackedFixed64 = append(x.UnpackedFixed64, element)
 		case 0x30a: // unpacked_sfixed32 = 97
 			x.UnpackedSfixed32, i = codec.PackedFixed32(d, x.UnpackedSfixed32, next, end, v)
 		case 0x30d: // unpacked_sfixed32 = 97
+			x.UnpackedSfixed32 = codec.Grow(d, x.UnpackedSfixed32, i, end)
 			var element int32
 			element, i = d.Sfixed32(next, end)
 			x.UnpackedSfixed32 = append(x.UnpackedSfixed32, element)
 		case 0x312: // unpacked_sfixed64 = 98
 			x.UnpackedSfixed64, i = codec.PackedFixed64(d, x.UnpackedSfixed64, next, end, v)
 		case 0x311: // unpacked_sfixed64 = 98
+			x.UnpackedSfixed64 = codec.Grow(d, x.UnpackedSfixed64, i, end)
 			var element int64
 			element, i = d.Sfixed64(next, end)
 			x.UnpackedSfixed64 = append(x.UnpackedSfixed64, element)
 		case 0x31a: // unpacked_float = 99
 			x.UnpackedFloat, i = codec.PackedFixed32(d, x.UnpackedFloat, next, end, v)
 		case 0x31d: // unpacked_float = 99
+			x.UnpackedFloat = codec.Grow(d, x.UnpackedFloat, i, end)
 			var element float32
 			element, i = d.Float(next, end)
 			x.UnpackedFloat = append(x.UnpackedFloat, element)
 		case 0x322: // unpacked_double = 100
 			x.UnpackedDouble, i = codec.PackedFixed64(d, x.UnpackedDouble, next, end, v)
 		case 0x321: // unpacked_double = 100
+			x.UnpackedDouble = codec.Grow(d, x.UnpackedDouble, i, end)
 			var element float64
 			element, i = d.Double(next, end)
 			x.UnpackedDouble = append(x.UnpackedDouble, element)
 		case 0x32a: // unpacked_bool = 101
 			x.UnpackedBool, i = codec.PackedBool(d, x.UnpackedBool, next, end, v)
 		case 0x328: // unpacked_bool = 101
+			x.UnpackedBool = codec.Grow(d, x.UnpackedBool, i, end)
 			i = next
 			x.UnpackedBool = append(x.UnpackedBool, v != 0)
 		case 0x332: // unpacked_nested_enum = 102
 			x.UnpackedNestedEnum, i = codec.PackedVarint(d, x.UnpackedNestedEnum, next, end, v)
 		case 0x330: // unpacked_nested_enum = 102
+			x.UnpackedNestedEnum = codec.Grow(d, x.UnpackedNestedEnum, i, end)
 			i = next
 			x.UnpackedNestedEnum = append(x.UnpackedNestedEnum, TestAllTypesProto3_NestedEnum(v))
 		case 0x1c2: // map_int32_int32 = 56
