@@ -62,6 +62,9 @@ type Options struct {
 	Compressors []compress.Compressor
 	// Codec is the form of the messages, sent as content subtype. nil: protobuf.
 	Codec codec.Codec
+	// Protobuf changes how messages in protobuf's binary form are written and read: Deterministic orders maps, Singly gives every
+	// string memory of its own, and with Alias the strings and bytes of a message share one copy of all of it.
+	Protobuf codec.Options
 
 	// TLS is used as given, except that it always asks for HTTP/2, and for the target's host as ServerName if that is
 	// empty. nil: the system's roots, or plaintext for targets on this machine (loopback addresses, "localhost", unix).

@@ -48,7 +48,7 @@ var _ farcall.Stream = (*stream)(nil)
 
 func (s *stream) init(ctx context.Context, c *Conn, method *farcall.Method, outgoing call.Outgoing, tap call.Tap) {
 	s.conn, s.method, s.ctx, s.outgoing, s.tap = c, method, ctx, outgoing, tap
-	s.format = call.Format{Codec: c.options.Codec, Compressor: c.compressor, MinCompressBytes: c.options.MinCompressBytes}
+	s.format = call.Format{Codec: c.options.Codec, Protobuf: c.options.Protobuf, Compressor: c.compressor, MinCompressBytes: c.options.MinCompressBytes}
 }
 
 // chooseCompression settles how the requests are compressed, when the call is about to be sent.

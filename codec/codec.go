@@ -103,9 +103,13 @@ func appendProtobuf(dst []byte, message proto.Message, options proto.MarshalOpti
 
 // Encode returns the encoded message behind front bytes, which are the caller's to fill, in a buffer that the caller
 // frees. It is for the packages of this module that put a prefix there.
-func Encode(message any, front int) (*buffer.Buffer, error) {
+func Encode(message any, front int) (*buffer.Buffer, error) { return Options{}.Encode(message, front) }
+
+// Encode returns the encoded message behind front bytes, which are the caller's to fill, in a buffer that the caller
+// frees. It is for the packages of this module that put a prefix there.
+func (o Options) Encode(message any, front int) (*buffer.Buffer, error) {
 	if fast, ok := message.(generated); ok && !isNil(fast) {
-		encoded, ok := encodeGenerated(fast, front)
+		encoded, ok := encodeGenerated(fast, front, o.Deterministic)
 		if ok {
 			return encoded, nil
 		}
@@ -118,7 +122,7 @@ func Encode(message any, front int) (*buffer.Buffer, error) {
 	encoded := buffer.Get(front + size)
 	switch message := message.(type) {
 	case proto.Message:
-		encoded.B, err = appendProtobuf(encoded.B[:front], message, proto.MarshalOptions{UseCachedSize: true})
+		encoded.B, err = appendProtobuf(encoded.B[:front], message, proto.MarshalOptions{UseCachedSize: true, Deterministic: o.Deterministic})
 	case *farcall.Raw:
 		encoded.B = append(encoded.B[:front], message.Data...)
 	}

@@ -41,9 +41,9 @@ type Encoder struct {
 
 // encodeGenerated returns the message behind front bytes, which are the caller's to fill, in a buffer that the caller
 // frees. It is not ok if the message cannot be encoded; protobuf knows why.
-func encodeGenerated(message generated, front int) (encoded *buffer.Buffer, ok bool) {
+func encodeGenerated(message generated, front int, deterministic bool) (encoded *buffer.Buffer, ok bool) {
 	var e Encoder // on the stack
-	e.message = message
+	e.message, e.deterministic = message, deterministic
 	e.ownBuffer()
 	i := message.Farcall_encode(unescaped(&e), len(e.b))
 	e.buffer.B = e.b

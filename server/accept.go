@@ -28,6 +28,7 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 	}
 	s := &stream{server: a.server, transport: transport, subtype: request.Subtype}
 	transport.User = s
+	s.format.Protobuf = a.server.options.Protobuf
 	var readable bool
 	if s.format.Codec, readable = a.server.codecs.Find(request.Subtype); !readable {
 		a.acceptOther(transport, wire.UnreadSubtype(request.Subtype))

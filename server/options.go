@@ -76,6 +76,9 @@ type Options struct {
 	Compressors []compress.Compressor
 	// Codecs are known besides protobuf and JSON, by content subtype.
 	Codecs []codec.Codec
+	// Protobuf changes how messages in protobuf's binary form are written and read: Deterministic orders maps, Singly gives every
+	// string memory of its own, and with Alias the strings and bytes of a message share one copy of all of it.
+	Protobuf codec.Options
 
 	// ShareLocalMessages makes the calls of Local share what is inside their messages (bytes, lists, inner messages) instead of
 	// encoding and decoding it: neither end may then change a message that it has sent or received, and nothing checks that

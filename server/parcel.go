@@ -3,6 +3,8 @@
 package server
 
 import (
+	"context"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -17,6 +19,8 @@ type parcel struct {
 	encoded *buffer.Buffer // behind its prefix, as it would go into a body; nil if the message is shared
 	shared  proto.Message
 	size    int // encoded, without the prefix
+
+	protobuf codec.Options
 }
 
 // pack takes a message from its sender; a Raw is released. Encoding it makes both ends' messages their own, and finds what
@@ -29,11 +33,12 @@ func (s *Server) pack(message any) (parcel, error) {
 		}
 		return parcel{shared: shared, size: size}, nil
 	}
-	encoded, err := new(call.Format).Encode(message, false)
+	format := call.Format{Protobuf: s.options.Protobuf}
+	encoded, err := format.Encode(message, false)
 	if err != nil {
 		return parcel{}, call.Outcome(err)
 	}
-	return parcel{encoded: encoded, size: len(encoded.B) - wire.PrefixBytes}, nil
+	return parcel{encoded: encoded, size: len(encoded.B) - wire.PrefixBytes, protobuf: s.options.Protobuf}, nil
 }
 
 // unpack fills message, of which there may be limit bytes.
@@ -45,7 +50,8 @@ func (p *parcel) unpack(limit int, message any) error {
 	case p.shared != nil:
 		return share(p.shared, message)
 	}
-	return call.Outcome(codec.Decode(p.encoded.B[wire.PrefixBytes:], message))
+	format := call.Format{Protobuf: p.protobuf}
+	return call.Outcome(format.Decode(context.Background(), p.encoded.B[wire.PrefixBytes:], false, limit, message))
 }
 
 // drop gives a parcel back that nobody unpacks.

@@ -3,6 +3,7 @@
 package call
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/farcall/farcall"
@@ -15,6 +16,7 @@ import (
 // Format is the form that the messages of a call have on the wire. The zero value is protobuf, uncompressed.
 type Format struct {
 	Codec        codec.Codec         // nil: protobuf
+	Protobuf     codec.Options       // for protobuf
 	Compressor   compress.Compressor // of the messages that are sent; nil: none
 	Decompressor compress.Compressor // of the messages that are received with the compressed flag
 	// MinCompressBytes is the size from which messages are compressed.
@@ -33,11 +35,7 @@ func (f *Format) Encode(message any, wanted bool) (*buffer.Buffer, error) {
 	if raw, ok := message.(*farcall.Raw); ok && raw != nil {
 		defer raw.Done()
 	}
-	encode := encodeProto
-	if f.Codec != nil {
-		encode = f.encodeOther
-	}
-	encoded, err := encode(message)
+	encoded, err := f.encode(message)
 	if err != nil || f.Compressor == nil || !wanted || len(encoded.B)-wire.PrefixBytes < f.MinCompressBytes {
 		return encoded, err
 	}
@@ -50,8 +48,11 @@ func (f *Format) Encode(message any, wanted bool) (*buffer.Buffer, error) {
 	return small, err
 }
 
-func encodeProto(message any) (*buffer.Buffer, error) {
-	encoded, err := codec.Encode(message, wire.PrefixBytes)
+func (f *Format) encode(message any) (*buffer.Buffer, error) {
+	if f.Codec != nil {
+		return f.encodeOther(message)
+	}
+	encoded, err := f.Protobuf.Encode(message, wire.PrefixBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -113,5 +114,8 @@ func (f *Format) decode(data []byte, message any) error {
 	if f.Codec != nil {
 		return f.Codec.Decode(data, message)
 	}
-	return codec.Decode(data, message)
+	if _, raw := message.(*farcall.Raw); f.Protobuf.Alias && !raw {
+		data = bytes.Clone(data) // whose memory is used again
+	}
+	return f.Protobuf.Decode(data, message)
 }
