@@ -82,7 +82,7 @@ func (d *Decoder) Head(i, end int) (tag, v uint64, next int) {
 		case tag >= 0x80:
 		case tag&5 != 0:
 			return tag, 0, i + 1
-		case word&0x8000 == 0 && i+3 <= end: // two bytes
+		case word&0x8080 == 0x80 && i+3 <= end: // two bytes
 			return tag, word&0x7f | word>>1&0x3f80, i + 3
 		default:
 			ends := ^word & highBits
@@ -227,7 +227,7 @@ func (d *Decoder) Message(message proto.Message, i, end int, n uint64) int {
 	if message, ok := message.(generated); ok {
 		return d.Leave(message.Farcall_decode(d, i, to), to)
 	}
-	return d.Leave(d.protobuf(message, i, to), to)
+	return d.Leave(d.decodeOther(message, i, to), to)
 }
 
 // Group is Message for a group.

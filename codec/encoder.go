@@ -214,6 +214,9 @@ func SizeMessage(message proto.Message) int {
 	if message, ok := message.(generated); ok {
 		return message.Farcall_size()
 	}
+	if n, ok := sizeWellKnown(message); ok {
+		return n
+	}
 	return proto.Size(message)
 }
 
@@ -324,6 +327,9 @@ func (e *Encoder) Required() { e.required = true }
 func (e *Encoder) Message(i int, message proto.Message) int {
 	if message, ok := message.(generated); ok {
 		return message.Farcall_encode(e, i)
+	}
+	if begin, ok := e.encodeWellKnown(i, message); ok {
+		return begin
 	}
 	return e.Protobuf(i, message)
 }

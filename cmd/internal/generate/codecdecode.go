@@ -314,20 +314,20 @@ func (c *codecWriter) decodeElement(f *codecField) {
 // field.
 func (c *codecWriter) decodeMember(f *codecField) {
 	wrapper, oneof := c.wrapper(f.Parent, f.Field), c.oneofField(f.Parent, f.Oneof)
-	newWrapper := []any{"o := ", c.codec("New"), "[", wrapper, "](d)"}
-	if f.Message == nil {
-		c.p(newWrapper...)
-		c.assign(f, f.value)
+	makeWrapper := func() {
+		c.p("o, ok := ", oneof, ".(*", wrapper, ")")
+		c.p("if !ok || o == nil {")
+		c.p("o = ", c.codec("New"), "[", wrapper, "](d)")
 		c.p(oneof, " = o")
+		c.p("}")
+	}
+	if f.Message == nil {
+		makeWrapper()
+		c.assign(f, f.value)
 		return
 	}
 	c.decodeMessage(f, func() {
-		newWrapper[0] = "o = "
-		c.p("o, ok := ", oneof, ".(*", wrapper, ")")
-		c.p("if !ok || o == nil {")
-		c.p(newWrapper...)
-		c.p(oneof, " = o")
-		c.p("}")
+		makeWrapper()
 		c.p("if ", f.value, " == nil {")
 		c.p(f.value, " = ", c.codec("New"), "[", c.typeOf(f.Field), "](d)")
 		c.p("}")

@@ -1810,69 +1810,117 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.farcall_decode_94(d, next, to), to)
 		case 0x329: // f_double = 101
-			o := codec.New[all_FDouble](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FDouble)
+			if !ok || o == nil {
+				o = codec.New[all_FDouble](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FDouble, i = d.Double(next, end)
-			x.xxx_hidden_Pick = o
 		case 0x335: // f_float = 102
-			o := codec.New[all_FFloat](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FFloat)
+			if !ok || o == nil {
+				o = codec.New[all_FFloat](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FFloat, i = d.Float(next, end)
-			x.xxx_hidden_Pick = o
 		case 0x338: // f_int32 = 103
-			o := codec.New[all_FInt32](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FInt32)
+			if !ok || o == nil {
+				o = codec.New[all_FInt32](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FInt32, i = int32(v), next
-			x.xxx_hidden_Pick = o
 		case 0x340: // f_int64 = 104
-			o := codec.New[all_FInt64](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FInt64)
+			if !ok || o == nil {
+				o = codec.New[all_FInt64](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FInt64, i = int64(v), next
-			x.xxx_hidden_Pick = o
 		case 0x348: // f_uint32 = 105
-			o := codec.New[all_FUint32](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FUint32)
+			if !ok || o == nil {
+				o = codec.New[all_FUint32](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FUint32, i = uint32(v), next
-			x.xxx_hidden_Pick = o
 		case 0x350: // f_uint64 = 106
-			o := codec.New[all_FUint64](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FUint64)
+			if !ok || o == nil {
+				o = codec.New[all_FUint64](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FUint64, i = v, next
-			x.xxx_hidden_Pick = o
 		case 0x358: // f_sint32 = 107
-			o := codec.New[all_FSint32](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FSint32)
+			if !ok || o == nil {
+				o = codec.New[all_FSint32](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FSint32, i = int32(codec.UnZigZag(uint64(uint32(v)))), next
-			x.xxx_hidden_Pick = o
 		case 0x360: // f_sint64 = 108
-			o := codec.New[all_FSint64](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FSint64)
+			if !ok || o == nil {
+				o = codec.New[all_FSint64](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FSint64, i = codec.UnZigZag(v), next
-			x.xxx_hidden_Pick = o
 		case 0x36d: // f_fixed32 = 109
-			o := codec.New[all_FFixed32](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FFixed32)
+			if !ok || o == nil {
+				o = codec.New[all_FFixed32](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FFixed32, i = d.Fixed32(next, end)
-			x.xxx_hidden_Pick = o
 		case 0x371: // f_fixed64 = 110
-			o := codec.New[all_FFixed64](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FFixed64)
+			if !ok || o == nil {
+				o = codec.New[all_FFixed64](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FFixed64, i = d.Fixed64(next, end)
-			x.xxx_hidden_Pick = o
 		case 0x37d: // f_sfixed32 = 111
-			o := codec.New[all_FSfixed32](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FSfixed32)
+			if !ok || o == nil {
+				o = codec.New[all_FSfixed32](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FSfixed32, i = d.Sfixed32(next, end)
-			x.xxx_hidden_Pick = o
 		case 0x381: // f_sfixed64 = 112
-			o := codec.New[all_FSfixed64](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FSfixed64)
+			if !ok || o == nil {
+				o = codec.New[all_FSfixed64](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FSfixed64, i = d.Sfixed64(next, end)
-			x.xxx_hidden_Pick = o
 		case 0x388: // f_bool = 113
-			o := codec.New[all_FBool](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FBool)
+			if !ok || o == nil {
+				o = codec.New[all_FBool](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FBool, i = v != 0, next
-			x.xxx_hidden_Pick = o
 		case 0x392: // f_string = 114
-			o := codec.New[all_FString](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FString)
+			if !ok || o == nil {
+				o = codec.New[all_FString](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FString, i = d.String(next, end, v)
-			x.xxx_hidden_Pick = o
 		case 0x39a: // f_bytes = 115
-			o := codec.New[all_FBytes](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FBytes)
+			if !ok || o == nil {
+				o = codec.New[all_FBytes](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FBytes, i = d.Bytes(next, end, v)
-			x.xxx_hidden_Pick = o
 		case 0x3a0: // f_color = 116
-			o := codec.New[all_FColor](d)
+			o, ok := x.xxx_hidden_Pick.(*all_FColor)
+			if !ok || o == nil {
+				o = codec.New[all_FColor](d)
+				x.xxx_hidden_Pick = o
+			}
 			o.FColor, i = Color(v), next
-			x.xxx_hidden_Pick = o
 		case 0x3aa: // f_small = 117
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1916,13 +1964,19 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.LeaveGroup(o.FDelimited.Farcall_decode(d, next, end), outer)
 		case 0x3ca: // g_text = 121
-			o := codec.New[all_GText](d)
+			o, ok := x.xxx_hidden_Other.(*all_GText)
+			if !ok || o == nil {
+				o = codec.New[all_GText](d)
+				x.xxx_hidden_Other = o
+			}
 			o.GText, i = d.String(next, end, v)
-			x.xxx_hidden_Other = o
 		case 0x4010: // g_number = 2050
-			o := codec.New[all_GNumber](d)
+			o, ok := x.xxx_hidden_Other.(*all_GNumber)
+			if !ok || o == nil {
+				o = codec.New[all_GNumber](d)
+				x.xxx_hidden_Other = o
+			}
 			o.GNumber, i = v, next
-			x.xxx_hidden_Other = o
 		case 0x41a: // h_timestamp = 131
 			if x.xxx_hidden_HTimestamp == nil {
 				x.xxx_hidden_HTimestamp = codec.New[timestamppb.Timestamp](d)

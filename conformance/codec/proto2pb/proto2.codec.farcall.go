@@ -1764,69 +1764,117 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.farcall_decode_94(d, next, to), to)
 		case 0x329: // f_double = 101
-			o := codec.New[All_FDouble](d)
+			o, ok := x.Pick.(*All_FDouble)
+			if !ok || o == nil {
+				o = codec.New[All_FDouble](d)
+				x.Pick = o
+			}
 			o.FDouble, i = d.Double(next, end)
-			x.Pick = o
 		case 0x335: // f_float = 102
-			o := codec.New[All_FFloat](d)
+			o, ok := x.Pick.(*All_FFloat)
+			if !ok || o == nil {
+				o = codec.New[All_FFloat](d)
+				x.Pick = o
+			}
 			o.FFloat, i = d.Float(next, end)
-			x.Pick = o
 		case 0x338: // f_int32 = 103
-			o := codec.New[All_FInt32](d)
+			o, ok := x.Pick.(*All_FInt32)
+			if !ok || o == nil {
+				o = codec.New[All_FInt32](d)
+				x.Pick = o
+			}
 			o.FInt32, i = int32(v), next
-			x.Pick = o
 		case 0x340: // f_int64 = 104
-			o := codec.New[All_FInt64](d)
+			o, ok := x.Pick.(*All_FInt64)
+			if !ok || o == nil {
+				o = codec.New[All_FInt64](d)
+				x.Pick = o
+			}
 			o.FInt64, i = int64(v), next
-			x.Pick = o
 		case 0x348: // f_uint32 = 105
-			o := codec.New[All_FUint32](d)
+			o, ok := x.Pick.(*All_FUint32)
+			if !ok || o == nil {
+				o = codec.New[All_FUint32](d)
+				x.Pick = o
+			}
 			o.FUint32, i = uint32(v), next
-			x.Pick = o
 		case 0x350: // f_uint64 = 106
-			o := codec.New[All_FUint64](d)
+			o, ok := x.Pick.(*All_FUint64)
+			if !ok || o == nil {
+				o = codec.New[All_FUint64](d)
+				x.Pick = o
+			}
 			o.FUint64, i = v, next
-			x.Pick = o
 		case 0x358: // f_sint32 = 107
-			o := codec.New[All_FSint32](d)
+			o, ok := x.Pick.(*All_FSint32)
+			if !ok || o == nil {
+				o = codec.New[All_FSint32](d)
+				x.Pick = o
+			}
 			o.FSint32, i = int32(codec.UnZigZag(uint64(uint32(v)))), next
-			x.Pick = o
 		case 0x360: // f_sint64 = 108
-			o := codec.New[All_FSint64](d)
+			o, ok := x.Pick.(*All_FSint64)
+			if !ok || o == nil {
+				o = codec.New[All_FSint64](d)
+				x.Pick = o
+			}
 			o.FSint64, i = codec.UnZigZag(v), next
-			x.Pick = o
 		case 0x36d: // f_fixed32 = 109
-			o := codec.New[All_FFixed32](d)
+			o, ok := x.Pick.(*All_FFixed32)
+			if !ok || o == nil {
+				o = codec.New[All_FFixed32](d)
+				x.Pick = o
+			}
 			o.FFixed32, i = d.Fixed32(next, end)
-			x.Pick = o
 		case 0x371: // f_fixed64 = 110
-			o := codec.New[All_FFixed64](d)
+			o, ok := x.Pick.(*All_FFixed64)
+			if !ok || o == nil {
+				o = codec.New[All_FFixed64](d)
+				x.Pick = o
+			}
 			o.FFixed64, i = d.Fixed64(next, end)
-			x.Pick = o
 		case 0x37d: // f_sfixed32 = 111
-			o := codec.New[All_FSfixed32](d)
+			o, ok := x.Pick.(*All_FSfixed32)
+			if !ok || o == nil {
+				o = codec.New[All_FSfixed32](d)
+				x.Pick = o
+			}
 			o.FSfixed32, i = d.Sfixed32(next, end)
-			x.Pick = o
 		case 0x381: // f_sfixed64 = 112
-			o := codec.New[All_FSfixed64](d)
+			o, ok := x.Pick.(*All_FSfixed64)
+			if !ok || o == nil {
+				o = codec.New[All_FSfixed64](d)
+				x.Pick = o
+			}
 			o.FSfixed64, i = d.Sfixed64(next, end)
-			x.Pick = o
 		case 0x388: // f_bool = 113
-			o := codec.New[All_FBool](d)
+			o, ok := x.Pick.(*All_FBool)
+			if !ok || o == nil {
+				o = codec.New[All_FBool](d)
+				x.Pick = o
+			}
 			o.FBool, i = v != 0, next
-			x.Pick = o
 		case 0x392: // f_string = 114
-			o := codec.New[All_FString](d)
+			o, ok := x.Pick.(*All_FString)
+			if !ok || o == nil {
+				o = codec.New[All_FString](d)
+				x.Pick = o
+			}
 			o.FString, i = d.LooseString(next, end, v)
-			x.Pick = o
 		case 0x39a: // f_bytes = 115
-			o := codec.New[All_FBytes](d)
+			o, ok := x.Pick.(*All_FBytes)
+			if !ok || o == nil {
+				o = codec.New[All_FBytes](d)
+				x.Pick = o
+			}
 			o.FBytes, i = d.Bytes(next, end, v)
-			x.Pick = o
 		case 0x3a0: // f_color = 116
-			o := codec.New[All_FColor](d)
+			o, ok := x.Pick.(*All_FColor)
+			if !ok || o == nil {
+				o = codec.New[All_FColor](d)
+				x.Pick = o
+			}
 			o.FColor, i = Color(v), next
-			x.Pick = o
 		case 0x3aa: // f_small = 117
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1870,13 +1918,19 @@ func (x *All) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.LeaveGroup(o.FGroup.Farcall_decode(d, next, end), outer)
 		case 0x3ca: // g_text = 121
-			o := codec.New[All_GText](d)
+			o, ok := x.Other.(*All_GText)
+			if !ok || o == nil {
+				o = codec.New[All_GText](d)
+				x.Other = o
+			}
 			o.GText, i = d.LooseString(next, end, v)
-			x.Other = o
 		case 0x4010: // g_number = 2050
-			o := codec.New[All_GNumber](d)
+			o, ok := x.Other.(*All_GNumber)
+			if !ok || o == nil {
+				o = codec.New[All_GNumber](d)
+				x.Other = o
+			}
 			o.GNumber, i = v, next
-			x.Other = o
 		case 0x41a: // h_timestamp = 131
 			if x.HTimestamp == nil {
 				x.HTimestamp = codec.New[timestamppb.Timestamp](d)

@@ -344,13 +344,19 @@ func (x *ClientCompatRequest_Cancel) Farcall_decode(d *codec.Decoder, i, end int
 			}
 			i = d.Message(o.BeforeCloseSend, next, end, v)
 		case 0x10: // after_close_send_ms = 2
-			o := codec.New[ClientCompatRequest_Cancel_AfterCloseSendMs](d)
+			o, ok := x.CancelTiming.(*ClientCompatRequest_Cancel_AfterCloseSendMs)
+			if !ok || o == nil {
+				o = codec.New[ClientCompatRequest_Cancel_AfterCloseSendMs](d)
+				x.CancelTiming = o
+			}
 			o.AfterCloseSendMs, i = uint32(v), next
-			x.CancelTiming = o
 		case 0x18: // after_num_responses = 3
-			o := codec.New[ClientCompatRequest_Cancel_AfterNumResponses](d)
+			o, ok := x.CancelTiming.(*ClientCompatRequest_Cancel_AfterNumResponses)
+			if !ok || o == nil {
+				o = codec.New[ClientCompatRequest_Cancel_AfterNumResponses](d)
+				x.CancelTiming = o
+			}
 			o.AfterNumResponses, i = uint32(v), next
-			x.CancelTiming = o
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

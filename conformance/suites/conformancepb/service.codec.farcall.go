@@ -112,9 +112,12 @@ func (x *UnaryResponseDefinition) Farcall_decode(d *codec.Decoder, i, end int) i
 			}
 			d.Up()
 		case 0x12: // response_data = 2
-			o := codec.New[UnaryResponseDefinition_ResponseData](d)
+			o, ok := x.Response.(*UnaryResponseDefinition_ResponseData)
+			if !ok || o == nil {
+				o = codec.New[UnaryResponseDefinition_ResponseData](d)
+				x.Response = o
+			}
 			o.ResponseData, i = d.Bytes(next, end, v)
-			x.Response = o
 		case 0x1a: // error = 3
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1641,13 +1644,19 @@ func (x *MessageContents) Farcall_decode(d *codec.Decoder, i, end int) int {
 		}
 		switch tag {
 		case 0x0a: // binary = 1
-			o := codec.New[MessageContents_Binary](d)
+			o, ok := x.Data.(*MessageContents_Binary)
+			if !ok || o == nil {
+				o = codec.New[MessageContents_Binary](d)
+				x.Data = o
+			}
 			o.Binary, i = d.Bytes(next, end, v)
-			x.Data = o
 		case 0x12: // text = 2
-			o := codec.New[MessageContents_Text](d)
+			o, ok := x.Data.(*MessageContents_Text)
+			if !ok || o == nil {
+				o = codec.New[MessageContents_Text](d)
+				x.Data = o
+			}
 			o.Text, i = d.String(next, end, v)
-			x.Data = o
 		case 0x1a: // binary_message = 3
 			o, ok := x.Data.(*MessageContents_BinaryMessage)
 			if !ok || o == nil {

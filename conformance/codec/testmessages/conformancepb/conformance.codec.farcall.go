@@ -233,21 +233,33 @@ func (x *ConformanceRequest) Farcall_decode(d *codec.Decoder, i, end int) int {
 		}
 		switch tag {
 		case 0x0a: // protobuf_payload = 1
-			o := codec.New[ConformanceRequest_ProtobufPayload](d)
+			o, ok := x.Payload.(*ConformanceRequest_ProtobufPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceRequest_ProtobufPayload](d)
+				x.Payload = o
+			}
 			o.ProtobufPayload, i = d.Bytes(next, end, v)
-			x.Payload = o
 		case 0x12: // json_payload = 2
-			o := codec.New[ConformanceRequest_JsonPayload](d)
+			o, ok := x.Payload.(*ConformanceRequest_JsonPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceRequest_JsonPayload](d)
+				x.Payload = o
+			}
 			o.JsonPayload, i = d.String(next, end, v)
-			x.Payload = o
 		case 0x3a: // jspb_payload = 7
-			o := codec.New[ConformanceRequest_JspbPayload](d)
+			o, ok := x.Payload.(*ConformanceRequest_JspbPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceRequest_JspbPayload](d)
+				x.Payload = o
+			}
 			o.JspbPayload, i = d.String(next, end, v)
-			x.Payload = o
 		case 0x42: // text_payload = 8
-			o := codec.New[ConformanceRequest_TextPayload](d)
+			o, ok := x.Payload.(*ConformanceRequest_TextPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceRequest_TextPayload](d)
+				x.Payload = o
+			}
 			o.TextPayload, i = d.String(next, end, v)
-			x.Payload = o
 		case 0x18: // requested_output_format = 3
 			x.RequestedOutputFormat, i = WireFormat(v), next
 		case 0x22: // message_type = 4
@@ -379,41 +391,68 @@ func (x *ConformanceResponse) Farcall_decode(d *codec.Decoder, i, end int) int {
 		}
 		switch tag {
 		case 0x0a: // parse_error = 1
-			o := codec.New[ConformanceResponse_ParseError](d)
+			o, ok := x.Result.(*ConformanceResponse_ParseError)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_ParseError](d)
+				x.Result = o
+			}
 			o.ParseError, i = d.String(next, end, v)
-			x.Result = o
 		case 0x32: // serialize_error = 6
-			o := codec.New[ConformanceResponse_SerializeError](d)
+			o, ok := x.Result.(*ConformanceResponse_SerializeError)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_SerializeError](d)
+				x.Result = o
+			}
 			o.SerializeError, i = d.String(next, end, v)
-			x.Result = o
 		case 0x4a: // timeout_error = 9
-			o := codec.New[ConformanceResponse_TimeoutError](d)
+			o, ok := x.Result.(*ConformanceResponse_TimeoutError)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_TimeoutError](d)
+				x.Result = o
+			}
 			o.TimeoutError, i = d.String(next, end, v)
-			x.Result = o
 		case 0x12: // runtime_error = 2
-			o := codec.New[ConformanceResponse_RuntimeError](d)
+			o, ok := x.Result.(*ConformanceResponse_RuntimeError)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_RuntimeError](d)
+				x.Result = o
+			}
 			o.RuntimeError, i = d.String(next, end, v)
-			x.Result = o
 		case 0x1a: // protobuf_payload = 3
-			o := codec.New[ConformanceResponse_ProtobufPayload](d)
+			o, ok := x.Result.(*ConformanceResponse_ProtobufPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_ProtobufPayload](d)
+				x.Result = o
+			}
 			o.ProtobufPayload, i = d.Bytes(next, end, v)
-			x.Result = o
 		case 0x22: // json_payload = 4
-			o := codec.New[ConformanceResponse_JsonPayload](d)
+			o, ok := x.Result.(*ConformanceResponse_JsonPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_JsonPayload](d)
+				x.Result = o
+			}
 			o.JsonPayload, i = d.String(next, end, v)
-			x.Result = o
 		case 0x2a: // skipped = 5
-			o := codec.New[ConformanceResponse_Skipped](d)
+			o, ok := x.Result.(*ConformanceResponse_Skipped)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_Skipped](d)
+				x.Result = o
+			}
 			o.Skipped, i = d.String(next, end, v)
-			x.Result = o
 		case 0x3a: // jspb_payload = 7
-			o := codec.New[ConformanceResponse_JspbPayload](d)
+			o, ok := x.Result.(*ConformanceResponse_JspbPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_JspbPayload](d)
+				x.Result = o
+			}
 			o.JspbPayload, i = d.String(next, end, v)
-			x.Result = o
 		case 0x42: // text_payload = 8
-			o := codec.New[ConformanceResponse_TextPayload](d)
+			o, ok := x.Result.(*ConformanceResponse_TextPayload)
+			if !ok || o == nil {
+				o = codec.New[ConformanceResponse_TextPayload](d)
+				x.Result = o
+			}
 			o.TextPayload, i = d.String(next, end, v)
-			x.Result = o
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

@@ -1880,9 +1880,12 @@ func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.farcall_decode_74(d, next, to), to)
 		case 0x378: // oneof_uint32 = 111
-			o := codec.New[TestAllTypesProto2_OneofUint32](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofUint32)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofUint32](d)
+				x.OneofField = o
+			}
 			o.OneofUint32, i = uint32(v), next
-			x.OneofField = o
 		case 0x382: // oneof_nested_message = 112
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1898,33 +1901,54 @@ func (x *TestAllTypesProto2) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(o.OneofNestedMessage.Farcall_decode(d, next, to), to)
 		case 0x38a: // oneof_string = 113
-			o := codec.New[TestAllTypesProto2_OneofString](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofString)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofString](d)
+				x.OneofField = o
+			}
 			o.OneofString, i = d.LooseString(next, end, v)
-			x.OneofField = o
 		case 0x392: // oneof_bytes = 114
-			o := codec.New[TestAllTypesProto2_OneofBytes](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofBytes)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofBytes](d)
+				x.OneofField = o
+			}
 			o.OneofBytes, i = d.Bytes(next, end, v)
-			x.OneofField = o
 		case 0x398: // oneof_bool = 115
-			o := codec.New[TestAllTypesProto2_OneofBool](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofBool)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofBool](d)
+				x.OneofField = o
+			}
 			o.OneofBool, i = v != 0, next
-			x.OneofField = o
 		case 0x3a0: // oneof_uint64 = 116
-			o := codec.New[TestAllTypesProto2_OneofUint64](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofUint64)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofUint64](d)
+				x.OneofField = o
+			}
 			o.OneofUint64, i = v, next
-			x.OneofField = o
 		case 0x3ad: // oneof_float = 117
-			o := codec.New[TestAllTypesProto2_OneofFloat](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofFloat)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofFloat](d)
+				x.OneofField = o
+			}
 			o.OneofFloat, i = d.Float(next, end)
-			x.OneofField = o
 		case 0x3b1: // oneof_double = 118
-			o := codec.New[TestAllTypesProto2_OneofDouble](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofDouble)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofDouble](d)
+				x.OneofField = o
+			}
 			o.OneofDouble, i = d.Double(next, end)
-			x.OneofField = o
 		case 0x3b8: // oneof_enum = 119
-			o := codec.New[TestAllTypesProto2_OneofEnum](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_OneofEnum)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_OneofEnum](d)
+				x.OneofField = o
+			}
 			o.OneofEnum, i = TestAllTypesProto2_NestedEnum(v), next
-			x.OneofField = o
 		case 0x64b: // data = 201
 			outer := d.EnterGroup(201)
 			if outer < 0 {
@@ -2949,13 +2973,19 @@ func (x *TestAllTypesProto2_ExtensionWithOneof) Farcall_decode(d *codec.Decoder,
 		}
 		switch tag {
 		case 0x08: // a = 1
-			o := codec.New[TestAllTypesProto2_ExtensionWithOneof_A](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_ExtensionWithOneof_A)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_ExtensionWithOneof_A](d)
+				x.OneofField = o
+			}
 			o.A, i = int32(v), next
-			x.OneofField = o
 		case 0x10: // b = 2
-			o := codec.New[TestAllTypesProto2_ExtensionWithOneof_B](d)
+			o, ok := x.OneofField.(*TestAllTypesProto2_ExtensionWithOneof_B)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto2_ExtensionWithOneof_B](d)
+				x.OneofField = o
+			}
 			o.B, i = int32(v), next
-			x.OneofField = o
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}

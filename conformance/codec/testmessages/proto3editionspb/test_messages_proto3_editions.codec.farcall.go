@@ -1953,9 +1953,12 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.farcall_decode_74(d, next, to), to)
 		case 0x378: // oneof_uint32 = 111
-			o := codec.New[TestAllTypesProto3_OneofUint32](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofUint32)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofUint32](d)
+				x.OneofField = o
+			}
 			o.OneofUint32, i = uint32(v), next
-			x.OneofField = o
 		case 0x382: // oneof_nested_message = 112
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -1971,37 +1974,61 @@ func (x *TestAllTypesProto3) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(o.OneofNestedMessage.Farcall_decode(d, next, to), to)
 		case 0x38a: // oneof_string = 113
-			o := codec.New[TestAllTypesProto3_OneofString](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofString)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofString](d)
+				x.OneofField = o
+			}
 			o.OneofString, i = d.String(next, end, v)
-			x.OneofField = o
 		case 0x392: // oneof_bytes = 114
-			o := codec.New[TestAllTypesProto3_OneofBytes](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofBytes)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofBytes](d)
+				x.OneofField = o
+			}
 			o.OneofBytes, i = d.Bytes(next, end, v)
-			x.OneofField = o
 		case 0x398: // oneof_bool = 115
-			o := codec.New[TestAllTypesProto3_OneofBool](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofBool)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofBool](d)
+				x.OneofField = o
+			}
 			o.OneofBool, i = v != 0, next
-			x.OneofField = o
 		case 0x3a0: // oneof_uint64 = 116
-			o := codec.New[TestAllTypesProto3_OneofUint64](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofUint64)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofUint64](d)
+				x.OneofField = o
+			}
 			o.OneofUint64, i = v, next
-			x.OneofField = o
 		case 0x3ad: // oneof_float = 117
-			o := codec.New[TestAllTypesProto3_OneofFloat](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofFloat)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofFloat](d)
+				x.OneofField = o
+			}
 			o.OneofFloat, i = d.Float(next, end)
-			x.OneofField = o
 		case 0x3b1: // oneof_double = 118
-			o := codec.New[TestAllTypesProto3_OneofDouble](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofDouble)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofDouble](d)
+				x.OneofField = o
+			}
 			o.OneofDouble, i = d.Double(next, end)
-			x.OneofField = o
 		case 0x3b8: // oneof_enum = 119
-			o := codec.New[TestAllTypesProto3_OneofEnum](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofEnum)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofEnum](d)
+				x.OneofField = o
+			}
 			o.OneofEnum, i = TestAllTypesProto3_NestedEnum(v), next
-			x.OneofField = o
 		case 0x3c0: // oneof_null_value = 120
-			o := codec.New[TestAllTypesProto3_OneofNullValue](d)
+			o, ok := x.OneofField.(*TestAllTypesProto3_OneofNullValue)
+			if !ok || o == nil {
+				o = codec.New[TestAllTypesProto3_OneofNullValue](d)
+				x.OneofField = o
+			}
 			o.OneofNullValue, i = structpb.NullValue(v), next
-			x.OneofField = o
 		case 0x64a: // optional_bool_wrapper = 201
 			if x.OptionalBoolWrapper == nil {
 				x.OptionalBoolWrapper = codec.New[wrapperspb.BoolValue](d)

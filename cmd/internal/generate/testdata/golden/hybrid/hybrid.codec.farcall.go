@@ -130,13 +130,19 @@ func (x *Parcel) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			d.Up()
 		case 0x22: // address = 4
-			o := codec.New[Parcel_Address](d)
+			o, ok := x.To.(*Parcel_Address)
+			if !ok || o == nil {
+				o = codec.New[Parcel_Address](d)
+				x.To = o
+			}
 			o.Address, i = d.String(next, end, v)
-			x.To = o
 		case 0x28: // locker = 5
-			o := codec.New[Parcel_Locker](d)
+			o, ok := x.To.(*Parcel_Locker)
+			if !ok || o == nil {
+				o = codec.New[Parcel_Locker](d)
+				x.To = o
+			}
 			o.Locker, i = int32(v), next
-			x.To = o
 		case 0x32: // labelled = 6
 			to := d.Enter(next, end, v)
 			if to < 0 {

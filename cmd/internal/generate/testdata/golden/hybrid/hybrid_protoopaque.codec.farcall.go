@@ -139,13 +139,19 @@ func (x *Parcel) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			d.Up()
 		case 0x22: // address = 4
-			o := codec.New[parcel_Address](d)
+			o, ok := x.xxx_hidden_To.(*parcel_Address)
+			if !ok || o == nil {
+				o = codec.New[parcel_Address](d)
+				x.xxx_hidden_To = o
+			}
 			o.Address, i = d.String(next, end, v)
-			x.xxx_hidden_To = o
 		case 0x28: // locker = 5
-			o := codec.New[parcel_Locker](d)
+			o, ok := x.xxx_hidden_To.(*parcel_Locker)
+			if !ok || o == nil {
+				o = codec.New[parcel_Locker](d)
+				x.xxx_hidden_To = o
+			}
 			o.Locker, i = int32(v), next
-			x.xxx_hidden_To = o
 		case 0x32: // labelled = 6
 			to := d.Enter(next, end, v)
 			if to < 0 {

@@ -137,9 +137,12 @@ func (x *UnimplementedDevice) Farcall_decode(d *codec.Decoder, i, end int) int {
 		}
 		switch tag {
 		case 0x0a: // known = 1
-			o := codec.New[UnimplementedDevice_Known](d)
+			o, ok := x.Kind.(*UnimplementedDevice_Known)
+			if !ok || o == nil {
+				o = codec.New[UnimplementedDevice_Known](d)
+				x.Kind = o
+			}
 			o.Known, i = d.String(next, end, v)
-			x.Kind = o
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
