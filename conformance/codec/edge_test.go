@@ -173,3 +173,39 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("encoding takes %v allocations", n)
 	}
 }
+
+// What optional fields point to costs one allocation for numbers and one for text; the others are the message and the text itself.
+func TestOptionalAllocations(t *testing.T) {
+	message := &proto2pb.All{
+		ADouble: proto.Float64(1), AInt32: proto.Int32(2), AInt64: proto.Int64(3), AUint32: proto.Uint32(4), ABool: proto.Bool(true),
+		BDouble: proto.Float64(5), BInt32: proto.Int32(6), BInt64: proto.Int64(7), BUint32: proto.Uint32(8), BBool: proto.Bool(false),
+		AString: proto.String("text"), BString: proto.String("more text"),
+	}
+	data, err := proto.MarshalOptions{AllowPartial: true}.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := codec.Decode(data, new(proto2pb.All)); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 4 {
+		t.Errorf("decoding takes %v allocations", n)
+	}
+}
+
+// Numbers that are not packed are counted before there is memory for them, as those that are.
+func TestUnpackedAllocations(t *testing.T) {
+	message := &proto2pb.All{CInt32: make([]int32, 1000), CDouble: make([]float64, 1000), CBytes: make([][]byte, 1000)}
+	data, err := proto.MarshalOptions{AllowPartial: true}.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := codec.Decode(data, new(proto2pb.All)); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 4 {
+		t.Errorf("decoding takes %v allocations", n)
+	}
+}
