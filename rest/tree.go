@@ -67,12 +67,14 @@ type lookup struct {
 	verb   string
 	method string
 	others []leaf // whose path fits, but not the HTTP method
+	visits int    // nodes looked at
 }
 
 // below returns the first route below n, in order of precedence, that fits the segments from index on. At worst it tries
 // a literal and a "*" for each segment, so what it costs grows with the routes that resemble each other and never with
 // the length of the path alone.
 func (l *lookup) below(n *node, index int) *route {
+	l.visits++
 	if index == len(l.path.segments) {
 		if found := l.at(n.ending); found != nil {
 			return found
@@ -116,6 +118,7 @@ type match struct {
 	route  *route // nil if there is none
 	path   requestPath
 	others []leaf // without a route: those that fit but for the HTTP method
+	visits int    // how many nodes of the tree were looked at
 	err    error  // the path is malformed
 }
 
@@ -128,12 +131,12 @@ func (n *node) find(method, path string) match {
 	if base, verb, ok := segments.splitVerb(); ok {
 		l := lookup{path: base, verb: verb, method: method}
 		if route := l.below(n, 0); route != nil || len(l.others) > 0 {
-			return match{route: route, path: base, others: l.others}
+			return match{route: route, path: base, others: l.others, visits: l.visits}
 		}
 	}
 	l := lookup{path: segments, method: method}
 	route := l.below(n, 0)
-	return match{route: route, path: segments, others: l.others}
+	return match{route: route, path: segments, others: l.others, visits: l.visits}
 }
 
 // allowed lists the HTTP methods that would have had a route.

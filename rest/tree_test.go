@@ -4,6 +4,7 @@ package rest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -303,5 +304,35 @@ func BenchmarkFind(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheNumberOfRoutesDoesNotCount: a lookup takes the same steps and the same memory among 10 and among 10,000.
+func TestTheNumberOfRoutesDoesNotCount(t *testing.T) {
+	targets := []string{"/v1/kind3/123/parts/456", "/v1/kind3/123/parts/456:check", "/v1/kind3/123/other", "/nowhere"}
+	type cost struct {
+		visits int
+		allocs float64
+	}
+	var few []cost
+	for _, routes := range []int{10, 10_000} {
+		var rules []string
+		for i := range routes / 2 {
+			rules = append(rules, fmt.Sprintf(`get: "/v1/kind%d/{a}/parts/{b}"`, i), fmt.Sprintf(`get: "/v1/kind%d/{a}/parts/{b}:check"`, i))
+		}
+		router := newRouter(t, Options{}, routed(t, rules...)...)
+		var costs []cost
+		for _, target := range targets {
+			found := router.root.find("GET", target)
+			if (found.route != nil) != strings.Contains(target, "parts") {
+				t.Fatalf("%s: found %v", target, found.route)
+			}
+			costs = append(costs, cost{found.visits, testing.AllocsPerRun(100, func() { router.root.find("GET", target) })})
+		}
+		if few == nil {
+			few = costs
+		} else if !slices.Equal(costs, few) {
+			t.Errorf("among %d routes %v, among 10 %v", routes, costs, few)
+		}
 	}
 }
