@@ -51,6 +51,7 @@ var importTable = map[string]packageRow{
 	"internal/pb/healthv1":          {3, nil},
 	"internal/pb/reflectionv1":      {3, nil},
 	"internal/pb/reflectionv1alpha": {3, nil},
+	"openapi":                       {4, []string{".", "internal/schema"}},
 	"rest": {4, []string{
 		".", "codec", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
@@ -63,7 +64,7 @@ var importTable = map[string]packageRow{
 	}},
 	"server": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
-		"internal/frame", "internal/http2", "internal/wire", "rest", "transcode", "web",
+		"internal/frame", "internal/http2", "internal/wire", "openapi", "rest", "transcode", "web",
 	}},
 	"health":     {6, []string{".", "internal/pb/healthv1"}},
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},

@@ -6,6 +6,7 @@ replace github.com/farcall/farcall => ../
 
 require (
 	github.com/bufbuild/protocompile v0.14.1
+	github.com/farcall/farcall v0.0.0
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/spf13/cobra v1.10.2
 	go.yaml.in/yaml/v3 v3.0.6

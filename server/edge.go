@@ -23,6 +23,7 @@ type edge struct {
 	routes  *rest.Router
 	web     *web.Handler
 	origins web.Origins
+	pages   description
 	http1   http1
 }
 
@@ -41,6 +42,7 @@ func (e *edge) init(s *Server) {
 		MinCompressBytes: s.options.MinCompressBytes, MaxReceiveBytes: s.options.MaxReceiveBytes,
 	})
 	e.origins = web.Origins(s.options.CORS)
+	e.pages.server = s
 	e.http1.init(s)
 }
 
@@ -85,6 +87,7 @@ const (
 	toRoutes    destination = iota // REST, which also has the answer where there is nothing
 	toWeb                          // Connect and gRPC-Web
 	toPreflight                    // the question whether a page may call
+	toPages                        // what describes the routes
 	toUsers                        // the user's own http.Handler
 )
 
@@ -101,9 +104,12 @@ func (e *edge) destination(head exchange.Head) destination {
 	if web.Speaks(head, known) && (known || !e.routes.Match(method, target) && (!users || e.server.hasService(path))) {
 		return toWeb
 	}
+	_, page := e.pages.find(method, target)
 	switch {
 	case e.routes.Match(method, target):
 		return toRoutes
+	case page:
+		return toPages
 	case users:
 		return toUsers
 	case known: // which says how it is called
@@ -126,6 +132,10 @@ func (e *edge) serve(ctx context.Context, served exchange.Served, to destination
 		_ = e.origins.AnswerPreflight(served) // fails if the peer has gone
 	case toWeb:
 		e.web.Serve(ctx, e.origins.Open(served))
+	case toPages:
+		if page, ok := e.pages.find(served.Request().Get(":method"), served.Request().Get(":path")); ok {
+			_ = page.answer(e.origins.Open(served)) // fails if the peer has gone
+		}
 	default:
 		e.routes.Serve(ctx, e.origins.Open(served))
 	}

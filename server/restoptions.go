@@ -32,4 +32,20 @@ type REST struct {
 	JSON transcode.Options
 	// ServiceJSON says so for single services, by full name, in the place of JSON.
 	ServiceJSON map[string]transcode.Options
+	// OpenAPI describes the routes to whoever asks. The zero value is off.
+	OpenAPI OpenAPI
+}
+
+// OpenAPI is a description of the REST routes, as a document and as a page.
+type OpenAPI struct {
+	// On serves the document at /openapi.json, unless a route has that path.
+	On bool
+	// Docs serves a page for people at /docs, and the document with it.
+	Docs bool
+	// Document is what is served, such as the output of "farcall openapi", which has the comments of the .proto files. nil:
+	// it is made from the descriptors of the methods that are registered, which have none.
+	Document []byte
+	// Title and Version are those of a document that is made here. "": the names of the services, and the version in the
+	// name of their package.
+	Title, Version string
 }

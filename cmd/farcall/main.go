@@ -30,6 +30,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.AddCommand(newGenerateCommand(), newVetCommand(), newVersionCommand())
+	command.AddCommand(newGenerateCommand(), newOpenAPICommand(), newRulesCommand(), newVetCommand(), newVersionCommand())
 	return command
 }
