@@ -10,3 +10,5 @@ require (
 )
 
 require github.com/klauspost/compress v1.20.3
+
+require github.com/coder/websocket v1.8.15

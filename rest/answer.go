@@ -36,6 +36,14 @@ func refuse(status int, code farcall.Code, format string, args ...any) *refusal 
 func (r *refusal) Error() string { return r.failure.Error() }
 func (r *refusal) Unwrap() error { return r.failure }
 
+// statusOf returns the failure as clients are told it.
+func statusOf(failure error) *farcall.Error {
+	if refused := (*refusal)(nil); errors.As(failure, &refused) {
+		return refused.failure
+	}
+	return farcall.AsError(failure)
+}
+
 // httpStatus returns the HTTP status of a code, as google/rpc/code.proto documents it.
 func httpStatus(code farcall.Code) int {
 	switch code {

@@ -115,13 +115,15 @@ func TestTwoWayStreams(t *testing.T) {
 		{"", ``, `200 content-type: application/x-ndjson`},
 		{"{\"sku\":\"a\"}\n{\"sku\":1}\n", `Chat {"sku":"a"}`, `200 content-type: application/x-ndjson | {"total":"1"} | ` +
 			`{"error":` + strings.TrimPrefix(status3("sku", `message 2 of the body: line 1, column 8: sku: a string is wanted, not 1`), "400 ") + `}`},
+		{"{\"sku\":\"a\"}\n{\"sku\":\"" + strings.Repeat("x", 300) + "\"}\n", `Chat {"sku":"a"}`, `200 content-type: application/x-ndjson | {"total":"1"} | ` +
+			`{"error":{"code":8,"message":"message 2 of the body is larger than the 200 bytes that are accepted here"}}`},
 	} {
 		back := &backend{stream: echoing}
 		r := newRequest(t, "POST", "/v1/chat", tc.body, ndjson)
 		r.body, r.pieces, r.hold = nil, strings.SplitAfter(tc.body, "\n"), make(chan struct{}, 3)
 		r.hold <- struct{}{}
 		r.onSend = func(int) error { r.hold <- struct{}{}; return nil } // one message goes each way in turn
-		shopRouter(t, Options{Invoker: back}).Serve(t.Context(), r)
+		shopRouter(t, Options{Invoker: back, MaxBodyBytes: 200}).Serve(t.Context(), r)
 		if got := back.take(); got != tc.call {
 			t.Errorf("%q: called %s, want %s", tc.body, got, tc.call)
 		}

@@ -24,6 +24,7 @@ type edge struct {
 	web     *web.Handler
 	origins web.Origins
 	pages   description
+	sockets sockets
 	http1   http1
 }
 
@@ -141,9 +142,19 @@ func (e *edge) serve(ctx context.Context, served exchange.Served, to destination
 	}
 }
 
-// shutdown waits for requests over HTTP/1.1, and stops waiting when ctx ends. Those over HTTP/2 are the engine's.
-func (e *edge) shutdown(ctx context.Context) error { return e.http1.shutdown(ctx) }
+// shutdown waits for requests over HTTP/1.1 and for WebSockets, and stops waiting when ctx ends. Those over HTTP/2 are the
+// engine's.
+func (e *edge) shutdown(ctx context.Context) error {
+	err := e.http1.shutdown(ctx)
+	if failed := e.sockets.shutdown(ctx); err == nil {
+		err = failed
+	}
+	return err
+}
 
-func (e *edge) close() { e.http1.close() }
+func (e *edge) close() {
+	e.http1.close()
+	e.sockets.close()
+}
 
 func (e *edge) serveHTTP1(connection *greeted) { e.http1.serve(connection) }

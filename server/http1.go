@@ -97,6 +97,10 @@ func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Req
 			http.StatusHTTPVersionNotSupported)
 		return
 	}
+	if asksForWebSocket(r) && e.routes.MatchConversation(r.URL.RequestURI()) {
+		e.serveWebSocket(ctx, w, r)
+		return
+	}
 	served := newHTTP1Exchange(w, r, e.server.options.StallTimeout)
 	to := e.destination(served.head)
 	switch to {

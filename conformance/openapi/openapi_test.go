@@ -43,7 +43,7 @@ func judge(t *testing.T, document []byte) validator.Validator {
 		for _, fault := range faults {
 			t.Errorf("%s: %s", fault.Message, fault.Reason)
 			for _, more := range fault.SchemaValidationErrors {
-				t.Errorf("  %s: %s", more.Location, more.Reason)
+				t.Errorf("  %s", more.Reason)
 			}
 		}
 		t.Fatalf("the document is not valid:\n%s", document)

@@ -118,6 +118,20 @@ type Served interface {
 	Abort(reason error)
 }
 
+// Conversation is a request whose answer and body are messages, both ways at once: a WebSocket. One goroutine may receive while
+// another sends.
+type Conversation interface {
+	// Request returns the request's head, as that of Served.
+	Request() Head
+	// Receive waits for the next message, which is valid until the next call. It fails when the peer closes, properly or not.
+	Receive(ctx context.Context) ([]byte, error)
+	// Send sends a message of text. It waits for room, or for ctx.
+	Send(ctx context.Context, message []byte) error
+	// Close tells the peer that this is the end, with a code of RFC 6455 section 7.4 and a reason, and ends a Receive that
+	// waits. It may be called twice.
+	Close(code int, reason string)
+}
+
 // Sent is a request that was made here and is answered elsewhere. Its Body is the answer's.
 type Sent interface {
 	Body

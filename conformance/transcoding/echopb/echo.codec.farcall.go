@@ -65,8 +65,9 @@ func (x *Nested) Farcall_encode(e *codec.Encoder, i int) int {
 func (x *Nested) Farcall_decode(d *codec.Decoder, i, end int) int {
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -304,11 +305,12 @@ func (x *Message) farcall_encode_16(e *codec.Encoder, i int, key int32, value bo
 
 // Farcall_decode is for package codec.
 func (x *Message) Farcall_decode(d *codec.Decoder, i, end int) int {
-	var slabList []Nested
+	d.Optional(0, 1)
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -352,18 +354,23 @@ func (x *Message) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Leave(x.Nested.Farcall_decode(d, next, to), to)
 		case 0x72: // list = 14
-			if len(slabList) == 0 {
-				x.List, slabList = codec.Elements(d, x.List, i, end)
-			}
-			m := &slabList[0]
-			slabList = slabList[1:]
-			x.List = append(x.List, m)
-			d.Near(len(slabList), v)
-			to := d.Enter(next, end, v)
-			if to < 0 {
+			more := codec.Row[Nested](d, &x.List, i, end)
+			if more < 0 {
 				return -1
 			}
-			i = d.Leave(m.Farcall_decode(d, next, to), to)
+			d.Down()
+			for more > 0 {
+				slab := codec.Elements(&x.List, more)
+				for k := range slab {
+					more--
+					next, to := d.Element(i, more)
+					if slab[k].Farcall_decode(d, next, to) != to {
+						return -1
+					}
+					i = to
+				}
+			}
+			d.Up()
 		case 0x7a: // labels = 15
 			to := d.Enter(next, end, v)
 			if to < 0 {
@@ -411,9 +418,7 @@ func (x *Message) Farcall_decode(d *codec.Decoder, i, end int) int {
 			o.Right, i = int32(v), next
 			x.Choice = o
 		case 0xba: // given = 23
-			var element string
-			element, i = d.String(next, end, v)
-			codec.SetString(d, &x.Given, element)
+			i = d.SetString(&x.Given, next, end, v)
 		default:
 			i = d.Unknown(&x.unknownFields, i, end)
 		}
@@ -427,8 +432,9 @@ func (x *Message) farcall_decode_15(d *codec.Decoder, i, end int) int {
 	var value string
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
@@ -452,8 +458,9 @@ func (x *Message) farcall_decode_16(d *codec.Decoder, i, end int) int {
 	var value bool
 	b := d.Data(end)
 	for uint(i) < uint(len(b)) {
-		tag, v, next := codec.Short(b, i)
-		if next == 0 {
+		pair := codec.Pair(b, i)
+		tag, v, next := pair&0xff, pair>>8, i+2
+		if pair&codec.Long != 0 {
 			tag, v, next = d.Head(i, end)
 		}
 		switch tag {
