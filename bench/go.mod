@@ -19,6 +19,7 @@ require (
 
 require (
 	github.com/bytedance/gopkg v0.0.0-20240531030433-5df24c0168e2 // indirect
+	github.com/coder/websocket v1.8.15 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/zeebo/errs v1.2.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

@@ -13,4 +13,7 @@ require (
 
 require go.uber.org/goleak v1.3.0
 
-require github.com/klauspost/compress v1.20.3 // indirect
+require (
+	github.com/coder/websocket v1.8.15 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+)

@@ -29,6 +29,7 @@ require (
 	github.com/cloudwego/netpoll v0.6.5 // indirect
 	github.com/cloudwego/runtimex v0.1.1 // indirect
 	github.com/cloudwego/thriftgo v0.3.18 // indirect
+	github.com/coder/websocket v1.8.15 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
 	github.com/farcall/farcall v0.0.0-00010101000000-000000000000 // indirect
 	github.com/fatih/structtag v1.2.0 // indirect
