@@ -124,7 +124,12 @@ message ListBooksRequest { int32 page_size = 1 [(buf.validate.field).int32 = {gt
 message Filter { string text = 1; Filter and = 2; }
 message ListBooksResponse { repeated Book books = 1; repeated string titles = 2; }
 // Kind of a book.
-enum Kind { KIND_UNSPECIFIED = 0; /* made up */ FICTION = 1; FACT = 2; }
+enum Kind {
+  KIND_UNSPECIFIED = 0;
+  // made up
+  FICTION = 1;
+  FACT = 2;
+}
 // Book is one.
 message Book {
   string name = 1 [(google.api.field_behavior) = OUTPUT_ONLY]; // where it stands
