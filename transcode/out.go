@@ -40,7 +40,10 @@ var writers = sync.Pool{New: func() any { return new(writer) }}
 const maxKept = 4096
 
 func (w *writer) free() {
-	*w = writer{entries: kept(w.entries), spans: kept(w.spans), items: kept(w.items), marks: kept(w.marks)}
+	w.options, w.data, w.out, w.sorting, w.level, w.err = nil, nil, nil, false, 0, nil
+	if cap(w.entries)+cap(w.spans)+cap(w.items)+cap(w.marks)+len(w.groups) > 0 {
+		*w = writer{entries: kept(w.entries), spans: kept(w.spans), items: kept(w.items), marks: kept(w.marks)}
+	}
 	writers.Put(w)
 }
 
@@ -208,6 +211,14 @@ func (w *writer) orderedField(t *table, f *field, begin, i, end int, written int
 		}
 		i = at + int(length)
 		if length > 0 || f.presence {
+			if w.plain && f.kind == protoreflect.StringKind && plainText(data[at:i], 0) == int(length) {
+				name := f.quotedName
+				if len(w.out) == first {
+					name = name[1:]
+				}
+				w.out = append(append(append(w.out, name...), data[at:i]...), '"')
+				return i, written
+			}
 			if !w.plain {
 				written = w.unpopulated(t, written, f.rank, first)
 			}

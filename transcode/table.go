@@ -68,6 +68,7 @@ type field struct {
 	tag        string // in front of each value, or of them all if packed
 	endTag     string // of a group
 	name       string // `,"name":`
+	quotedName string // `,"name":"`
 	protoName  string
 	jsonName   string // what is expected in a text, quotes included
 	message    *table
@@ -190,7 +191,7 @@ func (b builder) field(f *field, d protoreflect.FieldDescriptor, rank, fields in
 		descriptor: d, rank: rank, oneof: -1, kind: d.Kind(), wire: wireOf(d.Kind()), list: d.IsList(), isMap: d.IsMap(),
 		packed: d.IsPacked(), presence: d.HasPresence(), name: memberName(d.JSONName()), protoName: memberName(d.TextName()),
 	}
-	f.jsonName = f.name[1 : len(f.name)-1]
+	f.jsonName, f.quotedName = f.name[1:len(f.name)-1], f.name+`"`
 	if oneof := d.ContainingOneof(); oneof != nil {
 		f.oneof = fields + int32(oneof.Index())
 	}
