@@ -81,7 +81,7 @@ var badRequests = []struct {
 	{
 		name: "unsupported content type", verb: "POST", path: "/v1/orders", contentType: "text/xml", body: "<order/>",
 		status: http.StatusUnsupportedMediaType,
-		answer: `{"code":3,"message":"the content-type \"text/xml\" cannot be read: send application/json"}`,
+		answer: `{"code":3,"message":"the content-type \"text/xml\" cannot be read: send application/json, application/protobuf or multipart/form-data"}`,
 	},
 }
 

@@ -82,7 +82,7 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 		return fmt.Errorf("the payment service %s: %w", *target, err)
 	}
 	defer conn.Close()
-	options := server.Options{Observer: observer}
+	options := server.Options{Observer: observer, REST: server.REST{OpenAPI: server.OpenAPI{Docs: true}}}
 	if *origins != "" {
 		options.CORS.Origins = strings.Split(*origins, ",")
 	}

@@ -190,7 +190,7 @@ func (x *Message) Farcall_encode(e *codec.Encoder, i int) int {
 		}
 	case *Message_Right: // right = 22
 		if o != nil {
-			i = e.LongTag(e.Varint(i, uint64(o.Right)), 0xb0)
+			i = e.Number(i, 0xb0, uint64(o.Right))
 		}
 	}
 	if v := x.Given; v != nil { // given = 23
@@ -199,22 +199,22 @@ func (x *Message) Farcall_encode(e *codec.Encoder, i int) int {
 	if v := x.Maybe; v != nil { // maybe = 20
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0xa2)
+		i = e.Number(i, 0xa2, uint64(e.Len(i)-n))
 	}
 	if v := x.Mask; v != nil { // mask = 19
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x9a)
+		i = e.Number(i, 0x9a, uint64(e.Len(i)-n))
 	}
 	if v := x.Wait; v != nil { // wait = 18
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x92)
+		i = e.Number(i, 0x92, uint64(e.Len(i)-n))
 	}
 	if v := x.Time; v != nil { // time = 17
 		n := e.Len(i)
 		i = e.Message(i, v)
-		i = e.LongTag(e.Varint(i, uint64(e.Len(i)-n)), 0x8a)
+		i = e.Number(i, 0x8a, uint64(e.Len(i)-n))
 	}
 	if v := x.Switches; len(v) > 0 && e.Deterministic() { // switches = 16
 		for _, key := range codec.Keys(v) {
@@ -299,7 +299,7 @@ func (x *Message) farcall_encode_16(e *codec.Encoder, i int, key int32, value bo
 	entry := e.Len(i)
 	i = e.Tag(e.Varint(i, codec.Bool(value)), 0x10)
 	i = e.Tag(e.Varint(i, uint64(key)), 0x08)
-	i = e.LongTag(e.Varint(i, uint64(e.Len(i)-entry)), 0x82)
+	i = e.Number(i, 0x82, uint64(e.Len(i)-entry))
 	return e.Room(i)
 }
 
@@ -337,11 +337,13 @@ func (x *Message) Farcall_decode(d *codec.Decoder, i, end int) int {
 		case 0x5a: // codes = 11
 			x.Codes, i = codec.PackedVarint(d, x.Codes, next, end, v)
 		case 0x58: // codes = 11
+			x.Codes = codec.Grow(d, x.Codes, i, end)
 			i = next
 			x.Codes = append(x.Codes, int32(v))
 		case 0x62: // colours = 12
 			x.Colours, i = codec.PackedVarint(d, x.Colours, next, end, v)
 		case 0x60: // colours = 12
+			x.Colours = codec.Grow(d, x.Colours, i, end)
 			i = next
 			x.Colours = append(x.Colours, Colour(v))
 		case 0x6a: // nested = 13
@@ -410,13 +412,19 @@ func (x *Message) Farcall_decode(d *codec.Decoder, i, end int) int {
 			}
 			i = d.Message(x.Maybe, next, end, v)
 		case 0xaa: // left = 21
-			o := codec.New[Message_Left](d)
+			o, ok := x.Choice.(*Message_Left)
+			if !ok || o == nil {
+				o = codec.New[Message_Left](d)
+				x.Choice = o
+			}
 			o.Left, i = d.String(next, end, v)
-			x.Choice = o
 		case 0xb0: // right = 22
-			o := codec.New[Message_Right](d)
+			o, ok := x.Choice.(*Message_Right)
+			if !ok || o == nil {
+				o = codec.New[Message_Right](d)
+				x.Choice = o
+			}
 			o.Right, i = int32(v), next
-			x.Choice = o
 		case 0xba: // given = 23
 			i = d.SetString(&x.Given, next, end, v)
 		default:
