@@ -42,7 +42,6 @@ type document struct {
 	tagged  map[string]bool
 	known   map[string]string // from a path with its parameters blank to the path that is in paths
 	schemas *object
-	methods int
 }
 
 // Document returns the OpenAPI document, as JSON, of the methods that have HTTP rules.

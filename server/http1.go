@@ -29,11 +29,14 @@ type http1 struct {
 	http     *http.Server
 	incoming *handover
 	start    sync.Once
+	requests context.Context    // every request's is below it
+	cut      context.CancelFunc // ends them, with close
 }
 
 func (h *http1) init(s *Server) {
 	h.server = s
 	h.incoming = &handover{connections: make(chan net.Conn), closed: make(chan struct{})}
+	h.requests, h.cut = context.WithCancel(context.Background())
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	h.http = &http.Server{
@@ -43,6 +46,7 @@ func (h *http1) init(s *Server) {
 		IdleTimeout:       idleHTTP1,
 		MaxHeaderBytes:    s.options.MaxHeaderListBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return h.requests },
 		ConnContext:       connectionContext,
 	}
 }
@@ -67,6 +71,7 @@ func (h *http1) close() {
 	h.start.Do(func() {})
 	h.incoming.Close()
 	_ = h.http.Close() // of connections that are cut off
+	h.cut()            // net/http tells a handler whose request has not ended only when it reads on
 }
 
 type tlsKey struct{}

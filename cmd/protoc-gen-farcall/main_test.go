@@ -71,8 +71,8 @@ func TestPluginWritesWhatGenerateWrites(t *testing.T) {
 	if response.GetSupportedFeatures() != features {
 		t.Errorf("supported features are %d, want %d", response.GetSupportedFeatures(), features)
 	}
-	if len(response.File) != 19 {
-		t.Errorf("%d files, want 19", len(response.File))
+	if len(response.File) != 21 {
+		t.Errorf("%d files, want 21", len(response.File))
 	}
 	for _, file := range response.File {
 		want, err := os.ReadFile(filepath.Join(golden, file.GetName()))
