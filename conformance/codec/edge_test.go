@@ -193,19 +193,3 @@ func TestOptionalAllocations(t *testing.T) {
 		t.Errorf("decoding takes %v allocations", n)
 	}
 }
-
-// Numbers that are not packed are counted before there is memory for them, as those that are.
-func TestUnpackedAllocations(t *testing.T) {
-	message := &proto2pb.All{CInt32: make([]int32, 1000), CDouble: make([]float64, 1000), CBytes: make([][]byte, 1000)}
-	data, err := proto.MarshalOptions{AllowPartial: true}.Marshal(message)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := testing.AllocsPerRun(100, func() {
-		if err := codec.Decode(data, new(proto2pb.All)); err != nil {
-			t.Fatal(err)
-		}
-	}); n > 4 {
-		t.Errorf("decoding takes %v allocations", n)
-	}
-}
