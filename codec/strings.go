@@ -55,6 +55,9 @@ func (d *Decoder) String(i, end int, n uint64) (string, int) {
 	if n > uint64(end-i) {
 		return "", -1
 	}
+	if n == 0 { // there may be nothing at i, not even an address
+		return "", i
+	}
 	length, used := int(n), len(d.text.piece)
 	if room := cap(d.text.piece) - used; length <= 128 && room >= max(length, 8) && i+length >= 8 {
 		// It is copied while it is looked at, in words; what is written behind it is overwritten by what comes next.
@@ -63,7 +66,7 @@ func (d *Decoder) String(i, end int, n uint64) (string, int) {
 		var seen uint64
 		switch {
 		case length <= 8:
-			seen = word(from, length-8) >> (64 - 8*n) // the word ends where the text does; nothing if n is 0
+			seen = word(from, length-8) >> (64 - 8*n) // the word ends where the text does
 			putWord(to, 0, seen)
 		case length <= 16:
 			v, w := word(from, 0), word(from, length-8)
