@@ -3,8 +3,8 @@
 // Package client is a channel to a name: connects, calls, retries.
 //
 // A call comes in by invoke.go, is a stream (stream.go, streaming.go), and makes one or more attempts (attempt.go,
-// resend.go) on a connection of the pool (pool.go, queue.go), which dial.go opens; web.go and http1.go are for those that do not speak gRPC. What a call that is overdue was waiting
-// for is in overdue.go.
+// resend.go) on a connection of the pool (pool.go, queue.go), which dial.go opens; web.go and http1.go are for servers that
+// do not speak gRPC. What a call that is overdue was waiting for is in overdue.go.
 package client
 
 import (

@@ -97,17 +97,17 @@ const (
 func (e *edge) destination(head exchange.Head) destination {
 	method, target := head.Get(":method"), head.Get(":path")
 	path, _, _ := strings.Cut(target, "?")
-	_, err := e.server.find(path)
-	known, users := err == nil, e.server.options.HTTPHandler != nil
+	_, known := e.server.lookup(path)
+	users, routed := e.server.options.HTTPHandler != nil, e.routes.Match(method, target)
 	if asked, ok := web.Preflight(head); ok && len(e.origins.Origins) > 0 && (known || e.routes.Match(asked, target)) {
 		return toPreflight
 	}
-	if web.Speaks(head, known) && (known || !e.routes.Match(method, target) && (!users || e.server.hasService(path))) {
+	if web.Speaks(head, known) && (known || !routed && (!users || e.server.hasService(path))) {
 		return toWeb
 	}
 	_, page := e.pages.find(method, target)
 	switch {
-	case e.routes.Match(method, target):
+	case routed:
 		return toRoutes
 	case page:
 		return toPages

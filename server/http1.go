@@ -114,7 +114,7 @@ func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Req
 		e.server.options.HTTPHandler.ServeHTTP(w, r)
 		return
 	case toWeb: // a stream may be answered before all of it was read
-		if found, err := e.server.find(r.URL.Path); err == nil && found.method.Kind.SendsStream() {
+		if found, ok := e.server.lookup(r.URL.Path); ok && found.method.Kind.SendsStream() {
 			served.allowFullDuplex()
 		}
 	}

@@ -150,16 +150,24 @@ func (s *Server) Methods() []*farcall.Method {
 	return methods
 }
 
-// find returns the method of a path, or an UNIMPLEMENTED error that says what there is instead.
+// find returns the method of a path, or an UNIMPLEMENTED error that says what there is instead. The error costs by how many
+// methods there are; who merely asks, calls lookup.
 func (s *Server) find(path string) (*registered, error) {
-	known := *s.methods.Load()
-	if found, ok := known[path]; ok {
+	if found, ok := s.lookup(path); ok {
 		return found, nil
 	}
-	if s.unknown != nil && strings.Count(path, "/") == 2 && !strings.HasSuffix(path, "/") {
-		return &registered{method: &farcall.Method{Path: path, Kind: farcall.KindBidi}, handler: s.unknown}, nil
+	return nil, unknownMethod(*s.methods.Load(), path)
+}
+
+// lookup returns the method of a path, if there is one.
+func (s *Server) lookup(path string) (*registered, bool) {
+	if found, ok := (*s.methods.Load())[path]; ok {
+		return found, true
 	}
-	return nil, unknownMethod(known, path)
+	if s.unknown != nil && strings.Count(path, "/") == 2 && !strings.HasSuffix(path, "/") {
+		return &registered{method: &farcall.Method{Path: path, Kind: farcall.KindBidi}, handler: s.unknown}, true
+	}
+	return nil, false
 }
 
 // hasService reports whether a path is below the name of a service that is registered, so that an unknown method of it is
