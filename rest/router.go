@@ -50,6 +50,9 @@ type Options struct {
 	JSON        transcode.Options
 	ServiceJSON map[string]transcode.Options
 
+	// LeftOut is what the requests of every route are answered with. nil: they are served.
+	LeftOut error
+
 	// Raw hands the Invoker messages as *farcall.Raw where nothing is done with them but to convert them: responses, and
 	// requests that are in the body alone. That is cheaper, and right if the Invoker's calls are in protobuf's binary form,
 	// and its interceptors do without the messages.
@@ -159,7 +162,7 @@ func (r *Router) Serve(ctx context.Context, x exchange.Served) {
 		ctx = r.options.Observer.Begin(ctx, c.info)
 	}
 	switch route := c.match.route; {
-	case route == nil && c.httpMethod == "OPTIONS" && (len(c.match.others) > 0 || path == "*"):
+	case route == nil && c.httpMethod == "OPTIONS" && (len(c.match.others) > 0 && r.options.LeftOut == nil || path == "*"):
 		c.answerOptions()
 	case route != nil && route.method.Kind != farcall.KindUnary:
 		c.serveStream(ctx)
@@ -272,6 +275,8 @@ func (c *call) chooseAnswer() (err error) {
 // check refuses a request that has no route, or one that cannot be served.
 func (c *call) check() error {
 	switch route := c.match.route; {
+	case c.router.options.LeftOut != nil && (route != nil || len(c.match.others) > 0):
+		return c.router.options.LeftOut
 	case c.match.err != nil:
 		return refuse(400, farcall.InvalidArgument, "%w", c.match.err)
 	case route == nil && len(c.match.others) > 0:

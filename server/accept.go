@@ -26,6 +26,10 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 		a.acceptOther(transport, err)
 		return
 	}
+	if refusal := a.server.refusals.grpc; refusal != nil {
+		a.acceptLeftOut(transport, refusal)
+		return
+	}
 	s := &stream{server: a.server, transport: transport, subtype: request.Subtype}
 	transport.User = s
 	s.format.Protobuf = a.server.options.Protobuf
@@ -117,6 +121,17 @@ func (s *Server) checkCompression(names string) error {
 
 func lateCompression(method *farcall.Method) error {
 	return farcall.Errorf(farcall.FailedPrecondition, "UseCompression of %s comes after its response header: that names the compression", method)
+}
+
+// acceptLeftOut takes a request in gRPC where the server speaks none: it is the user's, if there is a handler.
+func (a acceptor) acceptLeftOut(transport *http2.ServerStream, refusal error) {
+	if a.server.options.HTTPHandler != nil {
+		a.server.edge.accept(transport)
+		return
+	}
+	s := &stream{server: a.server, transport: transport}
+	transport.User = s
+	s.refuse(refusal)
 }
 
 // acceptOther takes a request that is not gRPC, or is malformed.

@@ -37,10 +37,12 @@ func (e *edge) init(s *Server) {
 		Rules: options.REST.Rules, RequestHeaders: options.REST.RequestHeaders, ResponseHeaders: options.REST.ResponseHeaders,
 		Compression: options.Compression, Compressors: s.compressors, MinCompressBytes: max(options.MinCompressBytes, 1), // 0 is the default
 		Heartbeat: options.REST.Heartbeat, JSON: options.REST.JSON, ServiceJSON: options.REST.ServiceJSON, Raw: true,
+		LeftOut: s.refusals.rest,
 	})
 	e.web = web.New(web.Options{
 		Find: e.find, Observer: s.options.Observer, Logger: s.logger, Codecs: s.codecs, Compressors: s.compressors, Compression: s.options.Compression,
 		MinCompressBytes: s.options.MinCompressBytes, MaxReceiveBytes: s.options.MaxReceiveBytes,
+		LeftOut: map[web.Protocol]error{web.GRPC: s.refusals.grpc, web.GRPCWeb: s.refusals.grpcWeb, web.Connect: s.refusals.connect},
 	})
 	e.origins = web.Origins(s.options.CORS)
 	e.pages.server = s
@@ -93,27 +95,34 @@ const (
 )
 
 // destination decides by the head alone. The exact path of a method is a call's, whatever a route with wildcards makes of
-// it. Calls of what is unknown here may be the user's: another server of these protocols can be his handler.
+// it. Calls of what is unknown here may be the user's, and so may those in protocols that are left out: another server of
+// these protocols can be his handler.
 func (e *edge) destination(head exchange.Head) destination {
 	method, target := head.Get(":method"), head.Get(":path")
 	path, _, _ := strings.Cut(target, "?")
 	_, known := e.server.lookup(path)
-	users, routed := e.server.options.HTTPHandler != nil, e.routes.Match(method, target)
-	if asked, ok := web.Preflight(head); ok && len(e.origins.Origins) > 0 && (known || e.routes.Match(asked, target)) {
-		return toPreflight
+	refusals := &e.server.refusals
+	rest := refusals.rest == nil
+	users, routed := e.server.options.HTTPHandler != nil, rest && e.routes.Match(method, target)
+	if asked, ok := web.Preflight(head); ok && len(e.origins.Origins) > 0 {
+		pages := refusals.connect == nil || refusals.grpcWeb == nil
+		if known && pages || rest && e.routes.Match(asked, target) {
+			return toPreflight
+		}
 	}
-	if web.Speaks(head, known) && (known || !routed && (!users || e.server.hasService(path))) {
+	protocol, called := web.Speaks(head, known)
+	if called && e.web.LeftOut(protocol) == nil && (known || !routed && (!users || e.server.hasService(path))) {
 		return toWeb
 	}
 	_, page := e.pages.find(method, target)
 	switch {
 	case routed:
 		return toRoutes
-	case page:
+	case page && rest:
 		return toPages
 	case users:
 		return toUsers
-	case known: // which says how it is called
+	case known || called: // which says how it is called, and in what
 		return toWeb
 	}
 	return toRoutes

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -96,13 +97,20 @@ func (h *http1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveHTTP answers a request that net/http has taken: its own server for HTTP/1.1, or somebody else's.
 func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	if _, grpc := wire.Subtype(r.Header.Get("Content-Type")); grpc && r.ProtoMajor < 2 {
+	_, grpc := wire.Subtype(r.Header.Get("Content-Type"))
+	switch refusal := e.server.refusals.grpc; {
+	case !grpc || r.ProtoMajor >= 2:
+	case refusal == nil:
 		w.Header().Set("Connection", "close")
 		http.Error(w, "gRPC needs HTTP/2, and this connection speaks HTTP/1.1: does a proxy in between, or a client without HTTP/2, speak here?",
 			http.StatusHTTPVersionNotSupported)
 		return
+	case e.server.options.HTTPHandler == nil: // gRPC has no form of its own here: it needs HTTP/2
+		w.Header().Set("Connection", "close")
+		http.Error(w, farcall.AsError(refusal).Message, http.StatusUnsupportedMediaType)
+		return
 	}
-	if asksForWebSocket(r) && e.routes.MatchConversation(r.URL.RequestURI()) {
+	if asksForWebSocket(r) && e.server.refusals.rest == nil && e.routes.MatchConversation(r.URL.RequestURI()) {
 		e.serveWebSocket(ctx, w, r)
 		return
 	}

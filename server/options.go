@@ -90,12 +90,14 @@ type Options struct {
 	// on TLS 1.2 or later without the cipher suites that it prohibits. nil: plaintext. CertificateFiles serves certificates
 	// that are replaced while the server runs.
 	TLS *tls.Config
+	// Protocols leaves protocols out. The zero value leaves none.
+	Protocols Protocols
 	// REST are the settings of what google.api.http rules serve.
 	REST REST
 	// CORS lets web pages of other origins call from a browser. The zero value lets none.
 	CORS CORS
 	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither calls of registered methods (gRPC, gRPC-Web,
-	// Connect) nor a REST route. nil: they get 404.
+	// Connect) nor a REST route, or that are in a protocol which Protocols leaves out. nil: they get 404, or their refusal.
 	HTTPHandler HTTPHandler
 	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().
 	Logger *slog.Logger

@@ -30,6 +30,7 @@ type Server struct {
 	// Set once:
 	options    Options
 	logger     *slog.Logger
+	refusals   refusals // of what Options.Protocols leaves out
 	budget     *http2.Budget
 	tap        http2.Tap // nil without Options.Frames
 	edge       edge
@@ -79,6 +80,7 @@ func New(options Options) *Server {
 	s := &Server{
 		options:     options,
 		logger:      options.Logger,
+		refusals:    options.Protocols.refusals(),
 		budget:      http2.NewBudget(options.ReceiveBudgetBytes),
 		listeners:   make(map[net.Listener]struct{}),
 		connections: make(map[*connection]struct{}),

@@ -33,6 +33,8 @@ type Options struct {
 	Compression      string
 	MinCompressBytes int
 	MaxReceiveBytes  int
+	// LeftOut has what the calls in a protocol are answered with that is not spoken.
+	LeftOut map[Protocol]error
 }
 
 // Handler serves calls. It is safe for concurrent use.
@@ -50,6 +52,9 @@ func New(options Options) *Handler {
 		acceptLines: "application/connect+proto, application/connect+json, application/grpc, application/grpc-web, application/grpc-web-text",
 	}
 }
+
+// LeftOut returns what the calls in a protocol are answered with if it is not spoken.
+func (h *Handler) LeftOut(protocol Protocol) error { return h.options.LeftOut[protocol] }
 
 // Serve answers a request that Speaks knows. It blocks until the call is over; ctx is the request's: it ends when the
 // client goes away, and lends its peer and its values.

@@ -22,6 +22,27 @@ const (
 	grpc               // gRPC, where somebody else's HTTP/2 has taken the request
 )
 
+// Protocol is what a call is made in.
+type Protocol uint8
+
+// The protocols.
+const (
+	GRPC    Protocol = iota // where somebody else's HTTP/2 has taken the request
+	GRPCWeb                 // binary and text
+	Connect                 // unary, by query and with streams
+)
+
+// protocol returns what a form is one of.
+func (f form) protocol() Protocol {
+	switch f {
+	case grpc:
+		return GRPC
+	case grpcWeb, grpcWebText:
+		return GRPCWeb
+	}
+	return Connect
+}
+
 // recognise tells the form of a request by its head alone, and the subtype of its content type. Any POST that is nothing
 // else may be a unary call of Connect, and any GET or HEAD one by query.
 func recognise(head exchange.Head) (form, string) {
@@ -51,22 +72,22 @@ func recognise(head exchange.Head) (form, string) {
 	return connectUnary, subtype
 }
 
-// Speaks reports whether a request is a call, so that Serve is the one to answer it. known says that its path is a
-// method's: then any POST is meant to be one, and a GET whose query has what Connect's has. The others are recognised by
-// fields that nobody else sends.
-func Speaks(head exchange.Head, known bool) bool {
+// Speaks reports whether a request is a call, so that Serve is the one to answer it, and in which protocol. known says
+// that its path is a method's: then any POST is meant to be one, and a GET whose query has what Connect's has. The others
+// are recognised by fields that nobody else sends.
+func Speaks(head exchange.Head, known bool) (protocol Protocol, ok bool) {
 	form, _ := recognise(head)
 	switch form {
 	case notACall:
-		return false
+		return Connect, false
 	case connectGet:
 		_, query, _ := strings.Cut(head.Get(":path"), "?")
-		return known && hasParameter(query, "encoding") && hasParameter(query, "message")
+		return Connect, known && hasParameter(query, "encoding") && hasParameter(query, "message")
 	case connectUnary:
 		_, versioned := head.Lookup("connect-protocol-version")
-		return known || versioned
+		return Connect, known || versioned
 	}
-	return true
+	return form.protocol(), true
 }
 
 // hasParameter reports whether a query gives a value to name.

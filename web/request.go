@@ -29,9 +29,12 @@ func (s *stream) prepare(ctx context.Context) error {
 	}
 	peer, _ := exchange.PeerFrom(ctx)
 	s.call.InitIncoming(ctx, s, farcall.Peer(peer), deadline, s.request.Metadata)
+	leftOut := s.handler.LeftOut(s.form.protocol())
 	switch {
 	case s.form == notACall:
 		return s.notAllowed("%s is called by %s")
+	case leftOut != nil:
+		return leftOut
 	case parsed != nil:
 		return parsed
 	case err != nil:

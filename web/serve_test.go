@@ -243,19 +243,21 @@ func TestSpeaks(t *testing.T) {
 	for _, c := range []struct {
 		method, path, contentType string
 		known, want               bool
+		protocol                  web.Protocol
 	}{
-		{"POST", "/a.B/C", "application/json", true, true},
-		{"POST", "/a.B/C", "application/json", false, false},
-		{"POST", "/a.B/C", "application/connect+json", false, true},
-		{"POST", "/a.B/C", "application/grpc-web-text", false, true},
-		{"GET", "/a.B/C", "", true, false},
-		{"GET", "/a.B/C?encoding=json&message=1", "", true, true},
-		{"GET", "/a.B/C?encoding=json&message=1", "", false, false},
-		{"PUT", "/a.B/C", "application/connect+json", true, false},
+		{"POST", "/a.B/C", "application/json", true, true, web.Connect},
+		{"POST", "/a.B/C", "application/json", false, false, web.Connect},
+		{"POST", "/a.B/C", "application/connect+json", false, true, web.Connect},
+		{"POST", "/a.B/C", "application/grpc-web-text", false, true, web.GRPCWeb},
+		{"POST", "/a.B/C", "application/grpc+proto", false, true, web.GRPC},
+		{"GET", "/a.B/C", "", true, false, web.Connect},
+		{"GET", "/a.B/C?encoding=json&message=1", "", true, true, web.Connect},
+		{"GET", "/a.B/C?encoding=json&message=1", "", false, false, web.Connect},
+		{"PUT", "/a.B/C", "application/connect+json", true, false, web.Connect},
 	} {
 		head := exchange.Head{Fields: []exchange.Field{{Name: ":method", Value: c.method}, {Name: ":path", Value: c.path}, {Name: "content-type", Value: c.contentType}}}
-		if got := web.Speaks(head, c.known); got != c.want {
-			t.Errorf("%s %s %s, known %v: %v", c.method, c.path, c.contentType, c.known, got)
+		if protocol, got := web.Speaks(head, c.known); got != c.want || got && protocol != c.protocol {
+			t.Errorf("%s %s %s, known %v: %v, %v", c.method, c.path, c.contentType, c.known, got, protocol)
 		}
 	}
 }
