@@ -79,7 +79,7 @@ func serveEdge(listener net.Listener, behind string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Protocols: harness.BothHTTP(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		response, err := backend.Charge(r.Context(), harness.NewRequest(0, 0))
 		if err != nil {
@@ -130,7 +130,7 @@ func TestCompare(t *testing.T) {
 // A run of turns in an open loop, of an edge, and of cold starts: what the stands can do.
 func TestRun(t *testing.T) {
 	folder := t.TempDir()
-	arguments := append([]string{"run", "-only", "open,journey,cold", "-out", folder}, shortest...)
+	arguments := append([]string{"run", "-only", "open,journey,journey-http2,cold", "-out", folder}, shortest...)
 	if err := runProgram(t.Context(), arguments, io.Discard, buildNothing); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"open", "journey"} {
+	for _, name := range []string{"open", "journey", "journey-http2"} {
 		planned, _ := plan.FindSection(name)
 		section, ok := results.Section(name)
 		if !ok || len(section.Cells) != len(planned.Cells) {
@@ -169,7 +169,7 @@ func checkTurns(t *testing.T, section string, cell outcome.Cell, turns []outcome
 		if turn.Client.Units == 0 || turn.Client.Usage.CPU <= 0 || turn.Server.CPU <= 0 || turn.Server.Allocations < uint64(turn.Client.Units) {
 			t.Errorf("%s, %s: an impossible turn: %+v", section, cell.Name, turn)
 		}
-		if (turn.Edge != nil) != (section == "journey") || (turn.Client.Offered > 0) != (section == "open") {
+		if (turn.Edge != nil) != strings.HasPrefix(section, "journey") || (turn.Client.Offered > 0) != (section == "open") {
 			t.Errorf("%s, %s: edge %v, offered %d", section, cell.Name, turn.Edge, turn.Client.Offered)
 		}
 	}

@@ -37,6 +37,8 @@ type Setup struct {
 	Interceptors bool `json:"interceptors,omitempty"`
 	// LargeMessages allows messages of up to MaxMessageBytes.
 	LargeMessages bool `json:"large_messages,omitempty"`
+	// HTTP2 makes the client of an edge speak HTTP/2 without TLS, on one connection. Every edge answers both versions.
+	HTTP2 bool `json:"http2,omitempty"`
 	// Connections is how many clients share the workers; 0 is one.
 	Connections int `json:"connections,omitempty"`
 	// Parked is how many two-way streams are open and silent while the load runs, spread over the connections.

@@ -168,15 +168,25 @@ var Sections = []Section{
 		Cells: charging(64),
 	},
 	{
-		Name: "journey", Title: "REST in, a second hop, REST out",
-		Contestants: []Contestant{
-			{Label: Subject, System: Subject, Behind: Subject},
-			{Label: HTTPJSON, System: HTTPJSON, Behind: HTTPJSON},
-			{Label: Gateway, System: Gateway, Behind: Baseline},
-			{Label: Vanguard, System: Vanguard, Behind: ConnectGRPC},
-		},
-		Cells: charging(1, 64),
+		Name: "journey", Title: "REST in over HTTP/1.1, a second hop, REST out",
+		Contestants: edges(harness.Setup{}),
+		Cells:       charging(1, 64),
 	},
+	{
+		Name: "journey-http2", Title: "REST in over HTTP/2, a second hop, REST out",
+		Contestants: edges(harness.Setup{HTTP2: true}),
+		Cells:       charging(1, 64),
+	},
+}
+
+// edges returns what turns REST into calls, each in front of what it usually calls.
+func edges(setup harness.Setup) []Contestant {
+	return []Contestant{
+		{Label: Subject, System: Subject, Setup: setup, Behind: Subject},
+		{Label: HTTPJSON, System: HTTPJSON, Setup: setup, Behind: HTTPJSON},
+		{Label: Gateway, System: Gateway, Setup: setup, Behind: Baseline},
+		{Label: Vanguard, System: Vanguard, Setup: setup, Behind: ConnectGRPC},
+	}
 }
 
 // offered returns the cell of an open loop at a part of the Baseline's peak.

@@ -201,12 +201,12 @@ func RunEdge(t *testing.T, edge, behind harness.System) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	ends := connect(t, harness.RESTClient, listener.Addr().String(), harness.Setup{})
 	planned := false
 	for _, section := range plan.Sections {
 		for _, contestant := range section.Contestants {
 			if contestant.System == edge.Name && contestant.Behind != "" {
 				planned = true
+				ends := connect(t, harness.RESTClient, listener.Addr().String(), contestant.Setup)
 				for _, cell := range section.Cells {
 					playCell(t, ends, cell)
 				}

@@ -22,7 +22,7 @@ func main() { harness.Main(system) }
 
 var system = harness.System{
 	Name:     "http-json",
-	Settings: "encoding/json over HTTP/1.1; MaxIdleConnsPerHost 4096, so that every call in flight keeps its connection; DisableCompression; bodies with a length; payloads as raw bodies",
+	Settings: "encoding/json over HTTP/1.1; MaxIdleConnsPerHost 4096, so that every call in flight keeps its connection; DisableCompression; bodies with a length; payloads as raw bodies; as an edge also h2c",
 	Modules:  []string{"std"},
 	Serve: func(listener net.Listener, setup harness.Setup) (func(), error) {
 		var handler http.Handler = http.HandlerFunc(serveCharge)
@@ -64,7 +64,7 @@ func serve(listener net.Listener, setup harness.Setup, charge http.Handler) (fun
 	routes := http.NewServeMux()
 	routes.Handle("POST "+chargePath, charge)
 	routes.HandleFunc("POST "+echoPath, serveEcho)
-	server := &http.Server{Handler: routes}
+	server := &http.Server{Handler: routes, Protocols: harness.BothHTTP()}
 	go server.Serve(listener) // ends in Close
 	return func() { server.Close() }, nil
 }

@@ -21,7 +21,7 @@ func main() { harness.Main(system) }
 
 var system = harness.System{
 	Name:     "vanguard",
-	Settings: "transcoder on net/http in front of a connect-go handler with a connect-go client (WithGRPC, h2c); gzip off; defaults otherwise",
+	Settings: "transcoder on net/http (HTTP/1.1 and h2c) in front of a connect-go handler with a connect-go client (WithGRPC, h2c); gzip off; defaults otherwise",
 	Modules:  []string{"connectrpc.com/vanguard", "connectrpc.com/connect", "google.golang.org/protobuf", "std"},
 	Edge: func(listener net.Listener, behind string) (func(), error) {
 		protocols := new(http.Protocols)
@@ -36,7 +36,7 @@ var system = harness.System{
 		if err != nil {
 			return nil, err
 		}
-		server := &http.Server{Handler: transcoder}
+		server := &http.Server{Handler: transcoder, Protocols: harness.BothHTTP()}
 		go server.Serve(listener) // ends in Close
 		return func() {
 			server.Close()
