@@ -24,6 +24,9 @@ func TestDocsPage(t *testing.T) {
 		if !strings.HasPrefix(document.OpenAPI, "3.1.") || document.Paths["/v1/orders"]["post"] == nil {
 			t.Errorf("%s: the document is OpenAPI %q, and has %d paths without a way to order", version, document.OpenAPI, len(document.Paths))
 		}
+		if !strings.Contains(answer, "Orders takes orders and has them paid.") {
+			t.Errorf("%s: the document has no comments", version)
+		}
 		status, header, answer = ask(t, client, "GET", "http://"+orders+"/docs", "", "")
 		if status != http.StatusOK || !strings.HasPrefix(header.Get("Content-Type"), "text/html") || !strings.Contains(answer, "openapi.json") {
 			t.Errorf("%s: /docs is %d, %q, with %d bytes", version, status, header.Get("Content-Type"), len(answer))

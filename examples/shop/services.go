@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	_ "embed" // openapi.json
 	"errors"
 	"flag"
 	"fmt"
@@ -25,6 +26,11 @@ import (
 	"github.com/farcall/farcall/reflection"
 	"github.com/farcall/farcall/server"
 )
+
+// description is what the order service serves at /openapi.json and shows at /docs, with the comments of the .proto files.
+//
+//go:embed openapi.json
+var description []byte
 
 // shutdownTimeout is how long requests under way may take once a service has been asked to end.
 const shutdownTimeout = 5 * time.Second
@@ -82,7 +88,7 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 		return fmt.Errorf("the payment service %s: %w", *target, err)
 	}
 	defer conn.Close()
-	options := server.Options{Observer: observer, REST: server.REST{OpenAPI: server.OpenAPI{Docs: true}}}
+	options := server.Options{Observer: observer, REST: server.REST{OpenAPI: server.OpenAPI{Docs: true, Document: description}}}
 	if *origins != "" {
 		options.CORS.Origins = strings.Split(*origins, ",")
 	}

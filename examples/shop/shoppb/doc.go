@@ -4,3 +4,4 @@
 package shoppb
 
 //go:generate env GOWORK=off go -C ../../../cmd run ./farcall generate ../examples/shop/proto
+//go:generate env GOWORK=off go -C ../../../cmd run ./farcall openapi ../examples/shop/proto --out ../examples/shop/openapi.json
