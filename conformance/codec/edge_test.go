@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -33,38 +32,6 @@ func TestNilInMessages(t *testing.T) {
 	needy := &proto2pb.All{JNeedy: []*proto2pb.Needs{nil}}
 	if compareEncoding(t, needy) != nil {
 		t.Error("a nil message has all that it must have")
-	}
-}
-
-// As protobuf does, messages are decoded to a depth of 10,000, whatever they are in.
-func TestDepth(t *testing.T) {
-	nest := func(levels int, wrap func([]byte) []byte) []byte {
-		var data []byte
-		for range levels {
-			data = wrap(data)
-		}
-		return data
-	}
-	bytesField := func(number protowire.Number) func([]byte) []byte {
-		return func(data []byte) []byte {
-			return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), data)
-		}
-	}
-	for name, wrap := range map[string]func([]byte) []byte{
-		"message": bytesField(18), "list": bytesField(58), "oneof": bytesField(118),
-		"map": func(data []byte) []byte { return bytesField(92)(bytesField(2)(data)) },
-	} {
-		limit := 9999
-		if name == "map" { // its entries are messages as well
-			limit /= 2
-		}
-		for _, levels := range []int{limit, limit + 1} {
-			data := nest(levels, wrap)
-			err, wantErr := codec.Decode(data, new(proto3pb.All)), proto.Unmarshal(data, new(proto3pb.All))
-			if accepted := err == nil; accepted != (levels <= limit) || accepted != (wantErr == nil) {
-				t.Errorf("%d levels of %s: farcall says %v, protobuf %v", levels, name, err, wantErr)
-			}
-		}
 	}
 }
 

@@ -4,13 +4,18 @@ package codec_test
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
+	"strings"
 	"testing"
+	"unsafe"
+	"weak"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/conformance/codec/opaquepb"
 	"github.com/farcall/farcall/conformance/codec/openpb"
 	"github.com/farcall/farcall/conformance/codec/proto2pb"
@@ -116,4 +121,68 @@ func wrapped(field protoreflect.FieldDescriptor, content []byte) []byte {
 		return protowire.AppendTag(b, field.Number(), protowire.EndGroupType)
 	}
 	return protowire.AppendBytes(protowire.AppendTag(nil, field.Number(), protowire.BytesType), content)
+}
+
+// With Singly, who keeps one string of a message keeps no other. Without it, the strings of a row lie in one copy.
+func TestSingly(t *testing.T) {
+	text := func(name string, i int) string {
+		return fmt.Sprintf("%s %d, which is longer than what Go puts together", name, i)
+	}
+	message := &proto2pb.All{AString: proto.String(text("field", 0)), Pick: &proto2pb.All_FString{FString: text("oneof", 0)}, EText: map[string]string{}}
+	for i := range 100 {
+		message.CString = append(message.CString, text("list", i))
+		message.CSmall = append(message.CSmall, &proto2pb.Small{Name: proto.String(text("message", i))})
+		message.EText[text("key", i)] = text("value", i)
+	}
+	data, err := codec.Append(nil, message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := func(message *proto2pb.All) (kept []string) {
+		kept = []string{message.GetAString(), message.GetFString(), message.CString[50], message.CSmall[50].GetName()}
+		for key, value := range message.EText {
+			if strings.Contains(key, "key 50,") {
+				kept = append(kept, key, value)
+			}
+		}
+		return kept
+	}
+	for _, singly := range []bool{true, false} {
+		decoded := &proto2pb.All{}
+		if err := (codec.Options{Singly: singly}).Decode(data, decoded); err != nil {
+			t.Fatal(err)
+		}
+		kept := keep(decoded)
+		var others []weak.Pointer[byte]
+		for _, text := range append(keysAndValues(decoded.EText), decoded.CString...) {
+			if !strings.Contains(text, " 50,") {
+				others = append(others, weak.Make(unsafe.StringData(text)))
+			}
+		}
+		for i, small := range decoded.CSmall {
+			if i != 50 {
+				others = append(others, weak.Make(unsafe.StringData(small.GetName())))
+			}
+		}
+		decoded = nil
+		runtime.GC()
+		alive := 0
+		for _, other := range others {
+			if other.Value() != nil {
+				alive++
+			}
+		}
+		if len(kept) != 6 || len(others) != 4*99 || singly != (alive == 0) {
+			t.Errorf("singly %v: %d strings keep %d of %d others", singly, len(kept), alive, len(others))
+		}
+		runtime.KeepAlive(kept)
+	}
+}
+
+// keysAndValues returns the keys and values of a map.
+func keysAndValues(texts map[string]string) (all []string) {
+	for key, value := range texts {
+		all = append(all, key, value)
+	}
+	return all
 }
