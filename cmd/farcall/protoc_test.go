@@ -193,9 +193,95 @@ func TestBufMakesTheSame(t *testing.T) {
 	generated(t, directory, func(_, text string) bool {
 		return !strings.Contains(text, "\"google/api/") && !strings.Contains(text, "\"google/rpc/")
 	})
+	runBuf(t, buf, plugins, directory)
+	same(t, filepath.Join(directory, "ours"), filepath.Join(directory, "theirs"), 15)
+}
+
+// runBuf makes the code of the files below directory/proto, below directory/theirs.
+func runBuf(t *testing.T, buf, plugins, directory string) {
+	t.Helper()
 	write(t, filepath.Join(directory, "buf.gen.yaml"), "version: v2\nplugins:\n"+
 		"  - local: "+filepath.Join(plugins, "protoc-gen-go")+"\n    out: theirs\n    opt: paths=source_relative\n"+
 		"  - local: "+filepath.Join(plugins, "protoc-gen-farcall")+"\n    out: theirs\n    opt: paths=source_relative\n")
 	command(t, directory, buf, "generate", "proto")
-	same(t, filepath.Join(directory, "ours"), filepath.Join(directory, "theirs"), 15)
+}
+
+// Edition 2024 is not known to the compiler of farcall generate, which names this way.
+func TestBufTakesEdition2024(t *testing.T) {
+	buf, plugins, directory := tool(t, "buf", "make tools"), plugins(t), t.TempDir()
+	write(t, filepath.Join(directory, "proto", "next.proto"), `edition = "2024";
+
+package next;
+
+option go_package = "example.com/next";
+
+// Note is what is kept.
+export message Note {
+  string text = 1;
+  repeated int32 numbers = 2;
+  Inner inner = 3 [features.message_encoding = DELIMITED];
+  Mood mood = 4;
+
+  // Inner is seen in this file only.
+  local message Inner {
+    string text = 1;
+  }
+}
+
+local enum Mood {
+  MOOD_UNSPECIFIED = 0;
+  MOOD_GOOD = 1;
+}
+
+service Notes {
+  // Keep keeps a note.
+  rpc Keep(Note) returns (Note);
+}
+`)
+	runBuf(t, buf, plugins, directory)
+	module := filepath.Join(directory, "theirs")
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, requirements, _ := strings.Cut(read(t, "../go.mod"), "require (")
+	write(t, filepath.Join(module, "go.mod"), "module example.com/next\n\ngo 1.26.0\n\nreplace github.com/farcall/farcall => "+root+
+		"\n\nrequire github.com/farcall/farcall v0.0.0\n\nrequire ("+requirements)
+	write(t, filepath.Join(module, "go.sum"), read(t, "../go.sum")+read(t, "../../go.sum"))
+	write(t, filepath.Join(module, "next_test.go"), `package next
+
+import (
+	"context"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/farcall/farcall/codec"
+)
+
+type service struct{}
+
+func (service) Keep(_ context.Context, note *Note) (*Note, error) { return note, nil }
+
+var _ Notes = service{}
+
+func TestNote(t *testing.T) {
+	note := Note_builder{Text: new(""), Numbers: []int32{1, 300}, Inner: Note_Inner_builder{Text: new("in")}.Build(), Mood: Mood_MOOD_GOOD.Enum()}.Build()
+	encoded, err := codec.Append(nil, note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, ours := &Note{}, &Note{}
+	if err := proto.Unmarshal(encoded, theirs); err != nil || !proto.Equal(theirs, note) {
+		t.Errorf("protobuf reads %v, %v", theirs, err)
+	}
+	if err := codec.Decode(encoded, ours); err != nil || !proto.Equal(ours, note) {
+		t.Errorf("farcall reads %v, %v", ours, err)
+	}
+	if _, fast := any(note).(interface{ Farcall_size() int }); !fast {
+		t.Error("a Note has no fast path")
+	}
+}
+`)
+	command(t, module, "env", "GOFLAGS=-mod=mod", "GOPROXY=off", "go", "test", "./...")
 }

@@ -209,7 +209,7 @@ func (c *compilation) mistake(err reporter.ErrorWithPos) Mistake {
 	}
 	if strings.HasPrefix(mistake.Message, `edition value "2024" not recognized`) {
 		mistake.Message = "the compiler that is built in knows the editions up to 2023: for 2024 run protoc, " +
-			"with --go_out and --farcall_out"
+			"with --go_out and --farcall_out, or buf with these two plug-ins"
 	}
 	return c.secondOfTwo(mistake)
 }

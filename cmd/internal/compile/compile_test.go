@@ -122,7 +122,7 @@ import "google/type/money.proto";
 		},
 		"an edition for protoc": {
 			files: map[string]string{"p/a.proto": "edition = \"2024\";\npackage p;\n"},
-			want:  []string{`p/a.proto:1:11: the compiler that is built in knows the editions up to 2023: for 2024 run protoc, with --go_out and --farcall_out`},
+			want:  []string{`p/a.proto:1:11: the compiler that is built in knows the editions up to 2023: for 2024 run protoc, with --go_out and --farcall_out, or buf with these two plug-ins`},
 		},
 		"no go_package": {
 			files: map[string]string{"p/v1/a.proto": "syntax = \"proto3\";\n\npackage p;\n", "p/b.proto": "syntax = \"proto3\";\n",
