@@ -26,7 +26,7 @@ type Conn struct {
 	handler Handler // the server's role
 	done    chan struct{}
 
-	// awake counts the goroutines that the reader's last batch has woken and that have not appended yet; see yield.
+	// awake counts the goroutines that the reader has woken and that have not appended yet, about; see yield.
 	awake atomic.Int32
 	// doubtful is, behind a set bit, the reader's count of reads when a call was last overdue without a sign of life.
 	doubtful atomic.Uint64

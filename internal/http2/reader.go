@@ -185,7 +185,15 @@ func (c *Conn) readLoop() error {
 			c.failReading(err)
 			return c.Err()
 		}
-		c.awake.Store(0)
+		c.forgetAwake()
+	}
+}
+
+// forgetAwake takes a part of those off who were woken and have not appended: some never do, and more of them will by the
+// next read. All of them would be too many, since a reader with much to read comes back before they have run.
+func (c *Conn) forgetAwake() {
+	if awake := c.awake.Load(); awake > 0 {
+		c.awake.Add(-(awake + 7) / 8)
 	}
 }
 

@@ -249,7 +249,7 @@ func TestBurstsLearn(t *testing.T) {
 		if !y.wanted() {
 			t.Fatal("a burst is not expected from the beginning")
 		}
-		y.learn(false, 0)
+		y.learn(0, 0)
 	}
 	for range yieldPause {
 		if y.wanted() {
@@ -258,5 +258,22 @@ func TestBurstsLearn(t *testing.T) {
 	}
 	if !y.wanted() {
 		t.Error("it is never tried again")
+	}
+}
+
+// TestYieldsAreMeasuredByWhatTheyBring is about a connection with many calls: a long yield that has brought a hundred of
+// them is worth its time, and the same time for one of them is not.
+func TestYieldsAreMeasuredByWhatTheyBring(t *testing.T) {
+	var y yielding
+	const long = 4 * yieldTooLong
+	if y.learn(100*yieldShare, long); !y.wanted() {
+		t.Error("no yield is wanted after one that has brought a hundred calls")
+	}
+	if y.learn(yieldShare, long); y.wanted() {
+		t.Error("another yield is wanted after one that was long and has brought a single call")
+	}
+	y = yielding{}
+	if y.learn(1<<20, yieldShares*yieldTooLong); y.wanted() {
+		t.Error("what a yield brings may be worth any time")
 	}
 }

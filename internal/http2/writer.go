@@ -63,7 +63,8 @@ type openFrame struct {
 }
 
 // yielding decides whether a yield before the write pays: it goes on while yields bring bytes along cheaply, stops for a
-// while when they do not, and then tries again.
+// while when they do not, and then tries again. A yield may take the longer the more it brings: with hundreds of calls in
+// flight it runs a hundred of them, and to write those singly costs far more than the wait.
 type yielding struct {
 	skip   int // writes to go without
 	misses int // yields in a row that brought nothing
@@ -72,7 +73,9 @@ type yielding struct {
 const (
 	yieldMisses  = 4
 	yieldPause   = 64
-	yieldTooLong = 500 * time.Microsecond
+	yieldTooLong = 500 * time.Microsecond // for each yieldShare that it brings
+	yieldShare   = 256                    // bytes, of a small call or two
+	yieldShares  = 32                     // more do not make it longer
 )
 
 func (y *yielding) wanted() bool {
@@ -83,12 +86,14 @@ func (y *yielding) wanted() bool {
 	return true
 }
 
-func (y *yielding) learn(gained bool, took time.Duration) {
-	if gained && took < yieldTooLong {
+// learn is told what a yield has brought, in bytes, and how long it took.
+func (y *yielding) learn(gained int, took time.Duration) {
+	tooLong := took >= yieldTooLong*time.Duration(1+min(gained/yieldShare, yieldShares-1))
+	if gained > 0 && !tooLong {
 		y.misses = 0
 		return
 	}
-	if y.misses++; y.misses >= yieldMisses || took >= yieldTooLong {
+	if y.misses++; y.misses >= yieldMisses || tooLong {
 		y.misses, y.skip = 0, yieldPause
 	}
 }
@@ -119,7 +124,7 @@ func (c *Conn) flush() {
 		yield()
 		took := time.Since(start)
 		c.mu.Lock()
-		c.yielding.learn(len(c.fast)+len(c.bulk) > before, took)
+		c.yielding.learn(len(c.fast)+len(c.bulk)-before, took)
 	}
 	c.writeAsCaller()
 }
@@ -138,7 +143,7 @@ func (c *Conn) flushBurst(s *stream) {
 	go func() { // has the writing flag; ends when the buffers are empty or the connection fails
 		yield()
 		c.mu.Lock()
-		s.burst.learn(len(c.fast)+len(c.bulk) > before, 0)
+		s.burst.learn(len(c.fast)+len(c.bulk)-before, 0)
 		c.write(0)
 	}()
 }
