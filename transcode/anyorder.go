@@ -20,10 +20,12 @@ import (
 
 // entry is one occurrence of a field in a message.
 type entry struct {
-	field  *field
-	span        // of the value: what stands behind the tag and the length, and in a group
-	packed bool // the value is many
+	field *field
+	span  // of the value: what stands behind the tag and the length, and in a group; marked where the value is many
 }
+
+// packed reports whether the value is many.
+func (e entry) packed() bool { return e.from&spanMark != 0 }
 
 // pieces writes a message whose form is its own, or whose fields may come in any order.
 func (w *writer) pieces(t *table, url string, piece span) bool {
@@ -60,7 +62,10 @@ func (w *writer) merged(t *table, url string, lo, hi int) bool {
 
 // collect pushes what a piece of a message holds. It returns -1 if that is no message.
 func (w *writer) collect(t *table, piece span) int {
-	data, i, end := w.data, piece.start, piece.end
+	data, i, end := w.data, piece.start(), piece.end()
+	if end-i > manyBytes && cap(w.entries)-len(w.entries) < (end-i)/2 {
+		w.entries = slices.Grow(w.entries, w.fieldsIn(i, end))
+	}
 	for i < end {
 		tag, next := varint(data, i, end)
 		number, wire := protowire.Number(tag>>3), protowire.Type(tag&7)
@@ -74,7 +79,7 @@ func (w *writer) collect(t *table, piece span) int {
 				f = t.extension(found.TypeDescriptor())
 			}
 		}
-		e := entry{field: f, packed: f != nil && f.list && f.wire != wire}
+		start, stop := i, 0
 		switch {
 		case f == nil || wire != f.wire && (!f.list || wire != protowire.BytesType || f.wire == protowire.StartGroupType):
 			if i = w.skip(number, wire, i, end); i < 0 {
@@ -82,7 +87,7 @@ func (w *writer) collect(t *table, piece span) int {
 			}
 			continue
 		case wire == protowire.StartGroupType:
-			if e.start = i; w.group(number, i, end, &e.end, &i) < 0 {
+			if stop, i = w.groupEnd(number, i, end); i < 0 {
 				return -1
 			}
 		case wire == protowire.BytesType:
@@ -91,23 +96,42 @@ func (w *writer) collect(t *table, piece span) int {
 				return w.bad()
 			}
 			i = at + int(length)
-			e.span = span{at, i}
+			start, stop = at, i
 		default:
-			e.start = i
 			if _, i = readNumber(f.kind, f.wire, data, i, end); i == 0 {
 				return w.bad()
 			}
-			e.end = i
+			stop = i
+		}
+		e := entry{f, spanOf(start, stop)}
+		if f.list && f.wire != wire {
+			e.from |= spanMark
 		}
 		w.entries = append(w.entries, e)
 	}
 	return i
 }
 
-// group is groupEnd for collect.
-func (w *writer) group(number protowire.Number, i, end int, stop, next *int) int {
-	*stop, *next = w.groupEnd(number, i, end)
-	return *next
+// manyBytes is from how many bytes on it is worth while to count before a stack grows. Stacks that grow by themselves hold
+// more than twice as much in the meantime.
+const manyBytes = 1 << 14
+
+// fieldsIn returns how many fields a message has, up to the first group: to pass over groups once more for each level that they
+// are in would take too long.
+func (w *writer) fieldsIn(i, end int) (count int) {
+	for i < end {
+		number, wire, n := protowire.ConsumeTag(w.data[i:end])
+		if n < 0 || wire == protowire.StartGroupType {
+			break
+		}
+		i += n
+		if n = protowire.ConsumeFieldValue(number, wire, w.data[i:end]); n < 0 {
+			break
+		}
+		i += n
+		count++
+	}
+	return count
 }
 
 // settle takes those out, of the entries from base on, which another of the same oneof has replaced.
@@ -151,13 +175,13 @@ func (w *writer) check(e entry) bool {
 		return w.checkMessage(f.entry, e.span)
 	case f.message != nil:
 		return w.checkMessage(f.message, e.span)
-	case e.packed:
-		for i := e.start; i < e.end; {
-			if _, i = readNumber(f.kind, f.wire, w.data, i, e.end); i == 0 {
+	case e.packed():
+		for i := e.start(); i < e.end(); {
+			if _, i = readNumber(f.kind, f.wire, w.data, i, e.end()); i == 0 {
 				return w.fail(errBytes)
 			}
 		}
-	case f.kind == protoreflect.StringKind && f.checked && !utf8.Valid(w.data[e.start:e.end]):
+	case f.kind == protoreflect.StringKind && f.checked && !utf8.Valid(w.data[e.start():e.end()]):
 		return w.fail(errBytes)
 	}
 	return true
@@ -243,11 +267,11 @@ func (w *writer) isPopulated(f *field, from, to int) bool {
 	case f.isMap, f.message != nil && !f.list, f.presence:
 		return true
 	case f.list:
-		return slices.ContainsFunc(w.entries[from:to], func(e entry) bool { return !e.packed || e.start < e.end })
+		return slices.ContainsFunc(w.entries[from:to], func(e entry) bool { return !e.packed() || e.start() < e.end() })
 	case f.wire == protowire.BytesType:
-		return last.start < last.end
+		return last.start() < last.end()
 	}
-	bits, _ := readNumber(f.kind, f.wire, w.data, last.start, last.end)
+	bits, _ := readNumber(f.kind, f.wire, w.data, last.start(), last.end())
 	return bits != 0
 }
 
@@ -256,6 +280,7 @@ func (w *writer) occurrences(f *field, from, to int) bool {
 	switch {
 	case f.isMap:
 		base := len(w.items)
+		w.items = slices.Grow(w.items, to-from)
 		for k := from; k < to; k++ {
 			if !w.mapItem(f, w.entries[k].span) {
 				return false
@@ -273,6 +298,7 @@ func (w *writer) occurrences(f *field, from, to int) bool {
 // submerged writes a message whose pieces are entries.
 func (w *writer) submerged(f *field, from, to int) bool {
 	lo := len(w.spans)
+	w.spans = slices.Grow(w.spans, to-from)
 	for k := from; k < to; k++ {
 		w.spans = append(w.spans, w.entries[k].span)
 	}
@@ -285,11 +311,11 @@ func (w *writer) submerged(f *field, from, to int) bool {
 func (w *writer) one(f *field, value span) bool {
 	switch {
 	case f.message != nil:
-		return w.message(f.message, value.start, value.end)
+		return w.message(f.message, value.start(), value.end())
 	case f.wire == protowire.BytesType:
-		return w.text(f, w.data[value.start:value.end])
+		return w.text(f, w.data[value.start():value.end()])
 	}
-	bits, next := readNumber(f.kind, f.wire, w.data, value.start, value.end)
+	bits, next := readNumber(f.kind, f.wire, w.data, value.start(), value.end())
 	if next == 0 {
 		return w.fail(errBytes)
 	}
@@ -303,16 +329,16 @@ func (w *writer) list(f *field, from, to int) bool {
 	first := len(w.out)
 	for k := from; k < to; k++ {
 		e := w.entries[k]
-		if !e.packed {
+		if !e.packed() {
 			w.element(first)
 			if !w.one(f, e.span) {
 				return false
 			}
 			continue
 		}
-		for i := e.start; i < e.end; {
+		for i := e.start(); i < e.end(); {
 			w.element(first)
-			if i = w.value(f, i, e.end); i < 0 {
+			if i = w.value(f, i, e.end()); i < 0 {
 				return false
 			}
 		}

@@ -7,31 +7,38 @@ import (
 	"slices"
 )
 
-// namedMember is a member of an object: where it and the next one begin.
+// namedMember is a member of an object: where it and the next one begin, and where its name is: in the text, or in
+// duplicates.unescaped, if it has escapes. Positions are of 32 bits, because there may be one for every few bytes.
 type namedMember struct {
-	name        []byte
-	start, next int
+	start, next    int32
+	nameAt, length int32 // of the name; what is unescaped has its place below zero
 }
+
+// deadMember is one that does not count.
+type deadMember struct{ start, next int32 }
 
 // duplicates looks for members of the same name in one object.
 type duplicates struct {
-	reader  // for the tokens
-	members []namedMember
-	dead    []namedMember // those that do not count
+	reader    // for the tokens
+	members   []namedMember
+	unescaped []byte // names of members
+	dead      []deadMember
 }
 
 // withoutDuplicates returns a text with spaces in the place of the members that are followed by another of the same name in
 // the same object. Everything else keeps its place. A text that is no JSON stays as it is, for others to say why.
 func withoutDuplicates(text []byte, depth int) []byte {
 	d := duplicates{reader: reader{data: text}}
-	if !d.value(2*depth) || len(d.dead) == 0 {
+	if len(text) > maxData || !d.value(2*depth) || len(d.dead) == 0 {
 		return text
 	}
 	text = bytes.Clone(text)
-	for _, member := range d.dead {
-		for i := member.start; i < member.next; i++ {
-			if text[i] != '\n' {
-				text[i] = ' '
+	slices.SortFunc(d.dead, func(a, b deadMember) int { return int(a.start) - int(b.start) })
+	done := int32(0)
+	for _, member := range d.dead { // which may lie in each other: no byte is written twice
+		for done = max(done, member.start); done < member.next; done++ {
+			if text[done] != '\n' {
+				text[done] = ' '
 			}
 		}
 	}
@@ -70,7 +77,7 @@ func (d *duplicates) value(depth int) bool {
 }
 
 func (d *duplicates) object(depth int) bool {
-	base := len(d.members)
+	base, names := len(d.members), len(d.unescaped)
 	d.i++
 	if d.peek() == '}' {
 		d.i++
@@ -86,12 +93,9 @@ func (d *duplicates) object(depth int) bool {
 			return false
 		}
 		if len(d.members) > base {
-			d.members[len(d.members)-1].next = start
+			d.members[len(d.members)-1].next = int32(start)
 		}
-		if bytes.IndexByte(d.data[start:d.i], '\\') >= 0 {
-			name = bytes.Clone(name) // it lies where the next one will
-		}
-		d.members = append(d.members, namedMember{name: name, start: start})
+		d.members = append(d.members, d.named(start, name))
 		if !d.value(depth - 1) {
 			return false
 		}
@@ -101,6 +105,7 @@ func (d *duplicates) object(depth int) bool {
 		case '}':
 			d.i++
 			d.compare(base)
+			d.unescaped = d.unescaped[:names]
 			return true
 		default:
 			return false
@@ -108,18 +113,35 @@ func (d *duplicates) object(depth int) bool {
 	}
 }
 
+// named returns a member of a name, of which the token begins at start. The colon behind it has been read.
+func (d *duplicates) named(start int, name []byte) namedMember {
+	member := namedMember{start: int32(start), nameAt: int32(start) + 1, length: int32(len(name))}
+	if !bytes.HasPrefix(d.data[start+1:], name) || d.data[start+1+len(name)] != '"' { // it has escapes
+		member.nameAt = -1 - int32(len(d.unescaped))
+		d.unescaped = append(d.unescaped, name...) // it lies where the next one will
+	}
+	return member
+}
+
+func (d *duplicates) name(member namedMember) []byte {
+	if member.nameAt < 0 {
+		return d.unescaped[-1-member.nameAt:][:member.length]
+	}
+	return d.data[member.nameAt:][:member.length]
+}
+
 // compare notes which members of an object do not count, of those from base on, and pops them.
 func (d *duplicates) compare(base int) {
 	members := d.members[base:]
 	slices.SortFunc(members, func(a, b namedMember) int {
-		if by := bytes.Compare(a.name, b.name); by != 0 {
+		if by := bytes.Compare(d.name(a), d.name(b)); by != 0 {
 			return by
 		}
-		return a.start - b.start
+		return int(a.start) - int(b.start)
 	})
 	for k := 1; k < len(members); k++ {
-		if bytes.Equal(members[k-1].name, members[k].name) {
-			d.dead = append(d.dead, members[k-1])
+		if bytes.Equal(d.name(members[k-1]), d.name(members[k])) {
+			d.dead = append(d.dead, deadMember{members[k-1].start, members[k-1].next})
 		}
 	}
 	d.members = d.members[:base]

@@ -36,10 +36,11 @@ type reader struct {
 }
 
 // length is one that takes more than a byte.
-type length struct{ at, value int }
+// Positions are of 32 bits, because there may be one for every few bytes.
+type length struct{ at, value int32 }
 
 // mapKey is a key of a map that is being read: as it is written, and where it stands in the text.
-type mapKey struct{ start, end, at int }
+type mapKey struct{ start, end, at int32 }
 
 // Why a text is refused. expected.reason makes sentences of some of them.
 const (
@@ -50,6 +51,7 @@ const (
 	textDuplicate  = "duplicate"
 	textOneof      = "error parsing: the oneof is already set"
 	textDeep       = "exceeded max recursion depth"
+	textLarge      = "a message has at most 2 GiB"
 	noPlace        = -1
 )
 
@@ -69,6 +71,9 @@ func (c *Converter) AppendMessage(dst, text []byte) ([]byte, error) {
 	r := readers.Get().(*reader)
 	defer r.free()
 	r.options, r.data, r.out, r.depth = &c.options, text, dst, c.options.limit()
+	if len(text) > maxData {
+		return dst, &Error{Reason: textLarge}
+	}
 	var ok bool
 	want := wantMessage(c.table.descriptor)
 	if c.field != nil {
@@ -79,10 +84,14 @@ func (c *Converter) AppendMessage(dst, text []byte) ([]byte, error) {
 		ok = r.message(c.table)
 	}
 	if ok {
-		if r.peek(); r.i == len(text) {
+		switch r.peek(); {
+		case r.i < len(text):
+			r.fail(r.i, textMalformed)
+		case len(r.out)+r.grown > maxData:
+			r.fail(noPlace, textLarge)
+		default:
 			return r.finish(), nil
 		}
-		r.fail(r.i, textMalformed)
 	}
 	return dst, explain(text, r.at, want, r.why)
 }
@@ -98,17 +107,18 @@ func (r *reader) finish() []byte {
 	if len(r.lengths) == 0 {
 		return r.out
 	}
-	slices.SortFunc(r.lengths, func(a, b length) int { return a.at - b.at })
+	slices.SortFunc(r.lengths, func(a, b length) int { return int(a.at) - int(b.at) })
 	end := len(r.out)
 	r.out = slices.Grow(r.out, r.grown)[:end+r.grown]
 	to := len(r.out)
 	for k := len(r.lengths) - 1; k >= 0; k-- {
 		l := r.lengths[k]
-		to -= copy(r.out[to-(end-l.at-1):], r.out[l.at+1:end])
+		at := int(l.at)
+		to -= copy(r.out[to-(end-at-1):], r.out[at+1:end])
 		size := protowire.SizeVarint(uint64(l.value))
 		to -= size
 		protowire.AppendVarint(r.out[:to], uint64(l.value))
-		end = l.at
+		end = at
 	}
 	return r.out
 }
@@ -125,7 +135,10 @@ func (r *reader) close(at, grown int) {
 		r.out[at] = byte(value)
 		return
 	}
-	r.lengths = append(r.lengths, length{at, value})
+	if len(r.out) > maxData {
+		return // AppendMessage finds that, too
+	}
+	r.lengths = append(r.lengths, length{int32(at), int32(value)})
 	r.grown += protowire.SizeVarint(uint64(value)) - 1
 }
 
@@ -399,19 +412,21 @@ func (r *reader) entries(f *field) bool {
 		before := len(r.out)
 		r.out = append(r.out, f.tag...)
 		at, grown := r.open()
-		key := mapKey{at: r.i}
 		if r.peek() != '"' {
 			return r.fail(r.i, textMalformed)
 		}
-		key.at, key.start = r.i, len(r.out)
+		key := mapKey{at: int32(r.i), start: int32(len(r.out))}
 		name, ok := r.string()
 		if !ok {
 			return false
 		}
 		if !r.key(f.key, name) {
-			return r.fail(key.at, textInvalid)
+			return r.fail(int(key.at), textInvalid)
 		}
-		key.end = len(r.out)
+		if len(r.out) > maxData {
+			return r.fail(noPlace, textLarge)
+		}
+		key.end = int32(len(r.out))
 		if !r.colon() {
 			return false
 		}
@@ -451,12 +466,12 @@ func (r *reader) distinct(base int) bool {
 		if by := bytes.Compare(r.out[a.start:a.end], r.out[b.start:b.end]); by != 0 {
 			return by
 		}
-		return a.at - b.at
+		return int(a.at) - int(b.at)
 	}
 	slices.SortFunc(keys, compare)
 	for k := 1; k < len(keys); k++ {
 		if bytes.Equal(r.out[keys[k-1].start:keys[k-1].end], r.out[keys[k].start:keys[k].end]) {
-			return r.fail(keys[k].at, textDuplicate)
+			return r.fail(int(keys[k].at), textDuplicate)
 		}
 	}
 	r.keys = r.keys[:base]

@@ -5,6 +5,7 @@ package transcode
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -31,8 +32,19 @@ type writer struct {
 	groups  map[int]int
 }
 
-// span is a piece of the data.
-type span struct{ start, end int }
+// span is a piece of the data. There may be one for every two bytes of them, so it is small, and has room for a mark.
+type span struct{ from, to uint32 }
+
+// spanMark is the mark: it is not part of the place, because encoded messages have at most 2 GiB.
+const spanMark = 1 << 31
+
+func spanOf(start, end int) span { return span{uint32(start), uint32(end)} }
+
+func (s span) start() int { return int(s.from &^ spanMark) }
+func (s span) end() int   { return int(s.to) }
+
+// maxData is the size of the largest message that protobuf allows.
+const maxData = math.MaxInt32
 
 var writers = sync.Pool{New: func() any { return new(writer) }}
 
@@ -81,6 +93,9 @@ func (c *Converter) AppendJSON(dst, encoded []byte) ([]byte, error) {
 }
 
 func (w *writer) convert(c *Converter) bool {
+	if len(w.data) > maxData {
+		return w.fail(errors.New("it is larger than 2 GiB"))
+	}
 	for _, r := range w.options.Indent {
 		if r != ' ' && r != '\t' {
 			return w.fail(errors.New("an indent can only have spaces and tabs in it"))
@@ -114,7 +129,7 @@ func (w *writer) message(t *table, start, end int) bool {
 	if t.form <= emptyForm && t.ascending && !w.sorting {
 		return w.ordered(t, start, end, 0, "") >= 0
 	}
-	return w.pieces(t, "", span{start, end})
+	return w.pieces(t, "", spanOf(start, end))
 }
 
 // ordered writes the members of a message whose fields come in their order. group is the number of the group whose end

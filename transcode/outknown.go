@@ -63,7 +63,7 @@ func (w *writer) integer(base int, rank int32) int64 {
 	if rank == 1 { // the nanoseconds
 		kind = protoreflect.Int32Kind
 	}
-	bits, _ := readNumber(kind, protowire.VarintType, w.data, value.start, value.end)
+	bits, _ := readNumber(kind, protowire.VarintType, w.data, value.start(), value.end())
 	return int64(bits)
 }
 
@@ -159,7 +159,7 @@ func (w *writer) duration(seconds, nanos int64) bool {
 func (w *writer) mask(base int) bool {
 	w.out = append(w.out, '"')
 	for k := base; k < len(w.entries); k++ {
-		path := w.data[w.entries[k].start:w.entries[k].end]
+		path := w.data[w.entries[k].start():w.entries[k].end()]
 		if !protoreflect.FullName(path).IsValid() {
 			return w.fail(fmt.Errorf("google.protobuf.FieldMask.paths contains invalid path: %q", quoted(string(path))))
 		}
@@ -189,7 +189,7 @@ func (w *writer) anyValue(base int) bool {
 	}
 	f := w.entries[base].field
 	if f.kind == protoreflect.DoubleKind {
-		bits, _ := readNumber(f.kind, f.wire, w.data, w.entries[to-1].start, w.entries[to-1].end)
+		bits, _ := readNumber(f.kind, f.wire, w.data, w.entries[to-1].start(), w.entries[to-1].end())
 		if number := math.Float64frombits(bits); math.IsNaN(number) || math.IsInf(number, 0) {
 			return w.fail(fmt.Errorf("google.protobuf.Value.number_value: invalid %v value", number))
 		}
@@ -206,14 +206,14 @@ func (w *writer) any(base int) bool {
 			return false
 		}
 	}
-	if typeURL.start == typeURL.end {
-		if value.start < value.end {
+	if typeURL.start() == typeURL.end() {
+		if value.start() < value.end() {
 			return w.fail(errors.New("google.protobuf.Any: type_url is not set"))
 		}
 		w.out = append(w.out, "{}"...)
 		return true
 	}
-	url := string(w.data[typeURL.start:typeURL.end])
+	url := string(w.data[typeURL.start():typeURL.end()])
 	found, err := w.options.resolver().FindMessageByURL(url)
 	if err != nil {
 		return w.fail(fmt.Errorf("google.protobuf.Any: unable to resolve %q: %s", quoted(url), reasonOf(err)))
@@ -221,7 +221,7 @@ func (w *writer) any(base int) bool {
 	t := tableOf(found.Descriptor())
 	if t.form <= emptyForm {
 		if t.ascending && !w.sorting {
-			return w.ordered(t, value.start, value.end, 0, url) >= 0
+			return w.ordered(t, value.start(), value.end(), 0, url) >= 0
 		}
 		return w.pieces(t, url, value)
 	}
@@ -234,7 +234,7 @@ func (w *writer) any(base int) bool {
 	if !w.plain && w.options.Indent != "" {
 		w.out = append(w.out, ' ')
 	}
-	if !w.message(t, value.start, value.end) {
+	if !w.message(t, value.start(), value.end()) {
 		return false
 	}
 	w.close('}', first)
@@ -244,7 +244,7 @@ func (w *writer) any(base int) bool {
 // alone writes the value of one field of the message: an array for a repeated field, null for a field with presence that
 // is not set and whose emptiness has no form of its own.
 func (w *writer) alone(t *table, f *field) bool {
-	if w.collect(t, span{0, len(w.data)}) < 0 || !w.settle(t, 0) {
+	if w.collect(t, spanOf(0, len(w.data))) < 0 || !w.settle(t, 0) {
 		return false
 	}
 	n := 0
