@@ -3,10 +3,13 @@
 package client
 
 import (
+	"context"
 	"io"
+	"sync"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
 )
 
@@ -14,6 +17,7 @@ import (
 // an answer begins or it is more than keptBytes. An attempt that the server has refused, or that never left, is made again
 // with it; the iterator that it came from is not ranged again. Whoever notices first opens the new attempt, and a goroutine
 // of the call sends what is kept, since the one that notices may be the receiver, and the server may wait for it to receive.
+// Here is what gRPC does, and what it shares with Connect and gRPC-Web (webresend.go).
 
 // keptBytes is how much memory what was sent is kept in, beside the last message. A server that refuses a stream gives it no
 // credit beyond the first window, so there is seldom more to send again.
@@ -49,12 +53,12 @@ func (r *request) drop() {
 }
 
 // commitLocked rules out another attempt, and lets go of what was kept for it.
-func (s *streaming) commitLocked() {
-	s.committed = true
-	for _, r := range s.kept {
+func (k *resend) commitLocked() {
+	k.committed = true
+	for _, r := range k.kept {
 		r.drop()
 	}
-	s.kept = nil
+	k.kept = nil
 }
 
 // attempt returns the attempt under way.
@@ -93,7 +97,7 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 		s.step(farcall.StepSendRequest, s.sent, len(data), nil)
 	}
 	if !first || len(rest) > 0 {
-		if err = s.awaitResent(resent); err == nil {
+		if err = awaitResent(s.ctx, resent); err == nil {
 			err = transport.Send(s.ctx, rest, end)
 		}
 	}
@@ -142,30 +146,30 @@ func (s *streaming) deliverSettled(encoded *buffer.Buffer, end bool) error {
 
 // keepLocked keeps a message that is about to be sent, or the half-close, unless there will be no other attempt. The sender
 // holds what it returns.
-func (s *streaming) keepLocked(encoded *buffer.Buffer, end bool) *request {
-	s.closed = s.closed || end
+func (k *resend) keepLocked(encoded *buffer.Buffer, end bool) *request {
+	k.closed = k.closed || end
 	if encoded == nil {
 		return nil
 	}
 	r := &request{encoded: encoded, holders: 1}
-	if !s.committed {
+	if !k.committed {
 		r.holders++
-		s.kept = append(s.kept, r)
-		s.size += cap(encoded.B)
+		k.kept = append(k.kept, r)
+		k.size += cap(encoded.B)
 	}
 	return r
 }
 
 // awaitResent waits until what earlier attempts were sent is ahead of what comes now.
-func (s *streaming) awaitResent(resent <-chan struct{}) error {
+func awaitResent(ctx context.Context, resent <-chan struct{}) error {
 	if resent == nil {
-		return s.ctx.Err() // after a cancel the requests have no good end
+		return ctx.Err() // after a cancel the requests have no good end
 	}
 	select {
 	case <-resent:
-	case <-s.ctx.Done():
+	case <-ctx.Done():
 	}
-	return s.ctx.Err()
+	return ctx.Err()
 }
 
 // answering waits, by way of wait, for the beginning of an answer, or its end, on the receiving goroutine; there may be
@@ -212,37 +216,48 @@ func (s *streaming) reopenLocked(failed *http2.ClientStream, cause error) bool {
 		return false
 	}
 	// The failed stream is not closed: it is over, and the other goroutine may still wait to be told.
-	var first []byte
-	if len(s.kept) > 0 {
-		first = s.kept[0].encoded.B
-	}
-	end := s.closed && len(s.kept) <= 1
+	first, end := s.firstLocked()
 	rest, err := s.open(first, end, failed.Conn())
 	if err != nil {
 		s.failure = err
 		return false
 	}
-	if len(rest) == 0 && len(s.kept) <= 1 {
-		return true
+	s.sendKeptLocked(&s.stream, &s.mu, s.transport, rest)
+	return true
+}
+
+// firstLocked returns what another attempt is opened with: the first message, nil if there is none, and whether the requests
+// end with it.
+func (k *resend) firstLocked() (first []byte, end bool) {
+	if len(k.kept) > 0 {
+		first = k.kept[0].encoded.B
 	}
-	again := append([]*request(nil), s.kept...)
+	return first, k.closed && len(k.kept) <= 1
+}
+
+// sendKeptLocked has a goroutine send what is kept on another attempt at the call of s, under mu, that was opened with the
+// first message but for rest.
+func (k *resend) sendKeptLocked(s *stream, mu *sync.Mutex, attempt exchange.Sent, rest []byte) {
+	if len(rest) == 0 && len(k.kept) <= 1 {
+		return
+	}
+	again := append([]*request(nil), k.kept...)
 	for _, r := range again {
 		r.holders++
 	}
-	before, resent := s.resent, make(chan struct{})
-	s.resent = resent
-	go func(transport *http2.ClientStream, closed bool) { // ends when all is sent, or with the stream
+	before, resent, closed := k.resent, make(chan struct{}), k.closed
+	k.resent = resent
+	go func() { // ends when all is sent, or with the stream
 		defer close(resent)
 		if before != nil {
 			<-before // its stream has ended
 		}
-		s.sendAgain(transport, again, rest, closed)
-	}(s.transport, s.closed)
-	return true
+		s.sendAgain(mu, attempt, again, rest, closed)
+	}()
 }
 
 // sendAgain sends what earlier attempts were sent: rest is what is left of the first message.
-func (s *streaming) sendAgain(transport *http2.ClientStream, again []*request, rest []byte, closed bool) {
+func (s *stream) sendAgain(mu *sync.Mutex, attempt exchange.Sent, again []*request, rest []byte, closed bool) {
 	var err error
 	for i, r := range again {
 		end := closed && i == len(again)-1
@@ -253,10 +268,10 @@ func (s *streaming) sendAgain(transport *http2.ClientStream, again []*request, r
 			s.step(farcall.StepSendRequest, i+1, len(data), nil)
 		}
 		if err == nil && len(data) > 0 {
-			err = transport.Send(s.ctx, data, end)
+			err = attempt.Send(s.ctx, data, end)
 		}
-		s.mu.Lock()
+		mu.Lock()
 		r.drop()
-		s.mu.Unlock()
+		mu.Unlock()
 	}
 }

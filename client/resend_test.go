@@ -3,6 +3,7 @@
 package client_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -21,8 +22,10 @@ import (
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/client"
+	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/server"
 )
 
@@ -50,15 +53,37 @@ func texts(t *testing.T, body []byte) (list []string) {
 	return list
 }
 
-// listing answers a request that has come whole with one message that lists the texts of its messages.
+// listing answers a request that has come whole with one message that lists the texts of its messages, in the protocol that it
+// has come in.
 func listing(t *testing.T) script {
 	return func(stream *http2.ServerStream) {
 		if stream.WantEnd(context.Background(), 64<<20) != nil {
 			return
 		}
-		got := strings.Join(texts(t, stream.Next(stream.Buffered())), ",")
-		_ = stream.Answer(grpcHead, message(fmt.Sprintf("%.20q of %d", got, len(got))), fields("grpc-status", "0"))
+		body, contentType := stream.Next(stream.Buffered()), stream.Request().Get("content-type")
+		if contentType == "application/proto" {
+			body = append(wire.AppendPrefix(nil, len(body)), body...)
+		}
+		got := strings.Join(texts(t, body), ",")
+		answer := message(fmt.Sprintf("%.20q of %d", got, len(got)))
+		var trailers []exchange.Field
+		switch end := fields("grpc-status", "0"); {
+		case contentType == "application/proto":
+			answer = answer[wire.PrefixBytes:]
+		case strings.HasPrefix(contentType, "application/connect+"):
+			answer = append(answer, "\x02\x00\x00\x00\x02{}"...)
+		case strings.HasPrefix(contentType, "application/grpc-web"):
+			answer = wire.AppendWebTrailers(answer, end)
+		default:
+			trailers = end
+		}
+		_ = stream.Answer(headLike(stream), answer, trailers)
 	}
+}
+
+// headLike is the head of a proper answer in the form that the request has.
+func headLike(stream *http2.ServerStream) exchange.Head {
+	return exchange.Head{Fields: fields(":status", "200", "content-type", stream.Request().Get("content-type"))}
 }
 
 // converse makes a call that sends texts, as many as the kind sends, and returns what comes of it. With apart, another
@@ -96,13 +121,19 @@ func converse(ctx context.Context, via farcall.Invoker, kind farcall.Kind, apart
 	return answers, err
 }
 
-// everyStream runs test for each kind of stream, sent by the goroutine that receives and, for a two-way call, also by
-// another.
-func everyStream(t *testing.T, test func(t *testing.T, kind farcall.Kind, apart bool)) {
-	for name, kind := range streamingKinds {
-		t.Run(name, func(t *testing.T) { test(t, kind, false) })
+// overHTTP2 are the protocols whose attempts are made again.
+var overHTTP2 = map[string]client.Options{"gRPC": {}, "gRPC-Web": {Protocol: client.GRPCWeb}, "Connect": {Protocol: client.Connect}}
+
+// everyStream runs test for each protocol and kind of stream, sent by the goroutine that receives and, for a two-way call,
+// also by another.
+func everyStream(t *testing.T, test func(t *testing.T, options client.Options, kind farcall.Kind, apart bool)) {
+	for protocol, options := range overHTTP2 {
+		for name, kind := range streamingKinds {
+			t.Run(protocol+", "+name, func(t *testing.T) { test(t, options, kind, false) })
+		}
+		t.Run(protocol+", unary", func(t *testing.T) { test(t, options, farcall.KindUnary, false) })
+		t.Run(protocol+", two-way from two goroutines", func(t *testing.T) { test(t, options, farcall.KindBidi, true) })
 	}
-	t.Run("two-way from two goroutines", func(t *testing.T) { test(t, farcall.KindBidi, true) })
 }
 
 // A stream that the server refuses is opened again with all that was sent, whenever the refusal comes.
@@ -114,7 +145,7 @@ func TestARefusedStreamIsSentAgain(t *testing.T) {
 	}
 	for name, moment := range moments {
 		t.Run(name, func(t *testing.T) {
-			everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+			everyStream(t, func(t *testing.T, options client.Options, kind farcall.Kind, apart bool) {
 				for range 20 { // the refusal meets the messages at different moments
 					var attempts atomic.Int32
 					conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
@@ -124,7 +155,7 @@ func TestARefusedStreamIsSentAgain(t *testing.T) {
 							return
 						}
 						listing(t)(stream)
-					}), client.Options{})
+					}), options)
 					want := `"a,b,c,d" of 7`
 					if !kind.SendsStream() {
 						want = `"a" of 1`
@@ -145,12 +176,12 @@ func TestARefusedStreamIsSentAgain(t *testing.T) {
 
 // A second refusal is the call's outcome (grpc/proposal A6).
 func TestAStreamIsRefusedTwice(t *testing.T) {
-	everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+	everyStream(t, func(t *testing.T, options client.Options, kind farcall.Kind, apart bool) {
 		var attempts atomic.Int32
 		conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
 			attempts.Add(1)
 			stream.Reset(frame.RefusedStream)
-		}), client.Options{})
+		}), options)
 		got, err := converse(t.Context(), conn, kind, apart, "a", "b")
 		if farcall.CodeOf(err) != farcall.Unavailable || len(got) > 0 {
 			t.Errorf("got %q, %v", got, err)
@@ -165,7 +196,7 @@ func TestAStreamIsRefusedTwice(t *testing.T) {
 func TestAStreamThatMayHaveRunIsNotRepeated(t *testing.T) {
 	ends := map[string]script{
 		"a refusal behind a head": func(stream *http2.ServerStream) {
-			_ = stream.Start(grpcHead)
+			_ = stream.Start(headLike(stream))
 			stream.Reset(frame.RefusedStream)
 		},
 		"a reset": func(stream *http2.ServerStream) { stream.Reset(frame.InternalError) },
@@ -176,9 +207,9 @@ func TestAStreamThatMayHaveRunIsNotRepeated(t *testing.T) {
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
-			everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+			everyStream(t, func(t *testing.T, options client.Options, kind farcall.Kind, apart bool) {
 				var attempts atomic.Int32
-				conn := dial(t, scripted(t, func(stream *http2.ServerStream) { attempts.Add(1); end(stream) }), client.Options{})
+				conn := dial(t, scripted(t, func(stream *http2.ServerStream) { attempts.Add(1); end(stream) }), options)
 				if _, err := converse(t.Context(), conn, kind, apart, "a", "b"); err == nil {
 					t.Error("no error")
 				}
@@ -192,7 +223,7 @@ func TestAStreamThatMayHaveRunIsNotRepeated(t *testing.T) {
 
 // A large message is sent again whole, although the server gave no credit for it and the next attempt must wait for that.
 func TestALargeRequestIsSentAgain(t *testing.T) {
-	everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+	everyStream(t, func(t *testing.T, options client.Options, kind farcall.Kind, apart bool) {
 		var attempts atomic.Int32
 		conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
 			if attempts.Add(1) == 1 {
@@ -201,7 +232,7 @@ func TestALargeRequestIsSentAgain(t *testing.T) {
 				return
 			}
 			listing(t)(stream)
-		}), client.Options{})
+		}), options)
 		large := strings.Repeat("x", 3<<20)
 		got, err := converse(t.Context(), conn, kind, apart, large)
 		if want := fmt.Sprintf("of %d", len(large)); err != nil || len(got) != 1 || !strings.HasSuffix(got[0], want) {
@@ -215,38 +246,95 @@ func TestALargeRequestIsSentAgain(t *testing.T) {
 
 // What is kept for another attempt is bounded: behind that a refusal is the outcome.
 func TestALongStreamIsNotKept(t *testing.T) {
-	var attempts atomic.Int32
 	const messages = 1000
-	conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
-		attempts.Add(1)
-		_ = stream.WantEnd(context.Background(), 64<<20)
-		stream.Reset(frame.RefusedStream)
-	}), client.Options{})
 	long := slices.Repeat([]string{strings.Repeat("x", 1000)}, messages)
-	if _, err := converse(t.Context(), conn, farcall.KindClientStream, false, long...); farcall.CodeOf(err) != farcall.Unavailable {
-		t.Errorf("got %v", err)
-	}
-	if n := attempts.Load(); n != 1 {
-		t.Errorf("%d attempts", n)
+	for protocol, options := range overHTTP2 {
+		var attempts atomic.Int32
+		conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+			attempts.Add(1)
+			_ = stream.WantEnd(context.Background(), 64<<20)
+			stream.Reset(frame.RefusedStream)
+		}), options)
+		if _, err := converse(t.Context(), conn, farcall.KindClientStream, false, long...); farcall.CodeOf(err) != farcall.Unavailable {
+			t.Errorf("%s: got %v", protocol, err)
+		}
+		if n := attempts.Load(); n != 1 {
+			t.Errorf("%s: %d attempts", protocol, n)
+		}
 	}
 }
 
 // A server that answers before it has read the first message meets a client that receives.
 func TestAnswersComeWhileTheFirstMessageWaits(t *testing.T) {
 	const answers = 100
-	conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
-		_ = stream.Start(grpcHead)
-		for range answers { // more than a stream's window
-			if stream.Send(append([]byte{0, 0, 0, 0x27, 0x13, 0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)) != nil {
+	ends := map[string][]byte{"gRPC": nil, "gRPC-Web": wire.AppendWebTrailers(nil, fields("grpc-status", "0")), "Connect": []byte("\x02\x00\x00\x00\x02{}")}
+	for protocol, options := range overHTTP2 {
+		conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+			_ = stream.Start(headLike(stream))
+			for range answers { // more than a stream's window
+				if stream.Send(append([]byte{0, 0, 0, 0x27, 0x13, 0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)) != nil {
+					return
+				}
+			}
+			_ = stream.WantEnd(context.Background(), 64<<20)
+			if end := ends[protocol]; end == nil {
+				_ = stream.Finish(fields("grpc-status", "0"))
+			} else {
+				_ = stream.Send(end)
+				_ = stream.Finish(nil)
+			}
+		}), options)
+		got, err := converse(t.Context(), conn, farcall.KindBidi, true, strings.Repeat("x", 4<<20))
+		if err != nil || len(got) != answers {
+			t.Errorf("%s: %d answers, %v", protocol, len(got), err)
+		}
+	}
+}
+
+// What a server that goes away has not seen (RFC 9113 section 6.8) is sent to another.
+func TestWhatIsAboveTheLastOfAGoAwayIsSentAgain(t *testing.T) {
+	address := scripted(t, listing(t))
+	everyStream(t, func(t *testing.T, options client.Options, kind farcall.Kind, apart bool) {
+		var dials atomic.Int32
+		options.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials.Add(1) > 1 {
+				return new(net.Dialer).DialContext(ctx, network, address)
+			}
+			ours, theirs := net.Pipe()
+			go goAwayAtOnce(theirs) // ends with the client's end
+			return ours, nil
+		}
+		got, err := converse(t.Context(), dial(t, address, options), kind, apart, "a", "b")
+		if err != nil || len(got) != 1 || !strings.HasPrefix(got[0], `"a`) || dials.Load() != 2 {
+			t.Errorf("got %q, %v, dialled %d times", got, err, dials.Load())
+		}
+	})
+}
+
+// goAwayAtOnce is a server that has its first request before it says that it has handled none.
+func goAwayAtOnce(nc net.Conn) {
+	defer nc.Close()
+	in := bufio.NewReader(nc)
+	if _, err := in.Discard(len(frame.Preface)); err != nil {
+		return
+	}
+	if _, err := nc.Write(frame.AppendSettings(nil)); err != nil {
+		return
+	}
+	for {
+		head, err := in.Peek(frame.HeaderBytes)
+		if err != nil {
+			return
+		}
+		h := frame.ParseHeader(head)
+		if _, err := in.Discard(frame.HeaderBytes + h.Length); err != nil {
+			return
+		}
+		if h.Type == frame.Headers {
+			if _, err := nc.Write(frame.AppendGoAway(nil, 0, frame.NoError, "")); err != nil {
 				return
 			}
 		}
-		_ = stream.WantEnd(context.Background(), 64<<20)
-		_ = stream.Finish(fields("grpc-status", "0"))
-	}), client.Options{})
-	got, err := converse(t.Context(), conn, farcall.KindBidi, true, strings.Repeat("x", 4<<20))
-	if err != nil || len(got) != answers {
-		t.Errorf("%d answers, %v", len(got), err)
 	}
 }
 
@@ -285,15 +373,16 @@ func TestWhatNeverLeftIsSentAgain(t *testing.T) {
 		}
 	}
 	address = scripted(t, listing(t))
-	everyStream(t, func(t *testing.T, kind farcall.Kind, apart bool) {
+	everyStream(t, func(t *testing.T, options client.Options, kind farcall.Kind, apart bool) {
 		var dials atomic.Int32
-		conn := dial(t, address, client.Options{Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+		options.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
 			nc, err := new(net.Dialer).DialContext(ctx, network, address)
 			if err == nil && dials.Add(1) <= 3 {
 				return &unwritable{nc}, nil
 			}
 			return nc, err
-		}})
+		}
+		conn := dial(t, address, options)
 		got, err := converse(t.Context(), conn, kind, apart, "a", "b", "c")
 		if err != nil || len(got) != 1 || !strings.HasPrefix(got[0], `"a`) {
 			t.Errorf("got %q, %v", got, err)

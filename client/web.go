@@ -12,6 +12,7 @@ import (
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/frame"
+	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
 
@@ -20,22 +21,25 @@ type Protocol uint8
 
 // The protocols. All of them have calls of every kind, metadata, deadlines, compression and details of errors.
 const (
-	GRPC    Protocol = 0 // over HTTP/2, the fastest here, with attempts that are made again
+	GRPC    Protocol = 0 // over HTTP/2, the fastest here
 	GRPCWeb Protocol = 1 // for servers behind proxies that drop trailers
 	Connect Protocol = 2 // connectrpc.com: unary calls are plain HTTP
 )
 
 // webCall is the client's end of a call in gRPC-Web or Connect, of any kind. One goroutine may send while another receives;
-// the first of them opens the call. Over HTTP/1.1 the request ends before the answer begins.
+// the first of them opens the call. What was sent is kept for another attempt (webresend.go) until an answer begins. Over
+// HTTP/1.1 the request ends before the answer begins, and the one attempt is net/http's.
 type webCall struct {
-	stream // of it the sending side uses request and tap, the receiving side what follows
+	stream // of it the sending side uses tap, the receiving side what follows
 
 	mu       sync.Mutex // guards what follows, and transport and outcome until the answer begins
 	prepared bool
 	opened   bool          // an attempt was made: exchange is set, or outcome says why not
 	exchange exchange.Sent // nil until then
 	abandon  func()        // ends the exchange whatever others do with it
+	stuck    error         // what a message that could not be sent in time has waited for
 	unwatch  func() bool
+	resend
 
 	sending   sync.Mutex // taken before mu; guards what is the sending goroutine's:
 	sent      int        // messages
@@ -106,23 +110,29 @@ func (s *webCall) prepareLocked() error {
 	return s.fail(err)
 }
 
-// openLocked opens the call with encoded, a message behind its prefix or nil, and half-closes if end is set.
-func (s *webCall) openLocked(encoded []byte, end bool) error {
+// openLocked opens the call with encoded, a message behind its prefix or nil, and half-closes if end is set. It returns
+// what is left of the message for want of credit; the end has not been sent then either.
+func (s *webCall) openLocked(encoded []byte, end bool) (rest []byte, err error) {
 	s.opened = true
-	head, body, err := s.head(encoded)
-	if err == nil {
-		if encoded != nil {
-			s.step(farcall.StepSendRequest, 1, len(body), nil)
-		}
-		err = s.openExchange(head, body, end)
+	if rest, err = s.open(encoded, end, nil); err != nil {
+		return nil, s.fail(err)
 	}
-	if err != nil {
-		return s.fail(err)
-	}
-	if s.ctx.Done() != nil && s.unwatch == nil {
+	if s.ctx.Done() != nil {
 		s.unwatch = context.AfterFunc(s.ctx, s.giveUp)
 	}
-	return nil
+	return rest, nil
+}
+
+// open makes an attempt under mu; avoid is the connection of one that has failed.
+func (s *webCall) open(encoded []byte, end bool, avoid *http2.Conn) (rest []byte, err error) {
+	head, body, err := s.head(encoded)
+	if err != nil {
+		return nil, err
+	}
+	if encoded != nil {
+		s.step(farcall.StepSendRequest, 1, len(body), nil)
+	}
+	return s.openExchange(head, body, end, avoid)
 }
 
 // giveUp ends the exchange at once when the call's context has ended, whatever the caller is busy with.
@@ -176,18 +186,19 @@ func (s *webCall) head(encoded []byte) (head exchange.Head, body []byte, err err
 }
 
 // openExchange sends the beginning of the request.
-func (s *webCall) openExchange(head exchange.Head, body []byte, end bool) error {
+func (s *webCall) openExchange(head exchange.Head, body []byte, end bool, avoid *http2.Conn) (rest []byte, err error) {
 	if s.conn.http1 != nil {
 		opened, err := s.conn.http1.Open(s.ctx, head, body, end)
 		if err != nil {
-			return s.transportError(nil, err)
+			return nil, s.transportError(nil, err)
 		}
 		s.exchange, s.abandon = opened, opened.Close
-		return nil
+		s.commitLocked()
+		return nil, nil
 	}
-	opened, err := s.conn.pool.open(s.ctx, opening{head: head, body: body, end: end}, nil)
+	opened, err := s.conn.pool.open(s.ctx, opening{head: head, body: body, end: end}, avoid)
 	if err != nil {
-		return s.unopened(err)
+		return nil, s.unopened(err)
 	}
 	transport := opened.stream
 	s.transport, s.exchange = transport, transport
@@ -197,12 +208,7 @@ func (s *webCall) openExchange(head exchange.Head, body []byte, end bool) error 
 		}
 		transport.Reset(frame.Cancel)
 	}
-	if len(opened.rest) > 0 {
-		if err := transport.Send(s.ctx, opened.rest, end); err != nil && s.ctx.Err() != nil {
-			return s.transportError(transport, err)
-		} // or else the answer tells what it means
-	}
-	return nil
+	return opened.rest, nil
 }
 
 // Send sends the next request; the first opens the call. It returns io.EOF when the call has ended: Receive says how.
@@ -236,12 +242,7 @@ func (s *webCall) sendNext(message any) error {
 	if err != nil {
 		return s.unencoded(err)
 	}
-	if s.method.Kind == farcall.KindUnary {
-		s.request = encoded // for another attempt
-	} else {
-		defer encoded.Free()
-	}
-	return s.deliver(encoded.B, single)
+	return s.deliver(encoded, single)
 }
 
 // unencoded returns the error of a request that could not be encoded, which is the outcome of a call that was to begin with
@@ -254,29 +255,6 @@ func (s *webCall) unencoded(err error) error {
 	}
 	s.opened = true
 	return s.fail(err)
-}
-
-// deliver opens the call with an encoded message, or sends it.
-func (s *webCall) deliver(encoded []byte, end bool) error {
-	s.mu.Lock()
-	if !s.opened {
-		defer s.mu.Unlock()
-		return s.openLocked(encoded, end)
-	}
-	sent := s.exchange
-	var err error
-	if sent == nil {
-		err = s.outcome
-	}
-	s.mu.Unlock()
-	if sent == nil {
-		return err
-	}
-	if err := sent.Send(s.ctx, encoded, end); err != nil {
-		return io.EOF // Receive says how the call has ended
-	}
-	s.step(farcall.StepSendRequest, s.sent, len(encoded), nil)
-	return nil
 }
 
 // CloseSend half-closes.
@@ -307,7 +285,8 @@ func (s *webCall) end(err error) error {
 		s.fail(err) // which says more than that the call is over
 		s.fail(errOver(s.method))
 	}
-	abandon := s.abandon
+	s.commitLocked()
+	abandon, resent := s.abandon, s.resent
 	finished := s.ended
 	s.mu.Unlock()
 	if abandon != nil && !finished {
@@ -322,10 +301,12 @@ func (s *webCall) end(err error) error {
 	if s.exchange != nil {
 		s.exchange.Close()
 	}
-	s.request.Free()
-	s.request = nil
 	s.answer.Header = s.header()
-	return s.conclude(err, len(s.message))
+	err = s.conclude(err, len(s.message))
+	if resent != nil {
+		<-resent // its stream has ended
+	}
+	return err
 }
 
 func (s *webCall) header() farcall.Metadata {

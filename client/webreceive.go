@@ -59,7 +59,7 @@ func (s *webCall) ready() error {
 		return err
 	}
 	if !s.opened {
-		if err := s.openLocked(nil, false); err != nil {
+		if _, err := s.openLocked(nil, false); err != nil {
 			return err
 		}
 	}
@@ -69,7 +69,7 @@ func (s *webCall) ready() error {
 // next returns the bytes of the next message, valid until the next call, or io.EOF when the call has succeeded.
 func (s *webCall) next() ([]byte, error) {
 	if s.ctx.Err() != nil { // messages that have come already do not outlive the context
-		return nil, s.broken(nil)
+		return nil, s.overdue()
 	}
 	if err := s.begin(); err != nil {
 		return nil, s.fail(err)
@@ -99,24 +99,14 @@ func (s *webCall) next() ([]byte, error) {
 	return data, nil
 }
 
-// begin reads the answer's head. An attempt at a unary call that the server never saw is made once more.
+// begin reads the answer's head.
 func (s *webCall) begin() error {
 	if s.begun {
 		return nil
 	}
-	head, err := s.exchange.Head(s.ctx)
-	for err != nil && s.request != nil && s.again(err) {
-		s.exchange.Close()
-		s.mu.Lock()
-		err = s.openLocked(s.request.B, true)
-		s.mu.Unlock()
-		if err != nil {
-			return err
-		}
-		head, err = s.exchange.Head(s.ctx)
-	}
+	head, err := s.answering()
 	if err != nil {
-		return s.lost(err)
+		return err
 	}
 	s.begun = true
 	if met, ok := s.exchange.(interface{ Peer() exchange.Peer }); ok {
@@ -140,8 +130,12 @@ func (s *webCall) begin() error {
 // lost returns the error of a call whose exchange has failed.
 func (s *webCall) lost(cause error) error { return s.transportError(s.transport, cause) }
 
-// broken is the outcome of a call whose context has ended, or whose exchange has failed.
-func (s *webCall) broken(cause error) error { return s.fail(s.lost(cause)) }
+// overdue is the outcome of a call whose context has ended.
+func (s *webCall) overdue() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fail(s.lost(s.stuck))
+}
 
 // wholeBody returns the message of a unary call of Connect, or its failure.
 func (s *webCall) wholeBody() ([]byte, error) {
