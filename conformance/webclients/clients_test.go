@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/farcall/farcall/conformance/suites"
 )
 
 func TestConnectNode(t *testing.T) {
@@ -35,7 +37,7 @@ func TestGRPCForPython(t *testing.T) {
 	run(t, folder(t), python, "grpcio.py", startShop(t).address)
 }
 
-// The page is another origin's: the test's own server has it.
+// The page is another origin's: the test's own server has it. Chromium speaks HTTP/1.1 to the open port, and HTTP/2 over TLS.
 func TestBrowser(t *testing.T) {
 	node, chromium := program(t, "node"), program(t, "chromium")
 	closed := startShop(t)
@@ -54,29 +56,39 @@ func TestBrowser(t *testing.T) {
 		}
 	}))
 	defer page.Close()
-	open := startShop(t, page.URL)
-	run(t, in, node, "browser.mjs", chromium, page.URL, open.address, closed.address)
+	open, certificate := startShop(t, "-origins", page.URL), suites.NewCertificate(t)
+	secure := startShop(t, "-origins", page.URL, "-tls-cert", certificate.CertFile, "-tls-key", certificate.KeyFile)
+	run(t, in, node, "browser.mjs", chromium, page.URL, "http://"+open.address, "https://"+secure.address, "http://"+closed.address)
 }
 
-// curl speaks Connect over both versions of HTTP, and gRPC.
+// curl speaks Connect over both versions of HTTP, in plaintext and over TLS, and gRPC.
 func TestCurl(t *testing.T) {
-	curl, shop := program(t, "curl"), startShop(t)
+	curl, shop, certificate := program(t, "curl"), startShop(t), suites.NewCertificate(t)
+	secure := startShop(t, "-tls-cert", certificate.CertFile, "-tls-key", certificate.KeyFile)
 	const order = `{"customer":"curl","cardToken":"tok_visa_4242","items":[{"sku":"TEA-500","quantity":2,"unitPrice":{"currencyCode":"EUR","units":"4"}}]}`
-	for _, version := range []string{"--http1.1", "--http2-prior-knowledge"} {
-		said := run(t, ".", curl, "--silent", "--show-error", "--fail", version, "--json", order, "http://"+shop.address+"/shop.v1.Orders/CreateOrder")
+	for _, way := range []struct{ version, url string }{
+		{"--http1.1", "http://" + shop.address}, {"--http2-prior-knowledge", "http://" + shop.address},
+		{"--http1.1", "https://" + secure.address}, {"--http2", "https://" + secure.address},
+	} {
+		ask := func(arguments ...string) []byte {
+			return run(t, ".", curl, append([]string{"--silent", "--show-error", "--cacert", certificate.CertFile, way.version}, arguments...)...)
+		}
+		said := ask("--fail", "--json", order, way.url+"/shop.v1.Orders/CreateOrder")
 		var made struct{ OrderID, Status string }
 		if err := json.Unmarshal(said, &made); err != nil || made.Status != "ORDER_STATUS_PAID" {
-			t.Fatalf("%s: %v: %s", version, err, said)
+			t.Fatalf("%v: %v: %s", way, err, said)
 		}
-		said = run(t, ".", curl, "--silent", "--show-error", "--include", version, "--get", "--data-urlencode", "encoding=json", "--data-urlencode",
-			`message={"orderId":"`+made.OrderID+`"}`, "http://"+shop.address+"/shop.v1.Orders/GetOrder")
+		said = ask("--include", "--get", "--data-urlencode", "encoding=json", "--data-urlencode", `message={"orderId":"`+made.OrderID+`"}`,
+			way.url+"/shop.v1.Orders/GetOrder")
 		if !bytes.Contains(said, []byte(made.OrderID)) || !bytes.Contains(bytes.ToLower(said), []byte("\r\netag: ")) {
-			t.Errorf("%s: GET: %s", version, said)
+			t.Errorf("%v: GET: %s", way, said)
 		}
-		said = run(t, ".", curl, "--silent", "--show-error", "--write-out", " %{http_code}", version, "--json", `{"orderId":"ord_nothing"}`,
-			"http://"+shop.address+"/shop.v1.Orders/GetOrder")
+		if http2 := way.version != "--http1.1"; bytes.HasPrefix(said, []byte("HTTP/2 200")) != http2 {
+			t.Errorf("%v: answered with %.20s", way, said)
+		}
+		said = ask("--write-out", " %{http_code}", "--json", `{"orderId":"ord_nothing"}`, way.url+"/shop.v1.Orders/GetOrder")
 		if !strings.HasPrefix(string(said), `{"code":"not_found","message":"`) || !strings.HasSuffix(string(said), "} 404") {
-			t.Errorf("%s: an order that there is not: %s", version, said)
+			t.Errorf("%v: an order that there is not: %s", way, said)
 		}
 	}
 	request := filepath.Join(t.TempDir(), "request")

@@ -51,15 +51,11 @@ var buildShop = sync.OnceValues(func() (string, error) {
 // service is a process of the shop.
 type service struct{ address string }
 
-// startShop starts the shop's two services, and returns the order service. Pages of the origins may call it.
-func startShop(t *testing.T, origins ...string) service {
+// startShop starts the shop's two services, and returns the order service, which has the flags besides.
+func startShop(t *testing.T, flags ...string) service {
 	t.Helper()
 	payments := start(t, "payment")
-	arguments := []string{"order", "-payments", payments.address}
-	if len(origins) > 0 {
-		arguments = append(arguments, "-origins", strings.Join(origins, ","))
-	}
-	return start(t, arguments...)
+	return start(t, append([]string{"order", "-payments", payments.address}, flags...)...)
 }
 
 // start starts a service, which ends with the test.

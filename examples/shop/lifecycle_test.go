@@ -121,6 +121,8 @@ func TestUsage(t *testing.T) {
 		{"order -prot 1", 2, "flag provided but not defined: -prot"},
 		{"journey now", 2, `takes 0 arguments besides its flags, not 1: ["now"]`},
 		{"order -payments http://payments:9090", 1, "a target is a host and a port, not a URL"},
+		{"order -tls-cert shop.crt", 1, "-tls-cert and -tls-key go together"},
+		{"order -tls-cert shop.crt -tls-key shop.key", 1, "-tls-cert and -tls-key: "},
 		{"compare -rounds 0", 1, "must be more than 0"},
 	} {
 		command := exec.Command(shopBinary, strings.Fields(test.arguments)...)

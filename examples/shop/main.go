@@ -17,7 +17,7 @@ import (
 const usage = `The shop: an order service with a REST API, which has its orders paid by a payment service.
 
   shop [-rest ADDR] [-grpc ADDR] [-v]            run both, as processes of their own
-  shop order -listen ADDR -payments TARGET [-v]  run the order service: REST and gRPC on one port
+  shop order -listen ADDR -payments TARGET [-v]  run the order service: REST and gRPC on one port, by TLS with -tls-cert and -tls-key
   shop payment -listen ADDR                      run the payment service: gRPC
   shop journey [-stable] [-svg FILE]             show everything that happens to one order
   shop compare [-rounds N]                       compare with JSON over HTTP/1.1

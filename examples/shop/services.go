@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	_ "embed" // openapi.json
 	"errors"
 	"flag"
@@ -71,8 +72,14 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 	target := flags.String("payments", "127.0.0.1:9090", "the payment service is at this `target`")
 	verbose := flags.Bool("v", false, "print the fourteen steps of each order")
 	origins := flags.String("origins", "", "let web pages of these `origins` call, with commas between them: https://shop.example")
+	certificate := flags.String("tls-cert", "", "speak TLS with the certificate in this PEM `file`: browsers speak HTTP/2 then")
+	key := flags.String("tls-key", "", "the certificate's key is in this PEM `file`")
 	timeout := flags.Duration("payment-timeout", 2*time.Second, "how long one call of the payment service may take")
 	if err := parseFlags(flags, arguments, 0); err != nil {
+		return err
+	}
+	secure, err := serverTLS(*certificate, *key)
+	if err != nil {
 		return err
 	}
 	var observer farcall.Observer
@@ -88,7 +95,7 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 		return fmt.Errorf("the payment service %s: %w", *target, err)
 	}
 	defer conn.Close()
-	options := server.Options{Observer: observer, REST: server.REST{OpenAPI: server.OpenAPI{Docs: true, Document: description}}}
+	options := server.Options{Observer: observer, TLS: secure, REST: server.REST{OpenAPI: server.OpenAPI{Docs: true, Document: description}}}
 	if *origins != "" {
 		options.CORS.Origins = strings.Split(*origins, ",")
 	}
@@ -97,6 +104,21 @@ func runOrder(ctx context.Context, arguments []string, out io.Writer) error {
 	shoppb.RegisterOrders(srv, orders)
 	srv.OnShutdown(orders.EndWatches)
 	return serve(ctx, srv, common, out)
+}
+
+// serverTLS returns how a service speaks TLS with the certificate in two files, nil if none are named.
+func serverTLS(certificateFile, keyFile string) (*tls.Config, error) {
+	if certificateFile == "" && keyFile == "" {
+		return nil, nil
+	}
+	if certificateFile == "" || keyFile == "" {
+		return nil, errors.New("-tls-cert and -tls-key go together: one names the certificate, the other its key")
+	}
+	certificate, err := server.CertificateFiles(certificateFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert and -tls-key: %w", err)
+	}
+	return &tls.Config{GetCertificate: certificate}, nil
 }
 
 // serve offers the standard services beside a service's own, prints the address, and serves until it is asked to end.
