@@ -42,6 +42,7 @@ var importTable = map[string]packageRow{
 	"codec":                         {2, []string{".", "internal/buffer", "internal/fallback"}},
 	"compress":                      {2, nil},
 	"internal/hpack":                {2, []string{"internal/exchange"}},
+	"internal/http1":                {2, []string{"internal/exchange"}},
 	"internal/schema":               {2, []string{"."}},
 	"internal/wire":                 {2, []string{".", "internal/exchange"}},
 	"transcode":                     {2, []string{"."}},
@@ -64,7 +65,7 @@ var importTable = map[string]packageRow{
 	}},
 	"server": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
-		"internal/frame", "internal/http2", "internal/wire", "openapi", "rest", "transcode", "web",
+		"internal/frame", "internal/http1", "internal/http2", "internal/wire", "openapi", "rest", "transcode", "web",
 	}},
 	"health":     {6, []string{".", "internal/pb/healthv1"}},
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},
@@ -81,6 +82,7 @@ var foreignModules = []string{"google.golang.org/grpc", "golang.org/x/net"}
 var walls = map[string][]string{
 	"internal/frame": {"io", "net", "os", "syscall"},
 	"internal/hpack": {"io", "net", "os", "syscall"},
+	"internal/http1": {"io", "net", "os", "syscall"},
 	"internal/wire":  {"io", "net", "os", "syscall"},
 	"internal/http2": {"google.golang.org/protobuf", "google.golang.org/genproto"},
 	"transcode":      {"net", "os", "syscall"},

@@ -146,6 +146,13 @@ func (r *Router) Match(method, path string) bool {
 	return found.route != nil || len(found.others) > 0 && method != "OPTIONS"
 }
 
+// Unary reports whether a request has a route that takes one message and answers with one. path may have a query.
+func (r *Router) Unary(method, path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	found := r.root.find(method, path)
+	return found.route != nil && found.route.method.Kind == farcall.KindUnary
+}
+
 // Serve answers one request, whatever it is. It blocks until the answer is written; ctx is that of the request, with its
 // peer.
 func (r *Router) Serve(ctx context.Context, x exchange.Served) {

@@ -12,6 +12,7 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/rest"
 	"github.com/farcall/farcall/web"
 )
@@ -25,7 +26,7 @@ type edge struct {
 	origins web.Origins
 	pages   description
 	sockets sockets
-	http1   http1
+	http1   http1Server
 }
 
 func (e *edge) init(s *Server) {
@@ -128,6 +129,23 @@ func (e *edge) destination(head exchange.Head) destination {
 	return toRoutes
 }
 
+// unary decides where a request goes, and reports whether it is a unary call by REST or by Connect.
+func (e *edge) unary(head exchange.Head) (destination, bool) {
+	if _, grpc := wire.Subtype(head.Get("content-type")); grpc {
+		return toUsers, false
+	}
+	switch to, target := e.destination(head), head.Get(":path"); to {
+	case toRoutes:
+		return to, e.routes.Unary(head.Get(":method"), target)
+	case toWeb:
+		path, _, _ := strings.Cut(target, "?")
+		found, known := e.server.lookup(path)
+		return to, known && found.method.Kind == farcall.KindUnary && web.Single(head)
+	default:
+		return to, false
+	}
+}
+
 // serve answers a request that is neither gRPC over our HTTP/2 nor the user's, whatever carries it.
 func (e *edge) serve(ctx context.Context, served exchange.Served, to destination) {
 	defer func() {
@@ -166,4 +184,12 @@ func (e *edge) close() {
 	e.sockets.close()
 }
 
-func (e *edge) serveHTTP1(connection *greeted) { e.http1.serve(connection) }
+// serveHTTP1 takes a connection over HTTP/1.1. It returns when somebody else has it, or it has ended.
+func (e *edge) serveHTTP1(connection *greeted) {
+	switch {
+	case !e.server.options.NetHTTP1:
+		e.serveLane(connection)
+	case !e.http1.serve(connection):
+		connection.nc.Close()
+	}
+}

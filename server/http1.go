@@ -24,19 +24,22 @@ type HTTPHandler = http.Handler
 // idleHTTP1 is how long a connection may wait for its next request.
 const idleHTTP1 = 2 * time.Minute
 
-// http1 hands connections that speak HTTP/1.1 to net/http, and takes their requests back through exchange.
-type http1 struct {
+// http1Server hands connections that speak HTTP/1.1 to net/http, unless they are lanes, and takes their requests back through
+// exchange.
+type http1Server struct {
 	server   *Server
 	http     *http.Server
 	incoming *handover
 	start    sync.Once
-	requests context.Context    // every request's is below it
+	lanes    lanes
+	requests context.Context    // every request's is below it, except those of the lanes
 	cut      context.CancelFunc // ends them, with close
 }
 
-func (h *http1) init(s *Server) {
+func (h *http1Server) init(s *Server) {
 	h.server = s
 	h.incoming = &handover{connections: make(chan net.Conn), closed: make(chan struct{})}
+	h.lanes.keepRoom = time.Second
 	h.requests, h.cut = context.WithCancel(context.Background())
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
@@ -52,25 +55,32 @@ func (h *http1) init(s *Server) {
 	}
 }
 
-// serve hands a connection over. net/http's own goroutine, started with the first one, ends in shutdown or close.
-func (h *http1) serve(connection *greeted) {
+// serve hands a connection over, and reports false if it is too late for that. net/http's own goroutine, started with the
+// first one, ends in shutdown or close.
+func (h *http1Server) serve(connection *greeted) bool {
 	h.start.Do(func() { go func() { _ = h.http.Serve(h.incoming) }() }) // always ends with ErrServerClosed
 	nc := connection.nc
 	if len(connection.received) > 0 {
 		nc = &replayed{Conn: nc, received: connection.received, tls: connection.tls}
 	}
-	h.incoming.put(nc)
+	return h.incoming.put(nc)
 }
 
-func (h *http1) shutdown(ctx context.Context) error {
+func (h *http1Server) shutdown(ctx context.Context) error {
 	h.start.Do(func() {}) // whoever comes later finds the handover closed
+	h.lanes.drain()
 	h.incoming.Close()
-	return h.http.Shutdown(ctx)
+	err := h.http.Shutdown(ctx)
+	if failed := h.lanes.shutdown(ctx); err == nil {
+		err = failed
+	}
+	return err
 }
 
-func (h *http1) close() {
+func (h *http1Server) close() {
 	h.start.Do(func() {})
 	h.incoming.Close()
+	h.lanes.close()
 	_ = h.http.Close() // of connections that are cut off
 	h.cut()            // net/http tells a handler whose request has not ended only when it reads on
 }
@@ -88,7 +98,7 @@ func connectionContext(ctx context.Context, nc net.Conn) context.Context {
 }
 
 // ServeHTTP takes a request from net/http.
-func (h *http1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *http1Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
 		r.TLS = state
 	}
@@ -139,11 +149,13 @@ type handover struct {
 	closing     sync.Once
 }
 
-func (l *handover) put(nc net.Conn) {
+// put reports false if nobody takes connections any more.
+func (l *handover) put(nc net.Conn) bool {
 	select {
 	case l.connections <- nc:
+		return true
 	case <-l.closed:
-		nc.Close()
+		return false
 	}
 }
 

@@ -99,6 +99,11 @@ type Options struct {
 	// HTTPHandler answers requests over HTTP/1.1 and HTTP/2 that are neither calls of registered methods (gRPC, gRPC-Web,
 	// Connect) nor a REST route, or that are in a protocol which Protocols leaves out. nil: they get 404, or their refusal.
 	HTTPHandler HTTPHandler
+	// NetHTTP1 has net/http read all requests over HTTP/1.1. Otherwise a connection's plain requests of unary calls by REST
+	// and Connect are read here, which costs less: a known method, one Host, a Content-Length or no body, nothing that
+	// changes how the connection goes on, and no byte that could be read in two ways. With the first request that is
+	// anything else the connection becomes net/http's.
+	NetHTTP1 bool
 	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().
 	Logger *slog.Logger
 }

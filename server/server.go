@@ -3,8 +3,8 @@
 // Package server listens on one port, tells the protocols apart, dispatches to handlers, drains.
 //
 // A connection comes in by listen.go and sniff.go; its gRPC requests go through accept.go, dispatch.go and stream.go and
-// are answered by answer.go; all other requests go to packages web and rest by way of edge.go. Calls made in this process come
-// in by local.go.
+// are answered by answer.go; all other requests go to packages web and rest by way of edge.go, those
+// over HTTP/1.1 from lane.go or http1.go. Calls made in this process come in by local.go.
 package server
 
 import (

@@ -53,10 +53,14 @@ func register(method *farcall.Method, handler farcall.Handler, options server.Op
 	if options.Logger == nil {
 		options.Logger = quiet
 	}
+	options.NetHTTP1 = options.NetHTTP1 || throughNetHTTP
 	srv := server.New(options)
 	srv.Register(method, handler)
 	return srv
 }
+
+// throughNetHTTP makes net/http read all requests over HTTP/1.1, in the tests that are done so as well.
+var throughNetHTTP bool
 
 // run serves on loopback until the test ends, and returns the address.
 func run(t testing.TB, srv *server.Server) string {

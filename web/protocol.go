@@ -90,6 +90,12 @@ func Speaks(head exchange.Head, known bool) (protocol Protocol, ok bool) {
 	return form.protocol(), true
 }
 
+// Single reports whether a request that Speaks knows, or may, is in a form that has one message each way.
+func Single(head exchange.Head) bool {
+	form, _ := recognise(head)
+	return form == connectUnary || form == connectGet
+}
+
 // hasParameter reports whether a query gives a value to name.
 func hasParameter(query, name string) bool {
 	for pair := range strings.SplitSeq(query, "&") {

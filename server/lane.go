@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !farcall_grpconly
+
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/http1"
+)
+
+const (
+	laneBytes = 8 << 10               // a head that is longer is not plain
+	watchTime = 20 * time.Millisecond // a call that takes longer is ended when its client goes away
+	drainable = 256 << 10             // so much of a body that nobody wanted is read before the answer
+	drainTime = time.Second           // how long that may take
+)
+
+// What a lane does. It becomes idle and busy by its own goroutine; drain ends it while it is idle.
+const (
+	laneBusy int32 = iota // some of a request has come, or it is answered
+	laneIdle
+	laneEnded
+)
+
+// longAgo is a deadline that makes a read or write under way fail.
+var longAgo = time.Unix(1, 0)
+
+// lane is a connection over HTTP/1.1 that has sent plain requests only. Its goroutine is the one that accepted it.
+type lane struct {
+	edge   *edge
+	lanes  *lanes
+	nc     net.Conn
+	first  *greeted
+	base   context.Context // has the values of its requests' contexts
+	scheme string
+	state  atomic.Int32
+
+	// The goroutine's own:
+	room     *buffer.Buffer // room.B[taken:] was received and not taken; nil while a request is awaited for long
+	taken    int
+	readBy   time.Time // when reads fail; zero if that is not known
+	writeBy  time.Time // likewise writes
+	one      [1]byte   // where to read without room
+	passedOn bool      // the connection is net/http's
+
+	mu       sync.Mutex    // guards what follows
+	current  *laneExchange // nil between requests
+	calls    uint64        // how many there were
+	timer    *time.Timer   // runs tick; nil before the first call
+	ticking  bool          // the timer runs
+	ticked   uint64        // calls when the timer last fired
+	watching chan struct{} // closed when the watch for the client has ended; nil without one
+	aheadOne [1]byte       // where the watch reads to
+	ahead    []byte        // what it has read, of the next request; not guarded: the watch's until it has ended
+}
+
+// serveLane serves a connection until it ends or is net/http's.
+func (e *edge) serveLane(first *greeted) {
+	l := &lane{edge: e, lanes: &e.http1.lanes, nc: first.nc, first: first, scheme: "http"}
+	peer := exchange.PeerOf(first.nc)
+	if first.tls != nil {
+		l.scheme, peer.TLS = "https", first.tls
+	}
+	l.base = exchange.WithPeer(context.Background(), peer)
+	if !l.lanes.enter(l) {
+		l.nc.Close()
+		return
+	}
+	defer l.leave() // in a defer, because a handler may end its goroutine (runtime.Goexit)
+	l.room = buffer.Get(laneBytes)
+	l.room.B = append(l.room.B, first.received...)
+	for {
+		size, came := l.receiveHead()
+		if came == nothing {
+			return
+		}
+		var x *laneExchange
+		var to destination
+		if came == plainSoFar {
+			x, to = l.accept(size)
+		}
+		if x == nil {
+			l.passOn()
+			return
+		}
+		if !l.answer(x, to) {
+			return
+		}
+	}
+}
+
+// leave is the last thing that happens.
+func (l *lane) leave() {
+	l.room.Free()
+	l.room = nil
+	if !l.passedOn {
+		l.nc.Close()
+	}
+	l.mu.Lock()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.mu.Unlock()
+	l.lanes.leave(l)
+}
+
+// unread is what was received and not taken.
+func (l *lane) unread() []byte { return l.room.B[l.taken:] }
+
+// arrival is what receiveHead has seen.
+type arrival uint8
+
+const (
+	nothing    arrival = iota // the connection has ended, or must
+	plainSoFar                // a whole head
+	foreign                   // something that net/http is to judge
+)
+
+// receiveHead waits for the head of the next request, and returns its length.
+func (l *lane) receiveHead() (size int, came arrival) {
+	var deadline time.Time // for the whole head, from its first byte
+	scanned := 0
+	for {
+		if len(l.unread()) == 0 && !l.await() {
+			return 0, nothing
+		}
+		next, extent := http1.Scan(l.unread(), scanned)
+		switch limit := min(laneBytes, l.edge.server.options.MaxHeaderListBytes); {
+		case extent == http1.Whole && next <= limit:
+			return next, plainSoFar
+		case extent != http1.Partial || len(l.unread()) >= limit:
+			return 0, foreign
+		}
+		scanned = next
+		if deadline.IsZero() {
+			deadline = time.Now().Add(l.edge.server.options.HandshakeTimeout)
+			l.setReadDeadline(deadline)
+			l.compact()
+		}
+		n, err := l.nc.Read(l.room.B[len(l.room.B):cap(l.room.B)])
+		l.room.B = l.room.B[:len(l.room.B)+n]
+		switch {
+		case n > 0:
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, nothing
+		case err != nil: // net/http has an answer to half a head
+			return 0, foreign
+		}
+	}
+}
+
+// await waits for the first bytes of a request. It reports false when the connection has ended, or must.
+func (l *lane) await() bool {
+	l.state.Store(laneIdle)
+	if l.lanes.draining.Load() {
+		return false
+	}
+	l.room.B, l.taken = l.room.B[:0], 0
+	patience := idleHTTP1
+	if l.calls == 0 {
+		patience = l.edge.server.options.HandshakeTimeout
+	}
+	first := min(patience, l.lanes.keepRoom)
+	if now := time.Now(); l.readBy.Sub(now) < first/2 { // rather than with each request
+		l.setReadDeadline(now.Add(first))
+	}
+	n, err := l.nc.Read(l.room.B[:cap(l.room.B)])
+	if n == 0 && patience > first && errors.Is(err, os.ErrDeadlineExceeded) {
+		l.room.Free()
+		l.room = nil
+		l.lanes.resting.Add(1)
+		l.setReadDeadline(time.Now().Add(patience - first))
+		n, _ = l.nc.Read(l.one[:])
+		l.lanes.resting.Add(-1)
+		l.room = buffer.Get(laneBytes)
+		copy(l.room.B[:n], l.one[:n])
+	}
+	l.room.B = l.room.B[:n]
+	return n > 0 && l.state.CompareAndSwap(laneIdle, laneBusy)
+}
+
+func (l *lane) setReadDeadline(t time.Time) {
+	l.readBy = t
+	_ = l.nc.SetReadDeadline(t)
+}
+
+// compact makes room for the rest of a head whose beginning came behind other requests.
+func (l *lane) compact() {
+	if l.taken > 0 {
+		l.room.B = append(l.room.B[:0], l.unread()...)
+		l.taken = 0
+	}
+}
+
+// accept takes a request that is plain and of a unary call. It returns nil, and has taken nothing, for any other.
+func (l *lane) accept(size int) (*laneExchange, destination) {
+	x := &laneExchange{lane: l}
+	x.context.values = l.base
+	request, plain := http1.Parse(l.unread()[:size], x.fields[:pseudoFields])
+	if !plain {
+		return nil, toUsers
+	}
+	x.head.Fields = request.Fields
+	copy(x.head.Fields, []exchange.Field{{Name: ":method", Value: request.Method}, {Name: ":scheme", Value: l.scheme},
+		{Name: ":authority", Value: request.Host}, {Name: ":path", Value: request.Target}})
+	to, unary := l.edge.unary(x.head)
+	if !unary {
+		return nil, toUsers
+	}
+	l.taken += size
+	x.bodiless = request.Method == "HEAD"
+	x.begin(request.Length)
+	return x, to
+}
+
+// answer serves a request, and reports whether another one may follow.
+func (l *lane) answer(x *laneExchange, to destination) bool {
+	func() {
+		l.enterCall(x)
+		defer l.leaveCall(x)
+		l.edge.serve(&x.context, x, to)
+	}()
+	if x.whole && !x.close && !x.aborted.Load() {
+		return true
+	}
+	if x.whole && (x.left.Load() > 0 || len(l.unread()) > 0) {
+		letRead(l.nc)
+	}
+	return false
+}
+
+// passOn gives the connection to net/http, with what was received and not taken.
+func (l *lane) passOn() {
+	_ = l.nc.SetDeadline(time.Time{})
+	received := bytes.Clone(l.unread())
+	l.passedOn = l.edge.http1.serve(&greeted{nc: l.nc, received: received, tls: l.first.tls})
+	if !l.passedOn { // the server ends
+		answer, _, _ := http1.AppendHead(nil, exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "503"}}}, http1.Framing{Close: true}, time.Now())
+		l.setWriteDeadline()
+		if _, err := l.nc.Write(answer); err == nil {
+			letRead(l.nc)
+		}
+	}
+}
+
+// setWriteDeadline gives the peer time to take something: the whole StallTimeout, and a quarter more at most, since the
+// deadline is not set anew with each answer.
+func (l *lane) setWriteDeadline() {
+	stall := l.edge.server.options.StallTimeout
+	if now := time.Now(); stall < forever && l.writeBy.Sub(now) < stall {
+		l.writeBy = now.Add(stall + stall/4)
+		_ = l.nc.SetWriteDeadline(l.writeBy)
+	}
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !farcall_grpconly
+
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// requestContext is the context of a request that we have read ourselves: it ends when the client goes away, and when the
+// request has been answered. It has no deadline, and until somebody waits for its end it costs nothing but its memory,
+// which is part of the request's.
+type requestContext struct {
+	values context.Context // lends its values, never its end
+
+	mu    sync.Mutex    // guards what follows
+	done  chan struct{} // made when somebody asks
+	err   error         // set once
+	after []*func()     // functions to start at the end
+}
+
+var _ context.Context = (*requestContext)(nil)
+
+// cancel ends the context. Only the first call counts.
+func (c *requestContext) cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = context.Canceled
+	if c.done != nil {
+		close(c.done)
+	}
+	for _, f := range c.after {
+		go (*f)()
+	}
+	c.after = nil
+}
+
+func (c *requestContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done makes the channel when somebody asks.
+func (c *requestContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.err != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+func (c *requestContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+func (c *requestContext) Value(key any) any { return c.values.Value(key) }
+
+// AfterFunc runs f in a goroutine of its own when the context ends; stop prevents that and reports whether it did. Package
+// context looks for this method, so that contexts derived from this one need no goroutine.
+func (c *requestContext) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	registered := &f
+	c.after = append(c.after, registered)
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		at := slices.Index(c.after, registered)
+		if at < 0 {
+			return false
+		}
+		c.after = slices.Delete(c.after, at, at+1)
+		return true
+	}
+}
