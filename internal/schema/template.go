@@ -110,10 +110,13 @@ func writeLiteral(b *strings.Builder, text string) {
 	}
 }
 
+// noURL has the printable characters that no URL has (RFC 3986 appendix A), but for those that a template gives a meaning.
+const noURL = "\"<>\\^`|"
+
 // literalByte reports whether c may stand in a literal as it is; '%' begins an escape. http.proto leaves LITERAL open;
 // excluded is what the template grammar or a URL's path gives a meaning to.
 func literalByte(c byte) bool {
-	return c > ' ' && c != 0x7f && !strings.ContainsRune("/{}*:?#", rune(c))
+	return c > ' ' && c != 0x7f && !strings.ContainsRune("/{}*:?#"+noURL, rune(c))
 }
 
 // TemplateError says what is wrong with a path template, and where.
@@ -204,7 +207,7 @@ func (p *templateParser) unexpected() *TemplateError {
 		return p.fault(p.at, `"*" must be a whole segment`)
 	case c == '?', c == '#':
 		return p.fault(p.at, `%q ends a path, so it cannot be part of one; query parameters need no mention in a template`, c)
-	case c <= ' ', c == 0x7f:
+	case c <= ' ', c == 0x7f, strings.IndexByte(noURL, c) >= 0:
 		return p.fault(p.at, `%q cannot stand in a path as it is: write %%%02X`, c, c)
 	default:
 		r, _ := utf8.DecodeRuneInString(p.text[p.at:])

@@ -35,6 +35,7 @@ func TestParseTemplate(t *testing.T) {
 		{text: "/{n=shelves/*/books/**}", segments: []Segment{lit("shelves"), one, lit("books"), rest}, variables: []Variable{{[]string{"n"}, 0, 4}}},
 		{text: "/a%2Fb/%C3%A9:v%3a", canonical: "/a%2Fb/é:v%3A", segments: []Segment{lit("a/b"), lit("é")}, verb: "v:"},
 		{text: "/$metadata@(x),y;z=1&a'!+~-._", segments: []Segment{lit("$metadata@(x),y;z=1&a'!+~-._")}},
+		{text: "/%22%5c", canonical: "/%22%5C", segments: []Segment{lit(`"\`)}},
 		{text: "/100%25", segments: []Segment{lit("100%")}},
 	} {
 		got, err := ParseTemplate(tc.text)
@@ -101,6 +102,8 @@ func TestParseTemplateRefusals(t *testing.T) {
 		{"/a#b", 3, `'#' ends a path, so it cannot be part of one; query parameters need no mention in a template`},
 		{"/a b", 3, `' ' cannot stand in a path as it is: write %20`},
 		{"/\x00", 2, `'\x00' cannot stand in a path as it is: write %00`},
+		{`/a"b`, 3, `'"' cannot stand in a path as it is: write %22`},
+		{`/a:b\`, 5, `'\\' cannot stand in a path as it is: write %5C`},
 		{"/a%2", 3, `"%" begins an escape and wants two hexadecimal digits; write %25 for the sign itself`},
 		{"/a%zz", 3, `"%" begins an escape and wants two hexadecimal digits; write %25 for the sign itself`},
 		{"/a%ff", 2, `the escapes are not valid UTF-8 when decoded`},
