@@ -186,10 +186,13 @@ func (e *edge) close() {
 
 // serveHTTP1 takes a connection over HTTP/1.1. It returns when somebody else has it, or it has ended.
 func (e *edge) serveHTTP1(connection *greeted) {
-	switch {
-	case !e.server.options.NetHTTP1:
+	if !e.server.options.NetHTTP1 {
 		e.serveLane(connection)
-	case !e.http1.serve(connection):
+		return
+	}
+	connection.aging = e.http1.ages.begin(connection.nc, nil)
+	if !e.http1.serve(connection) {
+		connection.aging.end()
 		connection.nc.Close()
 	}
 }

@@ -23,6 +23,9 @@ type edge struct{}
 
 type edgeRequest struct{ cancel context.CancelFunc }
 
+// aging is of connections over HTTP/1.1, of which there are none here.
+type aging struct{}
+
 func (e *edge) init(*Server) {}
 
 func (e *edge) register(*farcall.Method) error { return nil }

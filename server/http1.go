@@ -21,8 +21,8 @@ import (
 // HTTPHandler is net/http's Handler, under a name that also exists where net/http is left out.
 type HTTPHandler = http.Handler
 
-// idleHTTP1 is how long a connection may wait for its next request.
-const idleHTTP1 = 2 * time.Minute
+// mostIdleHTTP1 is how long a connection may wait for its next request, unless Options.MaxConnectionIdle is less.
+const mostIdleHTTP1 = 2 * time.Minute
 
 // http1Server hands connections that speak HTTP/1.1 to net/http, unless they are lanes, and takes their requests back through
 // exchange.
@@ -30,6 +30,8 @@ type http1Server struct {
 	server   *Server
 	http     *http.Server
 	incoming *handover
+	ages     ages
+	idle     time.Duration // how long a connection may wait for its next request
 	start    sync.Once
 	lanes    lanes
 	requests context.Context    // every request's is below it, except those of the lanes
@@ -40,18 +42,26 @@ func (h *http1Server) init(s *Server) {
 	h.server = s
 	h.incoming = &handover{connections: make(chan net.Conn), closed: make(chan struct{})}
 	h.lanes.keepRoom = time.Second
+	h.ages.age, h.ages.grace = s.options.MaxConnectionAge, s.options.MaxConnectionAgeGrace
 	h.requests, h.cut = context.WithCancel(context.Background())
+	h.idle = mostIdleHTTP1
+	if most := s.options.MaxConnectionIdle; most > 0 {
+		h.idle = min(h.idle, most)
+	}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	h.http = &http.Server{
 		Handler:           h,
 		Protocols:         protocols,
 		ReadHeaderTimeout: s.options.HandshakeTimeout,
-		IdleTimeout:       idleHTTP1,
+		IdleTimeout:       h.idle,
 		MaxHeaderBytes:    s.options.MaxHeaderListBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return h.requests },
-		ConnContext:       connectionContext,
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			return connectionContext(h.ages.withAging(ctx, nc), nc)
+		},
+		ConnState: h.ages.changed,
 	}
 }
 
@@ -63,6 +73,7 @@ func (h *http1Server) serve(connection *greeted) bool {
 	if len(connection.received) > 0 {
 		nc = &replayed{Conn: nc, received: connection.received, tls: connection.tls}
 	}
+	h.ages.passOn(connection.aging, nc)
 	return h.incoming.put(nc)
 }
 
@@ -101,6 +112,11 @@ func connectionContext(ctx context.Context, nc net.Conn) context.Context {
 func (h *http1Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
 		r.TLS = state
+	}
+	if connection := agingOf(r); connection != nil {
+		entered, leave := connection.enter(r)
+		defer leave()
+		r = entered
 	}
 	h.server.edge.serveHTTP(r.Context(), w, r)
 }

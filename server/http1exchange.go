@@ -226,6 +226,9 @@ func (x *http1Exchange) writeHead(head exchange.Head) error {
 		// request on the connection is to be read: there must be none.
 		header.Set("Connection", "close")
 	}
+	if agingOf(x.r).isOld() {
+		header.Set("Connection", "close")
+	}
 	x.extendWriteDeadline()
 	x.w.WriteHeader(status)
 	return nil

@@ -44,6 +44,7 @@ type lane struct {
 	first  *greeted
 	base   context.Context // has the values of its requests' contexts
 	scheme string
+	aging  *aging
 	state  atomic.Int32
 
 	// The goroutine's own:
@@ -73,7 +74,9 @@ func (e *edge) serveLane(first *greeted) {
 		l.scheme, peer.TLS = "https", first.tls
 	}
 	l.base = exchange.WithPeer(context.Background(), peer)
+	l.aging = e.http1.ages.begin(l.nc, l)
 	if !l.lanes.enter(l) {
+		l.aging.end()
 		l.nc.Close()
 		return
 	}
@@ -105,6 +108,7 @@ func (l *lane) leave() {
 	l.room.Free()
 	l.room = nil
 	if !l.passedOn {
+		l.aging.end()
 		l.nc.Close()
 	}
 	l.mu.Lock()
@@ -163,11 +167,11 @@ func (l *lane) receiveHead() (size int, came arrival) {
 // await waits for the first bytes of a request. It reports false when the connection has ended, or must.
 func (l *lane) await() bool {
 	l.state.Store(laneIdle)
-	if l.lanes.draining.Load() {
+	if l.lanes.draining.Load() || l.aging.isOld() {
 		return false
 	}
 	l.room.B, l.taken = l.room.B[:0], 0
-	patience := idleHTTP1
+	patience := l.edge.http1.idle
 	if l.calls == 0 {
 		patience = l.edge.server.options.HandshakeTimeout
 	}
@@ -244,7 +248,7 @@ func (l *lane) answer(x *laneExchange, to destination) bool {
 func (l *lane) passOn() {
 	_ = l.nc.SetDeadline(time.Time{})
 	received := bytes.Clone(l.unread())
-	l.passedOn = l.edge.http1.serve(&greeted{nc: l.nc, received: received, tls: l.first.tls})
+	l.passedOn = l.edge.http1.serve(&greeted{nc: l.nc, received: received, tls: l.first.tls, aging: l.aging})
 	if !l.passedOn { // the server ends
 		answer, _, _ := http1.AppendHead(nil, exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "503"}}}, http1.Framing{Close: true}, time.Now())
 		l.setWriteDeadline()

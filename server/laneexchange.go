@@ -233,7 +233,7 @@ func (x *laneExchange) Start(head exchange.Head) error {
 func (x *laneExchange) appendHead(out *buffer.Buffer, head exchange.Head, framing http1.Framing) error {
 	x.drain()
 	framing.Head = x.bodiless
-	framing.Close = x.left.Load() > 0 || x.lane.lanes.draining.Load()
+	framing.Close = x.left.Load() > 0 || x.lane.lanes.draining.Load() || x.lane.aging.isOld()
 	appended, answer, err := http1.AppendHead(out.B, head, framing, time.Now())
 	if err != nil {
 		return farcall.Errorf(farcall.Internal, "%w", err)

@@ -204,6 +204,7 @@ type greeted struct {
 	protocol string
 	received []byte               // what was read to find out
 	tls      *tls.ConnectionState // nil in plaintext
+	aging    *aging               // over HTTP/1.1; nil where none has an age
 }
 
 // greet finds out what a new connection speaks: TLS says it (ALPN), otherwise the first bytes do.

@@ -57,10 +57,11 @@ type Options struct {
 	Keepalive Keepalive
 	// HTTP2 are settings of HTTP/2 connections.
 	HTTP2 HTTP2
-	// MaxConnectionIdle ends HTTP/2 connections, gracefully, on which there was no call for so long. 0: never.
+	// MaxConnectionIdle ends connections, gracefully, on which there was no call for so long. 0: never, over HTTP/1.1 2 min,
+	// which is also the most.
 	MaxConnectionIdle time.Duration
-	// MaxConnectionAge ends HTTP/2 connections gracefully when they are so old, a tenth more or less at random, so that
-	// clients spread over the servers that there are by then. 0: never.
+	// MaxConnectionAge ends connections gracefully when they are so old, a tenth more or less at random, so that clients
+	// spread over the servers that there are by then: over HTTP/1.1 behind the answer under way. 0: never.
 	MaxConnectionAge time.Duration
 	// MaxConnectionAgeGrace is how long the calls on such a connection have to end before they are cut off. 0: as they
 	// need.
