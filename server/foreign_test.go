@@ -6,6 +6,7 @@ package server_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/client"
 	"github.com/farcall/farcall/server"
 )
 
@@ -67,4 +69,31 @@ func TestServerAsHandler(t *testing.T) {
 	if response.StatusCode != 503 {
 		t.Errorf("after Close: %s", response.Status)
 	}
+}
+
+// Over TLS net/http speaks HTTP/2 by itself, and calls of every kind come through it in each protocol.
+func TestServerAsHandlerOverTLS(t *testing.T) {
+	inEveryProtocol(t, func(t *testing.T, options client.Options, method *farcall.Method) {
+		srv := register(method, func(ctx context.Context, stream farcall.Stream) error {
+			if state := farcall.IncomingCall(ctx).Peer().TLS; state == nil || state.NegotiatedProtocol == "h2" == options.HTTP1 {
+				return farcall.Errorf(farcall.Internal, "the peer's TLS is %+v", state)
+			}
+			return echo(ctx, stream)
+		}, server.Options{})
+		foreign := httptest.NewUnstartedServer(srv)
+		foreign.EnableHTTP2 = true
+		foreign.StartTLS()
+		defer foreign.Close()
+		defer srv.Close()
+		options.TLS = &tls.Config{RootCAs: foreign.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+		texts := []string{"x", "y"}
+		if !method.Kind.SendsStream() {
+			texts = texts[:1]
+		}
+		conn := dialWith(t, strings.TrimPrefix(foreign.URL, "https://"), options)
+		defer conn.Close()
+		if got, err := exchangeTexts(t.Context(), conn, method, texts...); err != nil || strings.Join(got, " ") != strings.Join(texts, " ") {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 }

@@ -68,6 +68,11 @@ func envelope(flag byte, message string) string {
 	return string(framed) + message
 }
 
+// inText is an envelope as the text form of gRPC-Web has it.
+func inText(flag byte, message string) string {
+	return base64.StdEncoding.EncodeToString([]byte(envelope(flag, message)))
+}
+
 const (
 	connectJSON   = "application/json"
 	connectStream = "application/connect+json"
@@ -136,6 +141,20 @@ var badRequests = []exchanged{
 		answerParts: `{"error":{"code":"internal","message":"a message has the compressed flag, but connect-content-encoding did not say how it is compressed"}}`},
 	{name: "Connect stream compressed as a whole", path: chat.Path, contentType: connectStream, headers: "content-encoding: gzip", body: envelope(0, `"a"`), status: 200,
 		answerType: connectStream, answerParts: `{"error":{"code":"unimplemented","message":"content-encoding \"gzip\": a stream is compressed message by message, and connect-content-encoding says how"}}`},
+	{name: "Connect stream with an unknown compression", path: chat.Path, contentType: connectStream, headers: "connect-content-encoding: br", body: envelope(1, `"a"`), status: 200,
+		answerType: connectStream, answerParts: `{"error":{"code":"unimplemented","message":"the compression \"br\" is not known here: send messages uncompressed, or by one of gzip,zstd,identity"}}`},
+	{name: "Connect stream with broken compression", path: chat.Path, contentType: connectStream, headers: "connect-content-encoding: gzip", body: envelope(1, `"a"`), status: 200,
+		answerType: connectStream, answerParts: `{"error":{"code":"invalid_argument","message":"decompressing a message: gzip: `},
+	{name: "Connect stream of version 2", path: chat.Path, contentType: connectStream, headers: "connect-protocol-version: 2", status: 200, answerType: connectStream,
+		answerParts: `{"error":{"code":"invalid_argument","message":"connect-protocol-version \"2\" is not spoken here, 1 is"}}`},
+	{name: "Connect stream with a malformed timeout", path: chat.Path, contentType: connectStream, headers: "connect-timeout-ms: soon", status: 200, answerType: connectStream,
+		answerParts: `{"error":{"code":"invalid_argument","message":"connect-timeout-ms \"soon\" is malformed: one to ten digits are expected"}}`},
+	{name: "Connect stream with no time left", path: chat.Path, contentType: connectStream, headers: "connect-timeout-ms: 0", status: 200, answerType: connectStream,
+		answerParts: `{"error":{"code":"deadline_exceeded","message":"the deadline of test.v1.Echo/Chat passed on the server"}}`},
+	{name: "Connect stream with what is no JSON", path: chat.Path, contentType: connectStream, body: envelope(0, `{`), status: 200, answerType: connectStream,
+		answerParts: `{"error":{"code":"invalid_argument","message":"the message is not the JSON of a google.protobuf.StringValue`},
+	{name: "Connect stream to nowhere", path: "/test.v1.Nobody/Is", contentType: connectStream, status: 200, answerType: connectStream,
+		answerParts: `{"error":{"code":"unimplemented","message":"there is no service test.v1.Nobody here`},
 	{name: "Connect stream in xml", path: chat.Path, contentType: "application/connect+xml", body: envelope(0, `"a"`), status: 415, answerType: "text/plain; charset=utf-8",
 		answerParts: "test.v1.Echo/Chat is reached with one of application/connect+proto, application/connect+json, "},
 
@@ -159,11 +178,43 @@ var badRequests = []exchanged{
 		answerParts: "grpc-status: 12\r\ngrpc-message: messages in \"application/grpc+xml\" are not read here"},
 	{name: "gRPC-Web to nowhere", path: "/test.v1.Nobody/Is", contentType: grpcWeb, body: envelope(0, `"x"`), status: 200, answerType: grpcWeb,
 		answerParts: "grpc-status: 12\r\ngrpc-message: there is no service test.v1.Nobody here"},
+	{name: "gRPC-Web with what is no protobuf", contentType: "application/grpc-web+proto", body: envelope(0, "\x0a\x05x"), status: 200, answerType: "application/grpc-web+proto",
+		answerParts: "grpc-status: 13\r\ngrpc-message: cannot decode google.protobuf.StringValue"},
+	{name: "gRPC-Web with what is no JSON", contentType: grpcWeb, body: envelope(0, `{`), status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 3\r\ngrpc-message: the message is not the JSON of a google.protobuf.StringValue"},
+	{name: "gRPC-Web with a large message", contentType: grpcWeb, body: envelope(0, strings.Repeat(" ", 101)), status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 8\r\ngrpc-message: received a message of 101 bytes, the limit is 100"},
+	{name: "gRPC-Web that announces a large message", path: chat.Path, contentType: grpcWeb, body: "\x00\xff\xff\xff\xff", status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 8\r\ngrpc-message: received a message of 4294967295 bytes, the limit is 100"},
+	{name: "gRPC-Web with half a message", contentType: grpcWeb, body: envelope(0, `"x"`)[:6], status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 13\r\ngrpc-message: the body ended inside a message"},
+	{name: "gRPC-Web compressed without a word", contentType: grpcWeb, body: envelope(1, `"x"`), status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 13\r\ngrpc-message: a message has the compressed flag"},
+	{name: "gRPC-Web with broken compression", contentType: grpcWeb, headers: "grpc-encoding: gzip", body: envelope(1, `"x"`), status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 13\r\ngrpc-message: decompressing a message: gzip: "},
+	{name: "gRPC-Web with no time left", contentType: grpcWeb, headers: "grpc-timeout: 0n", body: envelope(0, `"x"`), status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 4\r\ngrpc-message: the deadline of test.v1.Echo/Say passed on the server\r\n"},
+	{name: "gRPC-Web with a malformed binary header", contentType: grpcWeb, headers: "key-bin: %%", body: envelope(0, `"x"`), status: 200, answerType: grpcWeb,
+		answerParts: "grpc-status: 13\r\ngrpc-message: the value \"%25%25\" of metadata key \"key-bin\" is malformed"},
+	{name: "gRPC-Web by PUT", method: "PUT", contentType: grpcWeb, body: envelope(0, `"x"`), status: 405, answerType: "text/plain; charset=utf-8",
+		answerParts: "test.v1.Echo/Say is called by POST\n"},
 	{name: "gRPC-Web in text", contentType: grpcWebText, body: base64.StdEncoding.EncodeToString([]byte(envelope(0, `"x"`))), status: 200, answerType: grpcWebText,
 		answerParts: base64.StdEncoding.EncodeToString([]byte(envelope(0, `"x"`) + envelope(0x80, "grpc-status: 0\r\n")))},
 	{name: "gRPC-Web in text by pieces", contentType: grpcWebText, status: 200, answerType: grpcWebText,
 		body:        base64.StdEncoding.EncodeToString([]byte("\x00\x00\x00\x00")) + base64.StdEncoding.EncodeToString([]byte("\x03\"x\"")),
 		answerParts: base64.StdEncoding.EncodeToString([]byte(envelope(0, `"x"`) + envelope(0x80, "grpc-status: 0\r\n")))},
+	{name: "gRPC-Web in text fails", contentType: grpcWebText, body: inText(0, `"fail nothing here"`), status: 200, answerType: grpcWebText,
+		answerParts: inText(0x80, "grpc-status: 5\r\ngrpc-message: nothing here\r\nin-trailer: t\r\n")},
+	{name: "gRPC-Web in text without a message", contentType: grpcWebText, status: 200, answerType: grpcWebText,
+		answerParts: inText(0x80, "grpc-status: 12\r\ngrpc-message: no message came, test.v1.Echo/Say takes exactly one: do both sides have the same .proto?\r\n")},
+	{name: "gRPC-Web in text with two messages", contentType: grpcWebText, body: inText(0, `"x"`) + inText(0, `"y"`), status: 200, answerType: grpcWebText,
+		answerParts: inText(0x80, "grpc-status: 12\r\ngrpc-message: more than one message came, test.v1.Echo/Say takes exactly one: do both sides have the same .proto?\r\n")},
+	{name: "gRPC-Web in text cut off between its characters", contentType: grpcWebText, body: inText(0, `"x"`)[:6], status: 200, answerType: grpcWebText,
+		answerParts: inText(0x80, "grpc-status: 13\r\ngrpc-message: the body is not base64, which the content-type application/grpc-web-text announces\r\n")},
+	{name: "gRPC-Web in text with an unknown flag", contentType: grpcWebText, body: inText(0x80, ""), status: 200, answerType: grpcWebText,
+		answerParts: inText(0x80, "grpc-status: 13\r\ngrpc-message: a message starts with flag byte 128, 0 or 1 is expected: the peer does not speak gRPC here, or bytes were lost or added\r\n")},
+	{name: "gRPC-Web in text to nowhere", path: "/test.v1.Nobody/Is", contentType: grpcWebText, body: inText(0, `"x"`), status: 200, answerType: grpcWebText,
+		answerParts: inText(0x80, "grpc-status: 12\r\ngrpc-message: there is no service test.v1.Nobody here: there is test.v1.Echo\r\n")},
 	{name: "gRPC-Web in text that is none", contentType: grpcWebText, body: "\x00\x00\x00\x00\x03\"x\"", status: 200, answerType: grpcWebText,
 		answerParts: base64.StdEncoding.EncodeToString([]byte(envelope(0x80, "grpc-status: 13\r\ngrpc-message: the body is not base64, which the content-type application/grpc-web-text announces\r\n")))},
 }
