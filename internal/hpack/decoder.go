@@ -35,7 +35,7 @@ type Decoder struct {
 }
 
 const (
-	nameSlots      = 32 // names that are kept
+	nameSlots      = 16 // names that are kept
 	maxKeptName    = 48 // the longest of them
 	maxSpareFields = 64 // working space above these sizes is not kept
 	maxSpareText   = 4 << 10

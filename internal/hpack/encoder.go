@@ -2,7 +2,11 @@
 
 package hpack
 
-import "github.com/farcall/farcall/internal/exchange"
+import (
+	"slices"
+
+	"github.com/farcall/farcall/internal/exchange"
+)
 
 // maxBlocks bounds how many blocks an Encoder remembers.
 const maxBlocks = 256
@@ -19,8 +23,7 @@ type Encoder struct {
 	limit  int // of bytes: the smaller of the ceiling and what the peer allows
 	bytes  int
 	fields []entry        // the table, the oldest entry first
-	exact  map[entry]int  // from a field to its place in fields
-	names  map[string]int // from a name to the newest place of one
+	names  map[string]int // from a name to the newest place of one; nil while the table is small
 
 	// The peer's decoder has its table at peerLimit. If update is set, it must hear of another size first thing in the
 	// next block (RFC 7541 section 4.2).
@@ -29,6 +32,9 @@ type Encoder struct {
 
 	blocks map[*exchange.Fixed]fixedBlock
 }
+
+// smallTable is how many entries are looked through one by one. Most connections have no more, and need no map.
+const smallTable = 8
 
 // fixedBlock is what a fixed run became. Indices count from the newest entry, so it is true for one size of the table.
 type fixedBlock struct {
@@ -55,7 +61,7 @@ func (e *Encoder) SetPeerLimit(bytes uint32) {
 	}
 	e.limit, e.update = limit, true
 	e.bytes = 0
-	e.fields, e.exact, e.names, e.blocks = nil, nil, nil, nil
+	e.fields, e.names, e.blocks = nil, nil, nil
 }
 
 // AppendSizeUpdate appends what a changed table size obliges the next block to begin with, nothing if it has not
@@ -122,7 +128,7 @@ func (e *Encoder) appendIndexing(dst []byte, f *exchange.Field) []byte {
 	if exact {
 		return appendInteger(dst, indexed, indexedBits, name)
 	}
-	if place, ok := e.exact[entryOf(f)]; ok {
+	if place := slices.Index(e.fields, entryOf(f)); place >= 0 {
 		return appendInteger(dst, indexed, indexedBits, e.index(place))
 	}
 	name = e.nameIndex(name, f.Name)
@@ -139,26 +145,45 @@ func (e *Encoder) nameIndex(static int, name string) int {
 	if static != 0 {
 		return static
 	}
-	if place, ok := e.names[name]; ok {
+	if place, ok := e.place(name); ok {
 		return e.index(place)
 	}
 	return 0
 }
 
-func (e *Encoder) insert(f *exchange.Field) {
-	if e.exact == nil {
-		e.exact, e.names = make(map[entry]int), make(map[string]int)
+// place returns where the table has the newest entry of a name.
+func (e *Encoder) place(name string) (place int, ok bool) {
+	if e.names != nil {
+		place, ok = e.names[name]
+		return place, ok
 	}
-	e.exact[entryOf(f)], e.names[f.Name] = len(e.fields), len(e.fields)
+	for place = len(e.fields) - 1; place >= 0; place-- {
+		if e.fields[place].name == name {
+			return place, true
+		}
+	}
+	return 0, false
+}
+
+func (e *Encoder) insert(f *exchange.Field) {
 	e.fields = append(e.fields, entryOf(f))
 	e.bytes += fieldBytes(f.Name, f.Value)
+	switch {
+	case e.names != nil:
+		e.names[f.Name] = len(e.fields) - 1
+	case len(e.fields) > smallTable:
+		e.names = make(map[string]int)
+		for place := range e.fields {
+			e.names[e.fields[place].name] = place
+		}
+	}
 }
 
 // appendVarying appends a field that is not worth a place in the table.
 func (e *Encoder) appendVarying(dst []byte, f *exchange.Field) []byte {
 	index, exact := staticField(f.Name, f.Value)
 	if index == 0 {
-		if place, ok := e.names[f.Name]; ok {
+		if place, ok := e.place(f.Name); ok {
 			index, exact = e.index(place), e.fields[place].value == f.Value
 		}
 	}

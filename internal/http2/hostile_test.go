@@ -157,13 +157,16 @@ func TestRequestsWaitForAClientThatDoesNotRead(t *testing.T) {
 		c.mu.Unlock()
 		received := make(chan error, 1)
 		go func() { received <- c.receiveBlock(1, true, getBlock, nil) }()
-		for waits := false; !waits; {
+		for {
 			c.mu.Lock()
-			waits = len(c.room) == 1
+			waits := len(c.room) == 1
 			if drains && waits {
 				c.takeLocked()
 			}
 			c.mu.Unlock()
+			if waits {
+				break
+			}
 			select {
 			case err := <-received:
 				t.Fatalf("the reader does not wait: %v", err)

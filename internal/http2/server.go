@@ -54,6 +54,7 @@ func (c *Conn) Serve() error {
 		return c.Err()
 	}
 	c.reader.begin(c.options.Received)
+	c.options.Received = nil // the copy is in use now
 	c.mu.Lock()
 	c.flush()
 	if err := c.readPreface(); err != nil {
