@@ -67,6 +67,9 @@ func (x *http1Exchange) Next(n int) []byte {
 	return x.in[x.taken-n : x.taken]
 }
 
+// Peek returns buffered bytes without taking them.
+func (x *http1Exchange) Peek(n int) []byte { return x.in[x.taken : x.taken+n] }
+
 func (x *http1Exchange) Want(ctx context.Context, n int) error {
 	for x.Buffered() < n {
 		if x.ended != nil {

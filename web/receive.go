@@ -110,6 +110,11 @@ func limitOf(limit int) int {
 // wholeBody returns the message that is the whole body.
 func (s *stream) wholeBody() (data []byte, compressed bool, err error) {
 	limit := limitOf(s.handler.options.MaxReceiveBytes)
+	if s.request.Encoding != "" && s.x.Want(&s.call, call.MinTrialBytes+1) == nil { // how long it is nobody says, but so much has come
+		if err := s.try(); err != nil {
+			return nil, false, err
+		}
+	}
 	switch err := s.x.WantEnd(&s.call, limit); {
 	case errors.Is(err, exchange.ErrTooLong):
 		return nil, false, farcall.Errorf(farcall.ResourceExhausted,

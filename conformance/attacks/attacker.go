@@ -59,7 +59,7 @@ type family struct {
 	attacks []attack
 }
 
-var families = []family{resets, floods, empties, headers, windows, messages, handshakes, malformed}
+var families = []family{resets, floods, empties, headers, windows, messages, handshakes, malformed, web}
 
 // concerns reports whether the attack makes sense against a system.
 func (a attack) concerns(s system) bool { return a.only == nil || slices.Contains(a.only, s.name) }

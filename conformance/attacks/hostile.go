@@ -79,8 +79,13 @@ func (h *hostile) fields(pairs ...string) []byte {
 
 // requestFields are those of a proper call, and more.
 func (h *hostile) requestFields(path string, more ...string) []byte {
+	return h.fieldsAs("application/grpc", path, append([]string{"te", "trailers"}, more...)...)
+}
+
+// fieldsAs are those of a call in any protocol.
+func (h *hostile) fieldsAs(contentType, path string, more ...string) []byte {
 	return h.fields(append([]string{":method", "POST", ":scheme", "http", ":path", path, ":authority", "localhost",
-		"content-type", "application/grpc", "te", "trailers"}, more...)...)
+		"content-type", contentType}, more...)...)
 }
 
 // head appends HEADERS with a whole block.

@@ -80,10 +80,15 @@ func (p *polite) listen() {
 func (p *polite) begin(path string, more ...string) uint32 {
 	id := p.stream()
 	p.head(id, p.requestFields(path, more...), false)
-	p.mu.Lock()
-	p.streams[id] = p.initial
-	p.mu.Unlock()
+	p.opened(id)
 	return id
+}
+
+// opened gives a stream its window.
+func (p *polite) opened(id uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.streams[id] = p.initial
 }
 
 // send sends a body in frames of at most so many bytes, as the windows allow.
