@@ -156,15 +156,15 @@ func TestBodyThatNeverEnds(t *testing.T) {
 	for _, tc := range []struct {
 		patience time.Duration
 		headers  []string
-		want     string
+		want     string // how the answer begins
 	}{
 		{time.Nanosecond, []string{ndjson, "content-length:"}, `408 {"code":4,"message":"the request's body did not arrive within 1ns"}`},
-		{-1, []string{ndjson, "content-length:", "grpc-timeout: 1n"}, `504 {"code":4,"message":"the call ended before the request's body had arrived: context deadline exceeded"}`},
+		{-1, []string{ndjson, "content-length:", "grpc-timeout: 1n"}, `504 {"code":4,"message":"`}, // the reading end may notice first, or the handler's
 	} {
 		r := newRequest(t, "POST", "/v1/streams", "{", tc.headers...)
 		r.endless = true
 		shopRouter(t, Options{Invoker: &backend{stream: summing}, BodyTimeout: tc.patience}).Serve(t.Context(), r)
-		if got := r.text(); got != tc.want && !strings.HasPrefix(got, `504`) {
+		if got := r.text(); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("got %s, want %s", got, tc.want)
 		}
 	}

@@ -7,8 +7,6 @@ package transcode_test
 import (
 	"bytes"
 	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -21,9 +19,9 @@ import (
 // hostileSize is less than a server accepts by default, 4 MiB, because the tests take their time; what counts is the proportion.
 const hostileSize = 1 << 20
 
-// mostMemory is what the conversion of an input may hold at a time, the result included: a result that is large by itself may be
-// there twice when its buffer grows.
-func mostMemory(input, result int) int64 { return int64(max(16*max(input, hostileSize), 4*result)) }
+// mostMemory is how many times its size the conversion of an input may allocate, the result included. A buffer that grows by itself
+// allocates five times what it ends with, and holds twice as much at a time.
+const mostMemory = 40
 
 // filled repeats a piece, with its number in the place of "#", until the text has the size that an attacker may send.
 func filled(front, piece, back string) []byte {
@@ -55,31 +53,13 @@ func nest(front, back string, depth int) string {
 	return strings.Repeat(front, depth) + "{}" + strings.Repeat(back, depth)
 }
 
-// peak returns how much more memory than before a function holds at most. The collector runs all the time meanwhile, so that what
-// nobody holds any more does not count; what is measured is between two of its runs, so it is a bit too much.
-func peak(f func()) (most int64) {
-	defer debug.SetGCPercent(debug.SetGCPercent(5))
-	runtime.GC()
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	held := func() int64 { metrics.Read(sample); return int64(sample[0].Value.Uint64()) }
-	before := held()
-	done, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // ends with f
-		defer close(stopped)
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				most = max(most, held()-before)
-				runtime.Gosched()
-			}
-		}
-	}()
+// allocated returns how many bytes a function allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	f()
-	close(done)
-	<-stopped
-	return most
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 // TestMemoryOfHostileJSON: whatever a text is, to convert it takes memory in proportion, and so does the way back.
@@ -123,17 +103,14 @@ func TestMemoryOfHostileJSON(t *testing.T) {
 		c := transcode.New(tc.message, tc.options)
 		var encoded []byte
 		var err error
-		in := peak(func() { encoded, err = c.AppendMessage(nil, tc.text) })
-		t.Logf("%-30s in: %5.1f times %d bytes, to %d (%.80v)", name, float64(in)/float64(len(tc.text)), len(tc.text), len(encoded), err)
-		if in > mostMemory(len(tc.text), len(encoded)) {
-			t.Errorf("%s: %d bytes take %d of memory", name, len(tc.text), in)
+		in := allocated(func() { encoded, err = c.AppendMessage(nil, tc.text) })
+		if in > mostMemory*hostileSize {
+			t.Errorf("%s: %d bytes allocate %d", name, len(tc.text), in)
 		}
 		if err == nil {
-			var text []byte
-			out := peak(func() { text, err = c.AppendJSON(nil, encoded) })
-			t.Logf("%-30s out: %5.1f times %d bytes, to %d (%v)", name, float64(out)/float64(max(len(tc.text), len(encoded))), len(encoded), len(text), err)
-			if out > mostMemory(len(encoded), len(text)) {
-				t.Errorf("%s: back from %d bytes takes %d of memory", name, len(encoded), out)
+			out := allocated(func() { _, _ = c.AppendJSON(nil, encoded) })
+			if out > mostMemory*uint64(max(len(encoded), hostileSize)) {
+				t.Errorf("%s: back from %d bytes allocates %d", name, len(encoded), out)
 			}
 		}
 	}
@@ -151,12 +128,9 @@ func TestMemoryOfHostileBytes(t *testing.T) {
 		"fields in turns":         {number("items")<<3 | 2, 0, number("status") << 3, 1},
 	} {
 		data := bytes.Repeat(piece, hostileSize/len(piece))
-		var text []byte
-		var err error
-		out := peak(func() { text, err = c.AppendJSON(nil, data) })
-		t.Logf("%-30s %5.1f times %d bytes, to %d (%v)", name, float64(out)/float64(len(data)), len(data), len(text), err)
-		if out > mostMemory(len(data), len(text)) {
-			t.Errorf("%s: %d bytes take %d of memory", name, len(data), out)
+		out := allocated(func() { _, _ = c.AppendJSON(nil, data) })
+		if out > mostMemory*hostileSize {
+			t.Errorf("%s: %d bytes allocate %d", name, len(data), out)
 		}
 	}
 }
