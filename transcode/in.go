@@ -209,7 +209,7 @@ func (r *reader) members(t *table, inAny bool) bool {
 			} else {
 				next = int(f.rank) + 1
 			}
-			if r.null(f) {
+			if f.plain && r.plainValue(f) || r.null(f) {
 				break
 			}
 			if f.oneof >= 0 && mark(f.oneof) {

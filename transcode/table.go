@@ -64,6 +64,7 @@ type field struct {
 	presence   bool // its zero value can be set
 	nullable   bool // null is a value of it
 	extension  bool
+	plain      bool   // one that plainValue reads
 	checked    bool   // text of it must be UTF-8 also where the binary form alone counts
 	tag        string // in front of each value, or of them all if packed
 	endTag     string // of a group
@@ -194,6 +195,10 @@ func (b builder) field(f *field, d protoreflect.FieldDescriptor, rank, fields in
 	f.jsonName, f.quotedName = f.name[1:len(f.name)-1], f.name+`"`
 	if oneof := d.ContainingOneof(); oneof != nil {
 		f.oneof = fields + int32(oneof.Index())
+	}
+	switch f.kind {
+	case protoreflect.StringKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+		f.plain = !f.list && !f.presence
 	}
 	wire := f.wire
 	if f.packed {

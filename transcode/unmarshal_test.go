@@ -199,3 +199,25 @@ func TestLongTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainValues: the short way that most values take accepts what protojson does, in any surroundings, and nothing else.
+func TestPlainValues(t *testing.T) {
+	values := []string{
+		"0", "-0", "00", "01", "1", "-1", "1.0", "1.5", "1e2", "1e", "1e+", "123456789", "1234567890", "999999999", "2147483647", "2147483648", "4294967295",
+		"4294967296", "9223372036854775807", "9223372036854775808", "18446744073709551616", "1x", "1_0", "+1", " 1", "1 ", "\t1\n", ".1", "1.", "1-", "",
+		`"0"`, `"00"`, `"01"`, `"1"`, `"-1"`, `"1.0"`, `"1e2"`, `"123456789"`, `"1234567890"`, `" 1"`, `"1 "`, `"1`, `1"`, `"1""`, `""`, `"`, `"1x"`, `"\u0031"`, `"a"`, `"é"`, `"\n"`,
+		"\"\n\"", "\"\xff\"", `"` + strings.Repeat("a", 127) + `"`, `"` + strings.Repeat("a", 128) + `"`, "null", "nul", "true", "[]", "{}", "[1]",
+	}
+	for _, name := range []string{"orderId", "total", "unsigned", "note", "card", "limit", "codes"} {
+		for _, value := range values {
+			for _, around := range [][2]string{{`{"` + name + `":`, `}`}, {`{"` + name + `" : `, ` ,"paid":true}`}, {`{"nested":{"` + name + `":`, `},"paid":true}`}, {`{"` + name + `":`, ``}} {
+				text := around[0] + value + around[1]
+				got, want := newOrder(), newOrder()
+				err, oracle := transcode.Unmarshal([]byte(text), got), protojson.Unmarshal([]byte(text), want)
+				if (err == nil) != (oracle == nil) || err == nil && !proto.Equal(got, want) {
+					t.Errorf("%q: %v, %v; protojson %v, %v", text, got, err, want, oracle)
+				}
+			}
+		}
+	}
+}
