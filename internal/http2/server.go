@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/farcall/farcall/internal/exchange"
@@ -23,6 +24,7 @@ type ServerStream struct {
 	hoarded  int       // bytes of header lists that count towards the connection's
 	lingers  bool      // the answer is out, and the request has a moment to end
 	released bool
+	begun    bool  // the answer's head was sent, not counting informational ones
 	accepted bool  // Accept has returned
 	overdue  bool  // Overdue was called, or is about to be
 	told     bool  // Ended was called, or will be behind Accept
@@ -321,6 +323,7 @@ func (s *ServerStream) Start(head exchange.Head) error {
 		return err
 	}
 	c.appendHead(&s.stream, head, false)
+	s.begun = !strings.HasPrefix(head.Get(":status"), "1") // more heads may follow an informational one
 	c.appended()
 	c.flush()
 	return nil
@@ -334,6 +337,7 @@ func (s *ServerStream) Begin(head exchange.Head) error {
 		return err
 	}
 	c.appendHead(&s.stream, head, false)
+	s.begun = true
 	c.mu.Unlock()
 	return nil
 }
@@ -342,7 +346,7 @@ func (s *ServerStream) Begin(head exchange.Head) error {
 func (s *ServerStream) Send(body []byte) error {
 	c := s.conn
 	c.mu.Lock()
-	if err := s.sendable(); err != nil {
+	if err := s.sendableBehindHead(); err != nil {
 		return err
 	}
 	rest := c.appendData(&s.stream, body, false)
@@ -357,7 +361,7 @@ func (s *ServerStream) Send(body []byte) error {
 // Finish ends the answer.
 func (s *ServerStream) Finish(trailers []exchange.Field) error {
 	s.conn.mu.Lock()
-	if err := s.sendable(exchange.Head{Fields: trailers}); err != nil {
+	if err := s.sendableBehindHead(exchange.Head{Fields: trailers}); err != nil {
 		return err
 	}
 	s.conn.appendTrailers(&s.stream, trailers)
@@ -378,6 +382,18 @@ func (s *ServerStream) sendable(heads ...exchange.Head) error {
 	}
 	if err != nil {
 		s.conn.mu.Unlock()
+	}
+	return err
+}
+
+var errNoHead = &Error{Scope: StreamScope, Culprit: ByUs, Reason: "sending what belongs behind the answer's head, which was not sent: did Start fail?"}
+
+// sendableBehindHead is sendable for what must not be the first of an answer (RFC 9113 section 8.1).
+func (s *ServerStream) sendableBehindHead(heads ...exchange.Head) error {
+	err := s.sendable(heads...)
+	if err == nil && !s.begun {
+		s.conn.mu.Unlock()
+		return errNoHead
 	}
 	return err
 }
