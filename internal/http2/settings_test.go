@@ -4,6 +4,7 @@ package http2
 
 import (
 	"context"
+	"net"
 	"testing"
 
 	"github.com/farcall/farcall/internal/frame"
@@ -142,5 +143,45 @@ func TestAResetDoesNotOvertakeAnEndedStream(t *testing.T) {
 	}
 	if last != frame.ResetStream {
 		t.Errorf("the last frame is %v", last)
+	}
+}
+
+// TestNothingFollowsAHeadThatWasNotSent refuses the head of an answer, which is larger than the client allows: neither a
+// body nor an end may go without it.
+func TestNothingFollowsAHeadThatWasNotSent(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	accepted, done := make(chan *ServerStream, 1), make(chan struct{})
+	defer close(done)
+	c := NewServer(near, serveFunc{serve: func(s *ServerStream) { accepted <- s; <-done }}, Options{})
+	defer c.Close(nil)
+	c.mu.Lock()
+	c.settings.maxHeaderList, c.writing = 1, true // nobody writes
+	before := len(c.fast)
+	c.mu.Unlock()
+	if err := c.receiveBlock(1, true, getBlock, nil); err != nil {
+		t.Fatal(err)
+	}
+	s := <-accepted
+	if s.Start(okHead) == nil || s.Begin(okHead) == nil {
+		t.Error("a head is sent that the client does not take")
+	}
+	if err := s.Send([]byte("body")); err != errNoHead {
+		t.Errorf("Send: %v", err)
+	}
+	if err := s.Finish(nil); err != errNoHead {
+		t.Errorf("Finish: %v", err)
+	}
+	c.mu.Lock()
+	if len(c.fast) != before {
+		t.Errorf("%d bytes were sent", len(c.fast)-before)
+	}
+	c.settings.maxHeaderList = noHeaderLimit
+	c.mu.Unlock()
+	if err := s.Start(okHead); err != nil {
+		t.Errorf("Start, when the head fits: %v", err)
+	}
+	if err := s.Finish(nil); err != nil {
+		t.Errorf("Finish, behind a head: %v", err)
 	}
 }
