@@ -115,7 +115,12 @@ func (o *outgoing) Value(key any) any {
 
 // AfterFunc hands on the AfterFunc of a Call further up, which package context would not see from here: it would start a
 // goroutine for each context derived from this one.
-func (o *outgoing) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(o.Context, f) }
+func (o *outgoing) AfterFunc(f func()) (stop func() bool) {
+	if direct, ok := o.Context.(interface{ AfterFunc(func()) func() bool }); ok {
+		return direct.AfterFunc(f)
+	}
+	return context.AfterFunc(o.Context, f)
+}
 
 // WithMetadata returns a context whose calls send the key, value, key, value pairs, besides those ctx already has.
 func WithMetadata(ctx context.Context, pairs ...string) context.Context {

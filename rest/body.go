@@ -20,20 +20,23 @@ import (
 func (c *call) readBody(ctx context.Context) ([]byte, error) {
 	declared := c.headers.contentLength
 	// An empty body has no type to be wrong, and is none where the rule has none: only a first byte is a mistake then.
-	limit, excess := 0, c.noBody()
+	limit, excess := 0, c.noBody
 	var coding compress.Compressor
-	if excess == nil {
-		if excess = c.readType(); excess == nil {
-			if coding, excess = c.decompressor(); excess == nil {
-				limit, excess = c.router.options.MaxBodyBytes, c.router.tooLarge()
-			}
+	if c.match.route.rule.HasBody() {
+		refused := c.readType()
+		if refused == nil {
+			coding, refused = c.decompressor()
+		}
+		excess = func() *refusal { return refused }
+		if refused == nil {
+			limit, excess = c.router.options.MaxBodyBytes, c.router.tooLarge
 		}
 	}
 	if declared > int64(limit) {
-		return nil, excess
+		return nil, excess()
 	}
 	if err := c.waitForBody(ctx, limit); errors.Is(err, exchange.ErrTooLong) {
-		return nil, excess
+		return nil, excess()
 	} else if err != nil {
 		return nil, err
 	}
@@ -59,18 +62,17 @@ func wrongLength(received, declared int64) *refusal {
 	return refuse(400, farcall.InvalidArgument, "the body has %d bytes, but content-length announced %d", received, declared)
 }
 
-// noBody returns why the request may not have a body, nil if it may.
+// noBody returns why the request may not have a body, where the rule has none.
 func (c *call) noBody() *refusal {
-	rule := c.match.route.rule
-	if rule.HasBody() {
-		return nil
-	}
-	return refuse(400, farcall.InvalidArgument, "%s takes no body: its fields are in the path and the query", rule)
+	return refuse(400, farcall.InvalidArgument, "%s takes no body: its fields are in the path and the query", c.match.route.rule)
 }
 
 // waitForBody waits until the whole body is there.
 func (c *call) waitForBody(ctx context.Context, limit int) error {
-	waiting, stop := c.patiently(ctx)
+	waiting, stop := ctx, func() {}
+	if known, ok := c.x.(interface{ Whole() bool }); !ok || !known.Whole() { // nearly always it is there
+		waiting, stop = c.patiently(ctx)
+	}
 	defer stop()
 	err := c.x.WantEnd(waiting, limit)
 	if err == nil || errors.Is(err, exchange.ErrTooLong) {

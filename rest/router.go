@@ -137,30 +137,49 @@ func (r *Router) Register(method *farcall.Method) error {
 	return nil
 }
 
-// Match reports whether a route has the path, whatever its HTTP method: if so, Serve has a better answer than 404. It is
-// false for OPTIONS where no route has that, since whoever else serves the path may answer it (CORS). path may have a
-// query.
-func (r *Router) Match(method, path string) bool {
-	path, _, _ = strings.Cut(path, "?")
-	found := r.root.find(method, path)
-	return found.route != nil || len(found.others) > 0 && method != "OPTIONS"
+// Found is what a Router has for a request. The zero value is for a request that has nothing.
+type Found struct {
+	match   match
+	options bool // the HTTP method is OPTIONS
 }
 
-// Unary reports whether a request has a route that takes one message and answers with one. path may have a query.
-func (r *Router) Unary(method, path string) bool {
+// Find looks a request up by its HTTP method and its path, which may have a query.
+func (r *Router) Find(method, path string) Found {
 	path, _, _ = strings.Cut(path, "?")
-	found := r.root.find(method, path)
-	return found.route != nil && found.route.method.Kind == farcall.KindUnary
+	return Found{match: r.root.find(method, path), options: method == "OPTIONS"}
+}
+
+// Routed reports whether a route has the path, whatever its HTTP method: if so, Serve has a better answer than 404. It is
+// false for OPTIONS where no route has that, since whoever else serves the path may answer it (CORS).
+func (f *Found) Routed() bool {
+	return f.match.route != nil || len(f.match.others) > 0 && !f.options
+}
+
+// Unary reports whether there is a route that takes one message and answers with one.
+func (f *Found) Unary() bool {
+	return f.match.route != nil && f.match.route.method.Kind == farcall.KindUnary
+}
+
+// Match reports whether what Find finds is Routed.
+func (r *Router) Match(method, path string) bool {
+	found := r.Find(method, path)
+	return found.Routed()
 }
 
 // Serve answers one request, whatever it is. It blocks until the answer is written; ctx is that of the request, with its
 // peer.
 func (r *Router) Serve(ctx context.Context, x exchange.Served) {
-	c := call{router: r, x: x, head: x.Request()}
+	head := x.Request()
+	r.ServeFound(ctx, x, r.Find(head.Get(":method"), head.Get(":path")))
+}
+
+// ServeFound is Serve for a request that Find has looked up.
+func (r *Router) ServeFound(ctx context.Context, x exchange.Served, found Found) {
+	c := call{router: r, x: x, head: x.Request(), match: found.match}
 	c.httpMethod = c.head.Get(":method")
 	c.target = c.head.Get(":path")
 	path, query, _ := strings.Cut(c.target, "?")
-	c.match, c.query = r.root.find(c.httpMethod, path), query
+	c.query = query
 	if r.options.Observer != nil {
 		c.info = &farcall.CallInfo{Side: farcall.SideEdge, Start: time.Now()}
 		if c.match.route != nil {
@@ -174,8 +193,16 @@ func (r *Router) Serve(ctx context.Context, x exchange.Served) {
 	case route != nil && route.method.Kind != farcall.KindUnary:
 		c.serveStream(ctx)
 	default:
+		defer c.answerForGoexit()
 		response, outgoing, err := c.invoke(ctx)
 		c.answer(response, outgoing, err)
+	}
+}
+
+// answerForGoexit answers a call whose handler has ended the goroutine: Invokers may run it on this one.
+func (c *call) answerForGoexit() {
+	if c.invoking {
+		c.answer(nil, nil, farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", c.match.route.method))
 	}
 }
 
@@ -190,6 +217,7 @@ type call struct {
 	query      string
 	match      match
 	info       *farcall.CallInfo // nil without an Observer
+	invoking   bool              // the Invoker has not returned
 
 	format   format // of the request's body, once that is known
 	boundary string // of a form
@@ -215,7 +243,10 @@ func (c *call) invoke(ctx context.Context) (any, *farcall.Call, error) {
 	defer cancel()
 	ctx, outgoing := farcall.NewCall(ctx)
 	response := c.newResponse()
-	if err := c.router.options.Invoker.Invoke(ctx, c.match.route.method, request, response); err != nil {
+	c.invoking = true
+	err = c.router.options.Invoker.Invoke(ctx, c.match.route.method, request, response)
+	c.invoking = false
+	if err != nil {
 		return nil, outgoing, err
 	}
 	if err := ctx.Err(); err != nil { // JSON of many large answers for clients that have gone is how a server is kept busy

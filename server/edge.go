@@ -64,24 +64,28 @@ func (e *edge) register(method *farcall.Method) error { return e.routes.Register
 
 // edgeRequest is a request over HTTP/2 that is not gRPC.
 type edgeRequest struct {
-	ctx    context.Context
-	cancel context.CancelFunc
+	requestContext
+	edge      *edge
+	transport *http2.ServerStream
 }
 
-// accept takes a request that is not gRPC, on the connection's reader goroutine. Its own goroutine ends with it.
+// accept takes a request that is not gRPC, on the connection's reader goroutine.
 func (e *edge) accept(transport *http2.ServerStream) {
-	request := &edgeRequest{}
-	request.ctx, request.cancel = context.WithCancel(exchange.WithPeer(context.Background(), transport.Peer()))
+	request := &edgeRequest{edge: e, transport: transport}
+	request.values = exchange.WithPeer(context.Background(), transport.Peer())
 	transport.User = request
-	e.server.crowd.start(func() {
-		defer transport.Release()
-		defer request.cancel()
-		if to := e.destination(transport.Request()); to == toUsers {
-			e.serveUsers(request.ctx, transport)
-		} else {
-			e.serve(request.ctx, transport, to)
-		}
-	})
+	e.server.workers.run(request)
+}
+
+// run is the request's goroutine.
+func (r *edgeRequest) run() {
+	defer r.transport.Release() // in a defer, because a handler may end its goroutine (runtime.Goexit)
+	defer r.cancel()
+	if to, found := r.edge.destination(r.transport.Request()); to == toUsers {
+		r.edge.serveUsers(r, r.transport)
+	} else {
+		r.edge.serve(r, r.transport, to, found)
+	}
 }
 
 // destination is who answers a request that is not gRPC.
@@ -97,57 +101,57 @@ const (
 
 // destination decides by the head alone. The exact path of a method is a call's, whatever a route with wildcards makes of
 // it. Calls of what is unknown here may be the user's, and so may those in protocols that are left out: another server of
-// these protocols can be his handler.
-func (e *edge) destination(head exchange.Head) destination {
+// these protocols can be his handler. found is for the routes to serve it.
+func (e *edge) destination(head exchange.Head) (to destination, found rest.Found) {
 	method, target := head.Get(":method"), head.Get(":path")
 	path, _, _ := strings.Cut(target, "?")
 	_, known := e.server.lookup(path)
 	refusals := &e.server.refusals
-	rest := refusals.rest == nil
-	users, routed := e.server.options.HTTPHandler != nil, rest && e.routes.Match(method, target)
+	routes := refusals.rest == nil
+	found = e.routes.Find(method, target)
+	users, routed := e.server.options.HTTPHandler != nil, routes && found.Routed()
 	if asked, ok := web.Preflight(head); ok && len(e.origins.Origins) > 0 {
 		pages := refusals.connect == nil || refusals.grpcWeb == nil
-		if known && pages || rest && e.routes.Match(asked, target) {
-			return toPreflight
+		if known && pages || routes && e.routes.Match(asked, target) {
+			return toPreflight, found
 		}
 	}
 	protocol, called := web.Speaks(head, known)
 	if called && e.web.LeftOut(protocol) == nil && (known || !routed && (!users || e.server.hasService(path))) {
-		return toWeb
+		return toWeb, found
 	}
 	_, page := e.pages.find(method, target)
 	switch {
 	case routed:
-		return toRoutes
-	case page && rest:
-		return toPages
+		return toRoutes, found
+	case page && routes:
+		return toPages, found
 	case users:
-		return toUsers
+		return toUsers, found
 	case known || called: // which says how it is called, and in what
-		return toWeb
+		return toWeb, found
 	}
-	return toRoutes
+	return toRoutes, found
 }
 
 // unary decides where a request goes, and reports whether it is a unary call by REST or by Connect.
-func (e *edge) unary(head exchange.Head) (destination, bool) {
+func (e *edge) unary(head exchange.Head) (to destination, found rest.Found, unary bool) {
 	if _, grpc := wire.Subtype(head.Get("content-type")); grpc {
-		return toUsers, false
+		return toUsers, found, false
 	}
-	switch to, target := e.destination(head), head.Get(":path"); to {
+	switch to, found = e.destination(head); to {
 	case toRoutes:
-		return to, e.routes.Unary(head.Get(":method"), target)
+		unary = found.Unary()
 	case toWeb:
-		path, _, _ := strings.Cut(target, "?")
-		found, known := e.server.lookup(path)
-		return to, known && found.method.Kind == farcall.KindUnary && web.Single(head)
-	default:
-		return to, false
+		path, _, _ := strings.Cut(head.Get(":path"), "?")
+		called, known := e.server.lookup(path)
+		unary = known && called.method.Kind == farcall.KindUnary && web.Single(head)
 	}
+	return to, found, unary
 }
 
 // serve answers a request that is neither gRPC over our HTTP/2 nor the user's, whatever carries it.
-func (e *edge) serve(ctx context.Context, served exchange.Served, to destination) {
+func (e *edge) serve(ctx context.Context, served exchange.Served, to destination, found rest.Found) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			e.server.logger.ErrorContext(ctx, "panic in a request", "path", served.Request().Get(":path"),
@@ -165,7 +169,7 @@ func (e *edge) serve(ctx context.Context, served exchange.Served, to destination
 			_ = page.answer(e.origins.Open(served)) // fails if the peer has gone
 		}
 	default:
-		e.routes.Serve(ctx, e.origins.Open(served))
+		e.routes.ServeFound(ctx, e.origins.Open(served), found)
 	}
 }
 

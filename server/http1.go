@@ -141,7 +141,7 @@ func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return
 	}
 	served := newHTTP1Exchange(w, r, e.server.options.StallTimeout)
-	to := e.destination(served.head)
+	to, found := e.destination(served.head)
 	switch to {
 	case toUsers:
 		_ = served.controller.SetWriteDeadline(time.Time{}) // an earlier request on the connection may have set one
@@ -152,7 +152,7 @@ func (e *edge) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Req
 			served.allowFullDuplex()
 		}
 	}
-	e.serve(ctx, served, to)
+	e.serve(ctx, served, to, found)
 	if served.aborted.Load() {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection off; it recovers it
 	}

@@ -50,10 +50,11 @@ type lane struct {
 	// The goroutine's own:
 	room     *buffer.Buffer // room.B[taken:] was received and not taken; nil while a request is awaited for long
 	taken    int
-	readBy   time.Time // when reads fail; zero if that is not known
-	writeBy  time.Time // likewise writes
-	one      [1]byte   // where to read without room
-	passedOn bool      // the connection is net/http's
+	readBy   time.Time     // when reads fail; zero if that is not known
+	writeBy  time.Time     // likewise writes
+	one      [1]byte       // where to read without room
+	serving  *laneExchange // what is answered
+	passedOn bool          // the connection is net/http's
 
 	mu       sync.Mutex    // guards what follows
 	current  *laneExchange // nil between requests
@@ -89,22 +90,25 @@ func (e *edge) serveLane(first *greeted) {
 			return
 		}
 		var x *laneExchange
-		var to destination
 		if came == plainSoFar {
-			x, to = l.accept(size)
+			x = l.accept(size)
 		}
 		if x == nil {
 			l.passOn()
 			return
 		}
-		if !l.answer(x, to) {
+		if !l.answer(x) {
 			return
 		}
 	}
 }
 
-// leave is the last thing that happens.
+// leave is the last thing that happens. If a handler has ended the goroutine, and its call was answered all the same,
+// net/http goes on with the connection.
 func (l *lane) leave() {
+	if l.serving != nil && l.serving.reusable() {
+		l.passOn()
+	}
 	l.room.Free()
 	l.room = nil
 	if !l.passedOn {
@@ -208,34 +212,36 @@ func (l *lane) compact() {
 }
 
 // accept takes a request that is plain and of a unary call. It returns nil, and has taken nothing, for any other.
-func (l *lane) accept(size int) (*laneExchange, destination) {
+func (l *lane) accept(size int) *laneExchange {
 	x := &laneExchange{lane: l}
 	x.context.values = l.base
 	request, plain := http1.Parse(l.unread()[:size], x.fields[:pseudoFields])
 	if !plain {
-		return nil, toUsers
+		return nil
 	}
 	x.head.Fields = request.Fields
 	copy(x.head.Fields, []exchange.Field{{Name: ":method", Value: request.Method}, {Name: ":scheme", Value: l.scheme},
 		{Name: ":authority", Value: request.Host}, {Name: ":path", Value: request.Target}})
-	to, unary := l.edge.unary(x.head)
-	if !unary {
-		return nil, toUsers
+	var unary bool
+	if x.to, x.found, unary = l.edge.unary(x.head); !unary {
+		return nil
 	}
 	l.taken += size
 	x.bodiless = request.Method == "HEAD"
 	x.begin(request.Length)
-	return x, to
+	return x
 }
 
 // answer serves a request, and reports whether another one may follow.
-func (l *lane) answer(x *laneExchange, to destination) bool {
+func (l *lane) answer(x *laneExchange) bool {
+	l.serving = x
 	func() {
 		l.enterCall(x)
 		defer l.leaveCall(x)
-		l.edge.serve(&x.context, x, to)
+		l.edge.serve(&x.context, x, x.to, x.found)
 	}()
-	if x.whole && !x.close && !x.aborted.Load() {
+	l.serving = nil
+	if x.reusable() {
 		return true
 	}
 	if x.whole && (x.left.Load() > 0 || len(l.unread()) > 0) {

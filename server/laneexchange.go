@@ -16,6 +16,7 @@ import (
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http1"
+	"github.com/farcall/farcall/rest"
 )
 
 const (
@@ -30,6 +31,8 @@ type laneExchange struct {
 	head     exchange.Head
 	fields   [usualFields]exchange.Field
 	bodiless bool // the request is HEAD
+	to       destination
+	found    rest.Found
 
 	left    atomic.Int64 // bytes of the body that have not been received; the watch looks at it
 	in      []byte       // in[taken:] was received and not taken; the lane's memory at first
@@ -64,6 +67,9 @@ func (x *laneExchange) received(left int64) {
 }
 
 func (x *laneExchange) Request() exchange.Head { return x.head }
+
+// Whole reports whether the body has ended, or failed, so that nobody waits for more of it.
+func (x *laneExchange) Whole() bool { return x.ended != nil }
 
 func (x *laneExchange) Buffered() int { return len(x.in) - x.taken }
 
@@ -293,6 +299,9 @@ func (x *laneExchange) write(b []byte) error {
 	}
 	return nil
 }
+
+// reusable reports whether another request may follow.
+func (x *laneExchange) reusable() bool { return x.whole && !x.close && !x.aborted.Load() }
 
 // Abort ends the connection after the call.
 func (x *laneExchange) Abort(error) { x.aborted.Store(true) }

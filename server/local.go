@@ -44,7 +44,7 @@ func (l local) Invoke(ctx context.Context, method *farcall.Method, request, resp
 		outgoing.Deliver(method, farcall.Peer{}, farcall.Metadata{}, farcall.Metadata{})
 		return call.Outcome(err)
 	}
-	err = s.invoke(ctx)
+	err = s.invoke(ctx, l.inherits)
 	var header, trailer farcall.Metadata
 	if finished, packed := s.finished(); finished {
 		if err == nil {
@@ -192,8 +192,18 @@ func (s *Server) leaveLocal(left *farcall.Call) {
 	s.checkIdleLocked()
 }
 
-// invoke runs the handler, on a goroutine of its own if the caller may leave before it returns.
-func (s *localStream) invoke(ctx context.Context) error {
+// ownGoroutine is the key of a value that a context has if its goroutine is the server's, which knows what to do when a
+// handler ends it.
+type ownGoroutine struct{}
+
+// invoke runs the handler, on a goroutine of its own if the caller may leave before it returns. The edge leaves when a deadline
+// passes, because its client is told; when the client has gone there is nobody to tell, and the handler's context ends.
+func (s *localStream) invoke(ctx context.Context, edge bool) error {
+	if _, timed := ctx.Deadline(); edge && !timed && ctx.Value(ownGoroutine{}) != nil {
+		defer afterFunc(ctx, func() { s.call.Cancel(context.Canceled) })()
+		s.run()
+		return call.Returned(ctx, s.method.method, s.outcome)
+	}
 	if ctx.Done() == nil {
 		s.run()
 		return s.outcome
@@ -210,6 +220,14 @@ func (s *localStream) invoke(ctx context.Context) error {
 	s.left = true
 	s.mu.Unlock()
 	return call.ContextEnded(ctx, s.method.method, "while it was running")
+}
+
+// afterFunc is context.AfterFunc, without its detour where ctx itself knows how.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if direct, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		return direct.AfterFunc(f)
+	}
+	return context.AfterFunc(ctx, f)
 }
 
 // run calls the handler.

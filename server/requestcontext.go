@@ -63,7 +63,13 @@ func (c *requestContext) Err() error {
 	return c.err
 }
 
-func (c *requestContext) Value(key any) any { return c.values.Value(key) }
+// Value says besides that the goroutine is our own.
+func (c *requestContext) Value(key any) any {
+	if _, asked := key.(ownGoroutine); asked {
+		return c
+	}
+	return c.values.Value(key)
+}
 
 // AfterFunc runs f in a goroutine of its own when the context ends; stop prevents that and reports whether it did. Package
 // context looks for this method, so that contexts derived from this one need no goroutine.

@@ -65,6 +65,13 @@ func (s *stream) WantEnd(ctx context.Context, limit int) error {
 	return nil
 }
 
+// Whole reports whether the body has ended, or failed, so that nobody waits for more of it.
+func (s *stream) Whole() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over()
+}
+
 // advanceBuffered gives credit, under mu, for what came before somebody waited for the whole body.
 func (s *stream) advanceBuffered(limit int) credit {
 	unpaid := s.buffered() - s.window.ahead
