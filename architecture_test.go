@@ -73,7 +73,7 @@ var importTable = map[string]packageRow{
 
 // netHTTPFiles are the only files that may import net/http: what serves HTTP/1.1, and the user's http.Handler. The build tag farcall_grpconly leaves
 // them out, so that a program that speaks gRPC alone stays small.
-var netHTTPFiles = []string{"client/http1.go", "server/foreign.go", "server/handler.go", "server/handleranswer.go", "server/http1.go", "server/http1exchange.go", "server/websocket.go"}
+var netHTTPFiles = []string{"client/http1.go", "server/foreign.go", "server/handler.go", "server/handleranswer.go", "server/http1.go", "server/http1age.go", "server/http1exchange.go", "server/websocket.go"}
 
 // foreignModules belong to the modules that compare with them. A user of the library must not get them with it.
 var foreignModules = []string{"google.golang.org/grpc", "golang.org/x/net"}

@@ -255,7 +255,7 @@ func (l *lane) passOn() {
 	_ = l.nc.SetDeadline(time.Time{})
 	received := bytes.Clone(l.unread())
 	l.passedOn = l.edge.http1.serve(&greeted{nc: l.nc, received: received, tls: l.first.tls, aging: l.aging})
-	if !l.passedOn { // the server ends
+	if !l.passedOn && len(received) > 0 { // the server ends
 		answer, _, _ := http1.AppendHead(nil, exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "503"}}}, http1.Framing{Close: true}, time.Now())
 		l.setWriteDeadline()
 		if _, err := l.nc.Write(answer); err == nil {
