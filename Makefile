@@ -32,7 +32,7 @@ docs: ## make anew what the documentation shows of running programs
 	scripts/docs
 
 .PHONY: bench
-bench: ## measure farcall beside its peers, all of it, and write bench/results (about 45 min)
+bench: ## measure farcall beside its peers, all of it, and write bench/results (about 25 min)
 	cd bench && go run . run -document ../docs/performance.md
 
 .PHONY: bench-quick

@@ -77,8 +77,7 @@ func (c *conductor) launch(ctx context.Context, role, system, label, address str
 	}
 	arguments := []string{role, "-system", system, "-address", address, "-setup", string(encoded)}
 	if c.profiles != "" {
-		file := strings.ReplaceAll(label, " ", "-") + "-" + role + ".prof"
-		arguments = append(arguments, "-profile", filepath.Join(c.profiles, file))
+		arguments = append(arguments, "-profile", c.profileOf(label, role))
 	}
 	started, hello, err := startProcess(ctx, label+" "+role, c.programs[system], arguments...)
 	if err == nil {
@@ -88,6 +87,11 @@ func (c *conductor) launch(ctx context.Context, role, system, label, address str
 		c.systems[system] = outcome.System{Settings: hello.Settings, Versions: hello.Versions}
 	}
 	return started, hello, err
+}
+
+// profileOf is where a process writes its CPU profile.
+func (c *conductor) profileOf(label, role string) string {
+	return filepath.Join(c.profiles, strings.ReplaceAll(label, " ", "-")+"-"+role+".prof")
 }
 
 func (c *conductor) certificate() (string, error) {

@@ -29,6 +29,7 @@ var commands = map[string]func(ctx context.Context, arguments []string, out io.W
 	"page":    runPage,
 	"quick":   runQuick,
 	"compare": runCompare,
+	"explain": runExplain,
 }
 
 func runProgram(ctx context.Context, arguments []string, out io.Writer, build builder) error {

@@ -6,15 +6,18 @@ import (
 	"context"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/rpc"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/farcall/farcall/bench/attribution"
 	"github.com/farcall/farcall/bench/chargepb"
 	"github.com/farcall/farcall/bench/harness"
 	"github.com/farcall/farcall/bench/outcome"
@@ -175,6 +178,44 @@ func checkTurns(t *testing.T, section string, cell outcome.Cell, turns []outcome
 	}
 }
 
+// A profile of each process is taken, read and shared out: net/rpc's frames belong to nobody, the harness's to it.
+func TestExplain(t *testing.T) {
+	var c conductor
+	c.programs, _, _ = buildNothing(t.Context(), []string{plan.Subject, plan.Floor})
+	section := plan.Section{
+		Name: "explained", Contestants: []plan.Contestant{{Label: plan.Subject, System: plan.Subject}, {Label: plan.Floor, System: plan.Floor}},
+		Cells: []plan.Cell{{Name: "both", Load: "charge", InFlight: 8}, {Name: "alone", Load: "charge", InFlight: 1, Only: []string{plan.Floor}}},
+	}
+	explained, err := c.explain(t.Context(), []plan.Section{section}, 800*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var played []string
+	writing := 0.0
+	for _, one := range explained.All {
+		played = append(played, one.Cell+" "+one.System)
+		sum := one.Of(attribution.Layers...)
+		if one.Samples == 0 || one.CPU <= 0 || math.Abs(sum-one.CPU) > one.CPU/100 {
+			t.Errorf("%s, %s: %d samples; layers of %.2f µs, want the %.2f of a call", one.Cell, one.System, one.Samples, sum, one.CPU)
+		}
+		writing += one.Of(attribution.KernelWrite)
+	}
+	if writing == 0 {
+		t.Error("nothing is known of what net/rpc writes")
+	}
+	if want := []string{"both farcall", "both floor", "alone floor"}; !slices.Equal(played, want) {
+		t.Errorf("explained are %q, want %q", played, want)
+	}
+}
+
+// Profiles join the results that are there.
+func TestExplainNeedsResults(t *testing.T) {
+	err := runProgram(t.Context(), []string{"explain", "-out", t.TempDir()}, io.Discard, buildNothing)
+	if err == nil || !strings.Contains(err.Error(), "go run . run") {
+		t.Errorf("without results: %v", err)
+	}
+}
+
 func TestIdleConnections(t *testing.T) {
 	var c conductor
 	c.programs, _, _ = buildNothing(t.Context(), []string{plan.Subject})
@@ -190,7 +231,7 @@ func TestIdleConnections(t *testing.T) {
 
 func TestWrongArguments(t *testing.T) {
 	for _, arguments := range [][]string{
-		{}, {"sing"}, {"quick", "charge"}, {"quick", "-rounds", "0"}, {"run", "-only", "everything"}, {"run", "-turn", "0s"},
+		{}, {"sing"}, {"quick", "charge"}, {"quick", "-rounds", "0"}, {"explain", "-turn", "0s"}, {"run", "-only", "everything"}, {"run", "-turn", "0s"},
 		{"compare", "-systems", "smoke-signals"}, {"compare", "-loads", "none"}, {"compare", "-inflight", "0"},
 		{"compare", "-inflight", "1,x"}, {"compare", "-setup", `{"tls":true}`}, {"compare", "-systems", "floor", "grpc-go"},
 	} {

@@ -23,6 +23,7 @@ const (
 	partIdle     = "idle"
 	partCold     = "cold"
 	partBinaries = "binaries"
+	partProfiles = "profiles"
 )
 
 // runAll is `make bench`: it measures everything, and writes the results and the pages.
@@ -30,7 +31,7 @@ func runAll(ctx context.Context, arguments []string, out io.Writer, build builde
 	c := &conductor{}
 	defer c.close()
 	flags := flag.NewFlagSet("bench run", flag.ContinueOnError)
-	c.timing(flags, 6, 2*time.Second, 300*time.Millisecond)
+	c.timing(flags, 5, time.Second, 300*time.Millisecond)
 	short := flags.Bool("short", false, "five rounds of a quarter of a second: for work on the bench, not for figures")
 	only := flags.String("only", strings.Join(partNames(), ","), "`list` of the parts that are measured")
 	folder := flags.String("out", "results", "`folder` for the results")
@@ -72,7 +73,7 @@ func partNames() []string {
 	for _, section := range plan.Sections {
 		names = append(names, section.Name)
 	}
-	return append(names, partIdle, partCold, partBinaries)
+	return append(names, partIdle, partCold, partBinaries, partProfiles)
 }
 
 func checkParts(parts []string) error {
@@ -84,7 +85,15 @@ func checkParts(parts []string) error {
 	return nil
 }
 
-// playAgain measures a section, a second time if the first fails: one peer that stumbles once does not end a run of most of an hour.
+// profileTurn is how long a system is profiled at a load.
+func profileTurn(short bool) time.Duration {
+	if short {
+		return plan.ProfileTurn / 10
+	}
+	return plan.ProfileTurn
+}
+
+// playAgain measures a section, a second time if the first fails: one peer that stumbles once does not end a long run.
 func (c *conductor) playAgain(ctx context.Context, section plan.Section) (outcome.Section, error) {
 	measured, err := c.play(ctx, section)
 	if err == nil || ctx.Err() != nil {
@@ -131,6 +140,10 @@ func (c *conductor) measure(ctx context.Context, parts []string, short bool, res
 	}
 	if slices.Contains(parts, partBinaries) {
 		results.Binaries, err = weighBinaries(ctx)
+		failures = append(failures, err)
+	}
+	if slices.Contains(parts, partProfiles) {
+		results.Profiles, err = c.explain(ctx, plan.Profiled, profileTurn(short))
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -93,7 +94,7 @@ func (c *conductor) startOnce(ctx context.Context, system string) (server, clien
 	return listening.Sub(begin), answered.Sub(listening), nil
 }
 
-// weighBinaries builds the programs of sizes/ without symbols and debugging information.
+// weighBinaries builds the programs of sizes/ without symbols and debugging information, and with symbols to see what is in them.
 func weighBinaries(ctx context.Context) ([]outcome.Binary, error) {
 	folder, err := os.MkdirTemp("", "bench-sizes-")
 	if err != nil {
@@ -104,17 +105,35 @@ func weighBinaries(ctx context.Context) ([]outcome.Binary, error) {
 	for _, planned := range plan.Binaries {
 		progress("binary: %s", planned.About)
 		file := filepath.Join(folder, "binary")
-		command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-tags", planned.Tags, "-o", file, "./sizes/"+planned.Folder)
-		command.Env = append(os.Environ(), "GOWORK=off")
-		if output, err := command.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%s: %w\n%s", planned.Name, err, output)
+		if err := buildSize(ctx, planned, "-s -w", file); err != nil {
+			return nil, err
 		}
 		info, err := os.Stat(file)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, outcome.Binary{Name: planned.Name, About: planned.About, Bytes: info.Size()})
+		if err := buildSize(ctx, planned, "-w", file); err != nil {
+			return nil, err
+		}
+		symbols, err := exec.CommandContext(ctx, "go", "tool", "nm", "-size", file).Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s: go tool nm: %w", planned.Name, err)
+		}
+		text, err := outcome.ReadText(bytes.NewReader(symbols))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", planned.Name, err)
+		}
+		all = append(all, outcome.Binary{Name: planned.Name, About: planned.About, Bytes: info.Size(), Text: text})
 	}
 	progress("")
 	return all, nil
+}
+
+func buildSize(ctx context.Context, planned plan.Binary, flags, out string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags="+flags, "-tags", planned.Tags, "-o", out, "./sizes/"+planned.Folder)
+	command.Env = append(os.Environ(), "GOWORK=off")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", planned.Name, err, output)
+	}
+	return nil
 }

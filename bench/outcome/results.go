@@ -28,6 +28,8 @@ type Results struct {
 	Idle     []Idle            `json:"idle,omitempty"`
 	Cold     []Cold            `json:"cold,omitempty"`
 	Binaries []Binary          `json:"binaries,omitempty"`
+	// Profiles may be of another day than the rest: `go run . explain` measures them alone.
+	Profiles *Profiles `json:"profiles,omitempty"`
 }
 
 // Machine is what the numbers were measured on, and what else it had to do.
@@ -111,6 +113,8 @@ type Binary struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
 	Bytes int64  `json:"bytes"`
+	// Text is its machine code by TextGroups, in bytes.
+	Text map[string]int64 `json:"text,omitempty"`
 }
 
 // Section returns the section of a name.

@@ -12,7 +12,7 @@ import (
 // What the plan names must exist, and names must be found again.
 func TestPlanFits(t *testing.T) {
 	sections := map[string]bool{}
-	for _, section := range append([]Section{Quick}, Sections...) {
+	for _, section := range slices.Concat([]Section{Quick}, Sections, Profiled) {
 		if sections[section.Name] {
 			t.Errorf("two sections %s", section.Name)
 		}

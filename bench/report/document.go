@@ -13,8 +13,8 @@ import (
 // block is a part of a document that is made of results: between these two lines.
 var block = regexp.MustCompile(`(?s)<!-- bench: ([^>]*?) -->\n.*?<!-- /bench -->`)
 
-// Fill returns the document with every block made anew. A block is named "conditions", "goals", "still", or after a section
-// and its cell, as in "unary charge-64".
+// Fill returns the document with every block made anew. A block is named "conditions", "goals", "still", "profiles", or after a
+// section and its cell, as in "unary charge-64".
 func Fill(document string, r *outcome.Results) (string, error) {
 	var failure error
 	filled := block.ReplaceAllStringFunc(document, func(old string) string {
@@ -35,6 +35,8 @@ func blockOf(name string, r *outcome.Results) (string, error) {
 		return Conditions(r), nil
 	case "goals":
 		return Goals(r), nil
+	case "profiles":
+		return Profiles(r), nil
 	case "still":
 		return strings.ReplaceAll(still(r), "]("+idlePicture, "](../bench/results/"+idlePicture), nil
 	}

@@ -41,6 +41,7 @@ func Page(r *outcome.Results) string {
 		}
 	}
 	page.WriteString(still(r))
+	fmt.Fprintf(&page, "## Where the CPU goes\n\n%s\n", Profiles(r))
 	page.WriteString(systems(r))
 	return page.String()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farcall/farcall/bench/attribution"
 	"github.com/farcall/farcall/bench/harness"
 	"github.com/farcall/farcall/bench/outcome"
 	"github.com/farcall/farcall/bench/plan"
@@ -25,7 +26,14 @@ func wholeResults() *outcome.Results {
 		Missing:  map[string]string{"kitex": "no network\nat all"},
 		Idle:     []outcome.Idle{{System: plan.Subject, Connections: 10, Client: harness.Memory{Heap: 50_000, Goroutines: 20}}},
 		Cold:     []outcome.Cold{{System: plan.Subject, Server: []time.Duration{5 * time.Millisecond}, Client: []time.Duration{7 * time.Millisecond}}},
-		Binaries: []outcome.Binary{{Name: "everything", About: "all", Bytes: 8_500_000}},
+		Binaries: []outcome.Binary{{Name: "everything", About: "all", Bytes: 8_500_000, Text: map[string]int64{"farcall": 1_500_000, "net/http": 2_000_000}}},
+	}
+	r.Profiles = &outcome.Profiles{Turn: time.Second}
+	for _, system := range []string{plan.Subject, plan.Floor} {
+		r.Profiles.All = append(r.Profiles.All, outcome.Profile{
+			Cell: "charge-64", System: system, Unit: "call", InFlight: 64, CPU: 10, Samples: 300,
+			Layers: map[attribution.Layer]float64{attribution.KernelWrite: 4, attribution.HTTP2: 3, attribution.Client: 0.5, attribution.KernelFutex: 1, attribution.KernelPoll: 1.5},
+		})
 	}
 	for _, planned := range plan.Sections {
 		section := outcome.Section{Name: planned.Name, Title: planned.Title, Peak: 1000}
@@ -60,6 +68,12 @@ func TestPage(t *testing.T) {
 		"| farcall | 10 | plaintext | 5.0 + 0.0 = 5.0 | 0.0 | 2.0 |",
 		"| farcall | 5.0 | 7.0 | 12.0 |",
 		"(" + latencyPicture + ")",
+		"| charge-64 | farcall | 10.0 | 4.00 (40 %) | – | 2.50 (25 %) | – | – | – | – | 3.50 (35 %) | – | – |",
+		"|  | floor | 10.0 |",
+		"| internal/http2 | 3.00 (30 %) |",
+		"| together | 3.50 (35 %) |",
+		"| | everything |",
+		"| code together | 3.50 |\n| tables, types, data | 5.00 |",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)

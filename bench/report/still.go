@@ -37,13 +37,48 @@ func still(r *outcome.Results) string {
 		}
 		text.WriteString("\n")
 	}
-	if len(r.Binaries) > 0 {
-		text.WriteString("## Binaries\n\nStripped (-trimpath -ldflags='-s -w').\n\n| | MB |\n|---|--:|\n")
-		for _, b := range r.Binaries {
-			fmt.Fprintf(&text, "| %s | %.2f |\n", b.About, float64(b.Bytes)/1e6)
+	text.WriteString(binaries(r.Binaries))
+	return text.String()
+}
+
+// binaries returns the sizes of programs, and what they consist of where that is known.
+func binaries(all []outcome.Binary) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString("## Binaries\n\nStripped (-trimpath -ldflags='-s -w').\n\n| | MB |\n|---|--:|\n")
+	for _, b := range all {
+		fmt.Fprintf(&text, "| %s | %.2f |\n", b.About, float64(b.Bytes)/1e6)
+	}
+	text.WriteString("\n")
+	if all[0].Text == nil {
+		return text.String()
+	}
+	text.WriteString("What is in them, in MB: the machine code by packages (`go tool nm -size`); the rest is its tables for tracebacks and the garbage collector, types and data.\n\n|")
+	for _, b := range all {
+		fmt.Fprintf(&text, " | %s", b.Name)
+	}
+	text.WriteString(" |\n|---|" + strings.Repeat("--:|", len(all)) + "\n")
+	row := func(name string, of func(outcome.Binary) int64) {
+		fmt.Fprintf(&text, "| %s |", name)
+		for _, b := range all {
+			fmt.Fprintf(&text, " %.2f |", float64(of(b))/1e6)
 		}
 		text.WriteString("\n")
 	}
+	code := func(b outcome.Binary) (sum int64) {
+		for _, size := range b.Text {
+			sum += size
+		}
+		return sum
+	}
+	for _, group := range outcome.TextGroups {
+		row(group.Name, func(b outcome.Binary) int64 { return b.Text[group.Name] })
+	}
+	row("code together", code)
+	row("tables, types, data", func(b outcome.Binary) int64 { return b.Bytes - code(b) })
+	text.WriteString("\n")
 	return text.String()
 }
 
