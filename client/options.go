@@ -58,7 +58,7 @@ type Options struct {
 	AcceptCompression string
 	// MinCompressBytes is the size from which messages are compressed. 0: 1 KiB; negative: all are.
 	MinCompressBytes int
-	// Compressors are known besides gzip and zstd.
+	// Compressors are known besides gzip and zstd. With the build tag farcall_grpconly zstd is known if it is here.
 	Compressors []compress.Compressor
 	// Codec is the form of the messages, sent as content subtype. nil: protobuf.
 	Codec codec.Codec

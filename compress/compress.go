@@ -2,8 +2,8 @@
 
 // Package compress is gzip and zstd behind an interface of two methods, pooled, with limits.
 //
-// A Compressor is named by grpc-encoding. Clients and servers hold a Table of those they know; gzip and zstd are always
-// in it.
+// A Compressor is named by grpc-encoding. Clients and servers hold a Table of those they know; gzip and zstd are in it
+// without being named.
 package compress
 
 import (
@@ -36,10 +36,11 @@ type Table struct {
 	names string
 }
 
-// NewTable returns a Table of gzip, zstd and more. A later one of the same name takes the place of an earlier one.
+// NewTable returns a Table of gzip, zstd and more. A later one of the same name takes the place of an earlier one. With the
+// build tag farcall_grpconly zstd is in it only if it is among more: the binary has none otherwise.
 func NewTable(more ...Compressor) *Table {
 	t := &Table{}
-	for _, compressor := range slices.Backward(append([]Compressor{Zstd, Gzip}, more...)) {
+	for _, compressor := range slices.Backward(append(alwaysKnown(), more...)) {
 		if compressor != nil && t.Find(compressor.Name()) == nil {
 			t.known = append(t.known, compressor)
 		}

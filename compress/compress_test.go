@@ -219,8 +219,8 @@ type renamed struct {
 func (r renamed) Name() string { return r.name }
 
 func TestTable(t *testing.T) {
-	table := NewTable(renamed{name: "upper"}, nil)
-	if table.Names() != "upper,gzip,zstd,identity" {
+	table := NewTable(renamed{name: "upper"}, nil, Zstd)
+	if table.Names() != "zstd,upper,gzip,identity" {
 		t.Errorf("names %q", table.Names())
 	}
 	if table.Find("gzip") != Gzip || table.Find("zstd") != Zstd || table.Find("identity") != nil || table.Find("") != nil {
@@ -236,7 +236,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	table := NewTable()
+	table := NewTable(Zstd)
 	for _, c := range []struct {
 		preferences, accepted string
 		want                  Compressor
@@ -261,7 +261,7 @@ func TestChoose(t *testing.T) {
 	if err := table.Check(""); err != nil {
 		t.Error(err)
 	}
-	if err := table.Check("gzip,snappy"); err == nil || !strings.Contains(err.Error(), `"snappy" is not known: there are gzip,zstd,identity`) {
+	if err := table.Check("gzip,snappy"); err == nil || !strings.Contains(err.Error(), `"snappy" is not known: there are zstd,gzip,identity`) {
 		t.Errorf("an unknown name: %v", err)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // Gzip is the compressor that every gRPC knows (RFC 1952).
@@ -18,18 +16,18 @@ var Gzip Compressor = &gzipCompressor{}
 
 // gzipCompressor keeps writers and readers, whose tables are large, for the next message.
 type gzipCompressor struct {
-	writers sync.Pool // of *gzip.Writer
-	readers sync.Pool // of *gzip.Reader
+	writers sync.Pool // of *gzipWriter
+	readers sync.Pool // of *gzipReader
 }
 
 func (g *gzipCompressor) Name() string { return "gzip" }
 
 func (g *gzipCompressor) Compress(dst, data []byte) ([]byte, error) {
 	out := &appender{dst}
-	writer, ok := g.writers.Get().(*gzip.Writer)
+	writer, ok := g.writers.Get().(*gzipWriter)
 	if !ok {
 		var err error
-		if writer, err = gzip.NewWriterLevel(out, gzip.BestSpeed); err != nil {
+		if writer, err = newGzipWriter(out); err != nil {
 			return dst, fmt.Errorf("gzip: %w", err)
 		}
 	} else {
@@ -50,9 +48,9 @@ func (g *gzipCompressor) Compress(dst, data []byte) ([]byte, error) {
 
 func (g *gzipCompressor) Decompress(dst, data []byte, limit int) ([]byte, error) {
 	in := bytes.NewReader(data)
-	reader, ok := g.readers.Get().(*gzip.Reader)
+	reader, ok := g.readers.Get().(*gzipReader)
 	if !ok {
-		reader = new(gzip.Reader)
+		reader = new(gzipReader)
 	}
 	defer func() {
 		in.Reset(nil) // reader, which keeps in, must not keep the caller's bytes

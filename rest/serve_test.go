@@ -100,7 +100,7 @@ func status3(field, message string) string {
 
 func TestBadInput(t *testing.T) {
 	back := &backend{answer: answerOrder}
-	router := shopRouter(t, Options{Invoker: back, MaxBodyBytes: 200})
+	router := shopRouter(t, Options{Invoker: back, MaxBodyBytes: 200, Compressors: withZstd})
 	big := `{"customer":"` + strings.Repeat("x", 200) + `"}`
 	for _, tc := range []struct {
 		method, target, body string

@@ -16,6 +16,9 @@ import (
 // HTTPHandler has no value in a program that was built with the tag farcall_grpconly: it serves gRPC alone.
 type HTTPHandler interface{ leftOutByFarcallGRPCOnly() }
 
+// REST has no settings in such a program. A compiler says so, rather than that routes be missing.
+type REST struct{}
+
 const grpcOnlyText = "This server speaks gRPC over HTTP/2 only: it was built with the tag farcall_grpconly.\n"
 
 // edge turns everything away that is not gRPC.

@@ -10,8 +10,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/farcall/farcall/codec"
+	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/server"
 )
+
+func TestJSONIsKnownWhereItIsNamed(t *testing.T) {
+	conn := raw(t, runSay(t, server.Options{}, repeat))
+	head := with(requestHead(say.Path), "content-type", "application/grpc+json")
+	body := wire.AppendPrefix(nil, 7)
+	body = append(body, `"hello"`...)
+	a := ask(t, conn, head, body)
+	if got, want := a.status(), `200 12 messages in "application/grpc+json" are not read here`; !strings.HasPrefix(got, want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+	conn = raw(t, runSay(t, server.Options{Codecs: []codec.Codec{codec.JSON}}, repeat))
+	stream, err := conn.Open(t.Context(), head, body, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	answer, err := stream.Head(t.Context())
+	if _, failed := answer.Lookup("grpc-status"); err != nil || failed || answer.Get("content-type") != "application/grpc+json" {
+		t.Errorf("named: %v, %v", answer, err)
+	}
+}
 
 func TestOtherProtocolsAreTurnedAway(t *testing.T) {
 	address := runSay(t, server.Options{}, repeat)

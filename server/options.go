@@ -73,9 +73,10 @@ type Options struct {
 	Compression string
 	// MinCompressBytes is the size from which messages are compressed. 0: 1 KiB; negative: all are.
 	MinCompressBytes int
-	// Compressors are known besides gzip and zstd.
+	// Compressors are known besides gzip and zstd. With the build tag farcall_grpconly zstd is known if it is here.
 	Compressors []compress.Compressor
-	// Codecs are known besides protobuf and JSON, by content subtype.
+	// Codecs are known besides protobuf and JSON, by content subtype. With the build tag farcall_grpconly JSON is known if it is
+	// here.
 	Codecs []codec.Codec
 	// Protobuf changes how messages in protobuf's binary form are written and read: Deterministic orders maps, Singly gives every
 	// string memory of its own, and with Alias the strings and bytes of a message share one copy of all of it.
