@@ -61,7 +61,7 @@ func (s *Server) Serve(listener net.Listener) error {
 			return farcall.Errorf(farcall.Unavailable, "listening on %s has failed: %w", listener.Addr(), err)
 		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.logger.Warn("a connection could not be accepted", "listener", listener.Addr().String(), "error", err, "again_in", pause)
+		s.logger.Log(context.Background(), slog.LevelWarn, "a connection could not be accepted", "listener", listener.Addr().String(), "error", err, "again_in", pause)
 		s.sleep(pause)
 	}
 }
@@ -162,7 +162,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 	})
 	s.becomeHTTP2(c, engine)
 	if err := engine.Serve(); err != nil {
-		s.logger.Debug("a connection has failed", "peer", nc.RemoteAddr().String(), "error", err)
+		s.logger.Log(context.Background(), slog.LevelDebug, "a connection has failed", "peer", nc.RemoteAddr().String(), "error", err)
 	}
 }
 

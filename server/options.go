@@ -4,7 +4,6 @@ package server
 
 import (
 	"crypto/tls"
-	"log/slog"
 	"math"
 	"runtime/debug"
 	"time"
@@ -106,8 +105,9 @@ type Options struct {
 	// changes how the connection goes on, and no byte that could be read in two ways. With the first request that is
 	// anything else the connection becomes net/http's.
 	NetHTTP1 bool
-	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default().
-	Logger *slog.Logger
+	// Logger is told of panics in handlers and of what goes wrong outside any call. nil: slog.Default(), and with the
+	// build tag farcall_grpconly package log.
+	Logger Logger
 }
 
 // Keepalive is how a server asks a silent client whether it is still there, and how often it lets itself be asked
@@ -185,7 +185,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.ReceiveBudgetBytes = limit(o.ReceiveBudgetBytes, defaultReceiveBudget, math.MaxInt64)
 	if o.Logger == nil {
-		o.Logger = slog.Default()
+		o.Logger = defaultLogger()
 	}
 	if o.TLS != nil {
 		o.TLS = o.TLS.Clone()

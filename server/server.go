@@ -9,7 +9,6 @@ package server
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"runtime"
@@ -29,7 +28,7 @@ import (
 type Server struct {
 	// Set once:
 	options    Options
-	logger     *slog.Logger
+	logger     Logger
 	refusals   refusals // of what Options.Protocols leaves out
 	budget     *http2.Budget
 	tap        http2.Tap // nil without Options.Frames

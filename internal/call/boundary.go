@@ -23,12 +23,17 @@ func Outcome(err error) error {
 	return farcall.AsError(err)
 }
 
+// Logger is what a *slog.Logger has. To call more of it is to link slog's handlers, and encoding/json with them.
+type Logger interface {
+	Log(ctx context.Context, level slog.Level, message string, fields ...any)
+}
+
 // Guard runs handler. A panic becomes INTERNAL: what was panicked with stays in this process, in the log with its stack,
 // since it may hold anything.
-func Guard(ctx context.Context, stream farcall.Stream, handler farcall.Handler, logger *slog.Logger) (err error) {
+func Guard(ctx context.Context, stream farcall.Stream, handler farcall.Handler, logger Logger) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			logger.ErrorContext(ctx, "panic in handler",
+			logger.Log(ctx, slog.LevelError, "panic in handler",
 				"method", stream.Method().String(), "panic", cause, "stack", string(debug.Stack()))
 			err = farcall.Errorf(farcall.Internal, "panic in handler of %s", stream.Method())
 		}
