@@ -142,6 +142,36 @@ func TestWindowsGrowForAllStreams(t *testing.T) {
 	}
 }
 
+// TestServersWindowsGrowOnAnUpload is the same for a client that sends: a server that reads gives it more to send ahead.
+func TestServersWindowsGrowOnAnUpload(t *testing.T) {
+	const window = 64 << 10
+	reads := serveFunc{serve: func(s *ServerStream) {
+		for taken := make([]byte, 4096); ; {
+			if _, err := s.Into(context.Background(), taken); err != nil {
+				return
+			}
+		}
+	}}
+	_, peer := scriptedClient(t, reads, Options{StreamWindow: window, ConnectionWindow: window, MaxWindow: 4 * window})
+	peer.send(headers(1, block(":method", "POST", ":scheme", "http", ":path", "/upload"), false))
+	peer.sendData(1, window/2)
+	for { // what was consumed may be given back meanwhile
+		h, payload := peer.expect(frame.Ping)
+		if !h.Flags.Has(frame.Ack) && [8]byte(payload) == bandwidthPing {
+			break
+		}
+	}
+	peer.sendData(1, window/2)
+	peer.send(frame.AppendPing(nil, true, bandwidthPing))
+	_, payload := peer.expect(frame.Settings)
+	if got := frame.SettingID(binary.BigEndian.Uint16(payload)); got != frame.InitialWindowSize || len(payload) != 6 {
+		t.Fatalf("SETTINGS % x", payload)
+	}
+	if grown := binary.BigEndian.Uint32(payload[2:]); grown < 2*window || grown > 4*window {
+		t.Errorf("INITIAL_WINDOW_SIZE %d after %d", grown, window)
+	}
+}
+
 // TestNothingIsMeasuredForASlowConsumer sends a window's worth that nobody takes.
 func TestNothingIsMeasuredForASlowConsumer(t *testing.T) {
 	client, peer := scriptedServer(t, Options{StreamWindow: 64 << 10, ConnectionWindow: 1 << 20})
