@@ -5,6 +5,7 @@ package harness
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,41 @@ func run(clients []Client, order Command) (Report, error) {
 	if order.Rate > 0 {
 		return runOpen(clients, l, order)
 	}
-	return runClosed(clients, l, order.InFlight, order.Lasting)
+	if l.beside == nil {
+		return runClosed(clients, l, order.InFlight, order.Lasting)
+	}
+	stop, err := startBeside(clients, l)
+	if err != nil {
+		return Report{}, err
+	}
+	report, err := runClosed(clients, l, order.InFlight, order.Lasting)
+	return report, errors.Join(err, stop())
+}
+
+// startBeside begins what a load has beside it. stop waits for its last operation.
+func startBeside(clients []Client, l Load) (stop func() error, err error) {
+	if len(clients) == 0 {
+		return nil, errors.New("a load needs at least one client")
+	}
+	operation, err := l.beside(clients[0])
+	if err != nil {
+		return nil, err
+	}
+	var stopped atomic.Bool
+	ended := make(chan error, 1)
+	go func() { // ends after the operation in which stop is called
+		for again := true; again; again = !stopped.Load() { // once at least
+			if _, err := operation(); err != nil {
+				ended <- fmt.Errorf("beside the load: %w", err)
+				return
+			}
+		}
+		ended <- nil
+	}()
+	return func() error {
+		stopped.Store(true)
+		return <-ended
+	}, nil
 }
 
 // prepareAll returns an operation for each worker, the workers in turn on the clients.

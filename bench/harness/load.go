@@ -18,6 +18,8 @@ type Load struct {
 	Unit  string // what is counted: "call" or "message"
 	// Bytes is how much payload a unit carries, both directions together, where that is the point.
 	Bytes int64
+	// beside is what one more worker does meanwhile, on the first client, uncounted; nil for nothing.
+	beside func(on Client) (operation, error)
 	// prepare returns one worker's operation, which says how many units it did. The worker is the only one to call it.
 	prepare func(on Client) (operation, error)
 }
@@ -33,6 +35,7 @@ var Loads = []Load{
 	{Name: "charge-50", About: "unary Charge with 50 items, 1,591 bytes", Unit: "call", prepare: charging(50, 0)},
 	{Name: "charge-work50us", About: "unary Charge, 91 bytes, a handler that works for about 50 µs", Unit: "call", prepare: charging(0, 25_000)},
 	{Name: "charge-work1ms", About: "unary Charge, 91 bytes, a handler that works for about 1 ms", Unit: "call", prepare: charging(0, 500_000)},
+	{Name: "charge-beside-16m", About: "unary Charge, 91 bytes, while messages of 16 MiB are sent on the same connection, one after the other", Unit: "call", prepare: charging(0, 0), beside: uploading},
 	{Name: "charge-deadline", About: "unary Charge, 91 bytes, each call with a deadline of its own", Unit: "call", prepare: chargingInTime},
 	{Name: "realistic", About: "unary Charge, 91 bytes, with a deadline, ten metadata entries and two interceptors on either end", Unit: "call", prepare: chargingAnnotated},
 	echo("echo-1k", "1 KiB", 1<<10),
@@ -72,6 +75,13 @@ func charge(ctx context.Context, on Client, request *chargepb.ChargeRequest) err
 		return err
 	}
 	return checkCharge(response)
+}
+
+// uploading sends large requests, whose answers are small.
+func uploading(on Client) (operation, error) {
+	request := NewRequest(0, 0)
+	request.OrderId = strings.Repeat("x", 16<<20)
+	return func() (int, error) { return 1, charge(context.Background(), on, request) }, nil
 }
 
 func chargingInTime(on Client) (operation, error) {

@@ -70,6 +70,40 @@ func TestWorkersShareTheClients(t *testing.T) {
 	}
 }
 
+// largeOnly counts the calls that carry megabytes, and fails them if it is to.
+type largeOnly struct {
+	stub
+	large atomic.Int64
+	fails bool
+}
+
+func (s *largeOnly) Charge(ctx context.Context, request *chargepb.ChargeRequest) (*chargepb.ChargeResponse, error) {
+	if len(request.GetOrderId()) < 1<<20 {
+		return s.stub.Charge(ctx, request)
+	}
+	s.large.Add(1)
+	if s.fails {
+		return nil, errors.New("too large")
+	}
+	return Charge(NewRequest(0, 0)), nil
+}
+
+// What is beside a load is neither counted nor ignored when it fails.
+func TestBesideALoad(t *testing.T) {
+	on := new(largeOnly)
+	order := Command{Load: "charge-beside-16m", InFlight: 2, Lasting: time.Nanosecond}
+	done, err := run([]Client{on}, order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if on.large.Load() == 0 || done.Units != on.calls.Load() {
+		t.Errorf("%d large calls were made beside, and %d of %d small ones are reported", on.large.Load(), done.Units, on.calls.Load())
+	}
+	if _, err := run([]Client{&largeOnly{fails: true}}, order); err == nil {
+		t.Error("nothing is said of a failure beside")
+	}
+}
+
 func TestRunsFail(t *testing.T) {
 	broken := &stub{fail: errors.New("broken")}
 	for name, order := range map[string]Command{

@@ -99,6 +99,7 @@ func Goals() []Goal {
 		})},
 		Goal{Name: "growth-512-over-64", About: "growth: CPU per call at 512 in flight over that at 64", Target: 1.1, Values: paired(BothCPU, place{"unary", "charge-512", plan.Subject}, place{"unary", "charge-64", plan.Subject})},
 		Goal{Name: "growth-parked", About: "growth: CPU per call with 10,000 parked streams over that without", Target: 1.1, Values: paired(BothCPU, place{"parked", "charge-64", plan.Subject + " parked"}, place{"parked", "charge-64", plan.Subject})},
+		Goal{Name: "growth-beside-16m", About: "growth: p99 of 8 small calls in flight beside uploads of 16 MiB over that without them", Target: 3, Values: paired(P99, place{"beside", "charge-8-beside-16m", plan.Subject}, place{"beside", "charge-8", plan.Subject})},
 		Goal{Name: "p99-at-70%/grpc-go", About: "p99 at 70 % of grpc-go's peak rate, open loop", Target: 1.0 / 4, Values: against(P99, "open", "offered-70%", plan.Baseline)},
 		Goal{Name: "journey-64-cpu/grpc-gateway", About: "REST journey over HTTP/1.1, 64 in flight, CPU at the edge and behind it, against grpc-gateway's", Target: 1.0 / 3, Values: against(ServingCPU, "journey", "charge-64", plan.Gateway)},
 		Goal{Name: "journey-64-cpu/http-json", About: "the same against net/http JSON's", Target: 0.45, Values: against(ServingCPU, "journey", "charge-64", plan.HTTPJSON)},

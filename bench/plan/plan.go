@@ -168,6 +168,11 @@ var Sections = []Section{
 		Cells: charging(64),
 	},
 	{
+		Name: "beside", Title: "Small unary calls beside large messages, on the same connection",
+		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline),
+		Cells:       []Cell{{Name: "charge-8", Load: "charge", InFlight: 8}, {Name: "charge-8-beside-16m", Load: "charge-beside-16m", InFlight: 8}},
+	},
+	{
 		Name: "journey", Title: "REST in over HTTP/1.1, a second hop, REST out",
 		Contestants: edges(harness.Setup{}),
 		Cells:       charging(1, 64),

@@ -12,18 +12,20 @@ import (
 // it, costs more than to fill it. The garbage collector takes those that are not used again within two of its cycles, and
 // what is larger at once, so that one huge message does not stay in memory.
 //
-// Large classes have some room above the power of two, since a message of 1 MiB is one of 1 MiB and a few bytes of framing.
+// From 4 KiB on, classes have some room above the power of two, since a message of 16 KiB or 1 MiB is one of that, a few
+// bytes of framing and what an encoder keeps free in front: it would take twice the memory.
 const (
 	smallestClass = 9
-	roomyClass    = 16 // and above
+	roomyClass    = 12 // and above
 	largestClass  = 25
+	leastRoom     = 512
 )
 
 // sizeOf returns the size of a class's buffers.
 func sizeOf(class int) int {
 	size := 1 << class
 	if class >= roomyClass {
-		size += size >> 6
+		size += max(size>>6, leastRoom)
 	}
 	return size
 }

@@ -3,6 +3,7 @@
 package http2
 
 import (
+	"context"
 	"encoding/binary"
 	"testing"
 	"time"
