@@ -59,6 +59,21 @@ func (e *edge) find(path string) (*farcall.Method, farcall.Handler, error) {
 	return found.method, found.handler, nil
 }
 
+// hasService reports whether a path is below the name of a service that is registered, so that an unknown method of it is
+// no stranger's.
+func (s *Server) hasService(path string) bool {
+	service, _, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok {
+		return false
+	}
+	for _, known := range *s.methods.Load() {
+		if known.method.Service() == service {
+			return true
+		}
+	}
+	return false
+}
+
 // register adds the routes of a method's HTTP rules, if it has any.
 func (e *edge) register(method *farcall.Method) error { return e.routes.Register(method) }
 

@@ -171,21 +171,6 @@ func (s *Server) lookup(path string) (*registered, bool) {
 	return nil, false
 }
 
-// hasService reports whether a path is below the name of a service that is registered, so that an unknown method of it is
-// no stranger's.
-func (s *Server) hasService(path string) bool {
-	service, _, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok {
-		return false
-	}
-	for _, known := range *s.methods.Load() {
-		if known.method.Service() == service {
-			return true
-		}
-	}
-	return false
-}
-
 // unknownMethod tells an unknown service from an unknown method of a known one.
 func unknownMethod(known map[string]*registered, path string) error {
 	service, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")

@@ -22,7 +22,7 @@ type patience struct {
 }
 
 const (
-	mostPatience      = 10_000
+	mostPatience      = 40_000
 	patiencePerSecond = 1000
 	patiencePerFrame  = 4 // of use, in either direction
 
