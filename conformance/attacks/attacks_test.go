@@ -131,7 +131,7 @@ var frailSystem = system{
 		var requests atomic.Int64
 		var hoard atomic.Pointer[[]byte]
 		serving := &http.Server{Protocols: onlyHTTP2(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.RemoteAddr, attackerSource.IP.String()+":") && requests.Add(1) == 10 {
+			if !strings.HasPrefix(r.RemoteAddr, "127.0.0.1:") && requests.Add(1) == 10 { // the attacker's
 				held := make([]byte, 2*mostGrown)
 				for i := range held {
 					held[i] = 1
