@@ -28,10 +28,8 @@ type http1Exchange struct {
 	stall      time.Duration // how long the peer may send or take nothing
 	fullDuplex bool          // the answer may begin before the request has ended
 
-	head    exchange.Head
-	in      []byte // in[taken:] was received and not taken
-	taken   int
-	ended   error // io.EOF or the failure of the body
+	head exchange.Head
+	bodyBuffer
 	aborted atomic.Bool
 }
 
@@ -59,16 +57,6 @@ func appendHeader(fields []exchange.Field, header http.Header) []exchange.Field 
 }
 
 func (x *http1Exchange) Request() exchange.Head { return x.head }
-
-func (x *http1Exchange) Buffered() int { return len(x.in) - x.taken }
-
-func (x *http1Exchange) Next(n int) []byte {
-	x.taken += n
-	return x.in[x.taken-n : x.taken]
-}
-
-// Peek returns buffered bytes without taking them.
-func (x *http1Exchange) Peek(n int) []byte { return x.in[x.taken : x.taken+n] }
 
 func (x *http1Exchange) Want(ctx context.Context, n int) error {
 	for x.Buffered() < n {
@@ -123,6 +111,9 @@ func (x *http1Exchange) Into(ctx context.Context, dst []byte) (int, error) {
 // read adds to the buffer what one read of the body brings. It returns ctx's error if that ended; how the body ended is
 // left in x.ended.
 func (x *http1Exchange) read(ctx context.Context) error {
+	if x.taken == len(x.in) {
+		x.in, x.taken = x.in[:0], 0
+	}
 	x.makeRoom()
 	if x.stall < forever {
 		_ = x.controller.SetReadDeadline(time.Now().Add(x.stall))
@@ -148,19 +139,6 @@ func (x *http1Exchange) read(ctx context.Context) error {
 		_ = x.controller.SetReadDeadline(time.Time{})
 	}
 	return nil
-}
-
-// makeRoom makes the buffer grow with what has come, never with what was announced.
-func (x *http1Exchange) makeRoom() {
-	if x.taken == len(x.in) {
-		x.in, x.taken = x.in[:0], 0
-	}
-	if len(x.in) < cap(x.in) {
-		return
-	}
-	larger := make([]byte, x.Buffered(), max(4096, 2*x.Buffered()))
-	copy(larger, x.in[x.taken:])
-	x.in, x.taken = larger, 0
 }
 
 func (x *http1Exchange) Trailers() []exchange.Field { return appendHeader(nil, x.r.Trailer) }

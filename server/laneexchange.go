@@ -34,12 +34,10 @@ type laneExchange struct {
 	to       destination
 	found    rest.Found
 
-	left    atomic.Int64 // bytes of the body that have not been received; the watch looks at it
-	in      []byte       // in[taken:] was received and not taken; the lane's memory at first
-	taken   int
-	ended   error // io.EOF or the failure of the body
-	late    bool  // the body was not waited for to its end
-	aborted atomic.Bool
+	left       atomic.Int64 // bytes of the body that have not been received; the watch looks at it
+	bodyBuffer              // the lane's memory at first
+	late       bool         // the body was not waited for to its end
+	aborted    atomic.Bool
 
 	chunked bool // the answer is in chunks
 	silent  bool // the answer has no body, whatever is sent
@@ -70,16 +68,6 @@ func (x *laneExchange) Request() exchange.Head { return x.head }
 
 // Whole reports whether the body has ended, or failed, so that nobody waits for more of it.
 func (x *laneExchange) Whole() bool { return x.ended != nil }
-
-func (x *laneExchange) Buffered() int { return len(x.in) - x.taken }
-
-func (x *laneExchange) Next(n int) []byte {
-	x.taken += n
-	return x.in[x.taken-n : x.taken]
-}
-
-// Peek returns buffered bytes without taking them.
-func (x *laneExchange) Peek(n int) []byte { return x.in[x.taken : x.taken+n] }
 
 func (x *laneExchange) Want(ctx context.Context, n int) error {
 	for x.Buffered() < n {
@@ -168,16 +156,6 @@ func (x *laneExchange) readInto(ctx context.Context, dst []byte) (int, error) {
 		x.ended = farcall.Errorf(farcall.Canceled, "the request's body could not be read: %w", err)
 	}
 	return n, nil
-}
-
-// makeRoom makes the buffer grow with what has come, never with what was announced.
-func (x *laneExchange) makeRoom() {
-	if len(x.in) < cap(x.in) {
-		return
-	}
-	larger := make([]byte, x.Buffered(), max(4096, 2*x.Buffered()))
-	copy(larger, x.in[x.taken:])
-	x.in, x.taken = larger, 0
 }
 
 func (x *laneExchange) Trailers() []exchange.Field { return nil }

@@ -34,19 +34,7 @@ func newEchoServer(options server.Options) *server.Server {
 	look := *say
 	look.Path, look.Idempotency = "/test.v1.Echo/Look", farcall.NoSideEffects
 	srv.Register(&look, farcall.HandleUnary(repeat))
-	srv.Register(chat, func(_ context.Context, stream farcall.Stream) error {
-		for {
-			message := new(wrapperspb.StringValue)
-			if err := stream.Receive(message); err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			if err := stream.Send(message); err != nil {
-				return err
-			}
-		}
-	})
+	srv.Register(chat, echo)
 	return srv
 }
 

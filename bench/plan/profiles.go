@@ -27,6 +27,11 @@ var Profiled = []Section{
 		},
 	},
 	{
+		Name: "profiles-realistic", Title: "Where the CPU of a realistic call goes",
+		Contestants: contestants(harness.Setup{Interceptors: true}, Subject, Baseline),
+		Cells:       []Cell{{Name: "realistic-64", Load: "realistic", InFlight: 64}},
+	},
+	{
 		Name: "profiles-large", Title: "Where the CPU of large messages goes",
 		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Floor, Baseline),
 		Cells: []Cell{
