@@ -94,6 +94,11 @@ func (e *Encoder) bad() bool {
 
 // unescaped returns p. The compiler believes that it is something else, so that what p points to may stay on the stack:
 // generated code does not keep what it gets, but a call through an interface hides that.
+//
+// There must be no call between its two lines: the stack may move at a call, and address would stay. Checkptr, which the race
+// detector switches on, would put one there.
+//
+//go:nocheckptr
 func unescaped[T any](p *T) *T {
 	address := uintptr(unsafe.Pointer(p))
 	return *(**T)(unsafe.Pointer(&address))
