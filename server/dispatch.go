@@ -91,7 +91,7 @@ func (s *stream) gone(err error) error {
 
 // handlerReturned ends the handler's context and answers with what it returned.
 func (s *stream) handlerReturned(err error) {
-	s.returned = true
+	s.returned.Store(true)                        // before the context ends, which is no reason then for a Send to fail
 	if s.call.Err() == context.DeadlineExceeded { // the call's own timer may be earlier than the connection's
 		err = s.overdue()
 	}
@@ -107,7 +107,7 @@ func (s *stream) handlerReturned(err error) {
 
 // leave is the last thing that happens to a call.
 func (s *stream) leave() {
-	if !s.returned {
+	if !s.returned.Load() {
 		s.handlerReturned(farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", s.method.method))
 	}
 	s.pending.Free()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/call"
@@ -346,7 +347,8 @@ type localHandler struct {
 	method *registered
 	tap    call.Tap
 
-	receiving  sync.Mutex // guards what is the receiving goroutine's:
+	returned   atomic.Bool // the handler has
+	receiving  sync.Mutex  // guards what is the receiving goroutine's:
 	received   int
 	receiveErr error // sticks
 
@@ -391,6 +393,7 @@ func (h *localHandler) run(unwatch func() bool) {
 	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", h.method.method)
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
 		unwatch()
+		h.returned.Store(true)          // before the context ends, which is no reason then for a Send to fail
 		h.call.Cancel(context.Canceled) // before settle, which waits for a Send that was left behind
 		h.settle(err)
 		h.begin()
@@ -505,12 +508,16 @@ func (h *localHandler) gone() error {
 func (h *localHandler) Send(message any) error {
 	h.sending.Lock()
 	defer h.sending.Unlock()
-	if h.sendErr == nil {
-		h.sendErr = h.send(message)
-	} else {
+	if h.sendErr != nil {
 		release(message)
+		return h.sendErr
 	}
-	return h.sendErr
+	err := h.send(message)
+	if err != nil && h.returned.Load() { // a goroutine that the handler left behind has no part in the outcome
+		return errHandlerReturned
+	}
+	h.sendErr = err
+	return err
 }
 
 func (h *localHandler) send(message any) error {

@@ -50,7 +50,7 @@ type stream struct {
 	receiveTurn call.Turn
 	tap         call.Tap
 	clock       *call.Clock
-	returned    bool // the handler has
+	returned    atomic.Bool // the handler has
 
 	mu       sync.Mutex // guards what follows: the handler's goroutine answers, and Overdue may
 	told     bool       // the observer has been told that the handler has its result
@@ -224,6 +224,9 @@ func (s *stream) sendableLocked() error {
 	case s.sendErr != nil:
 		return s.sendErr
 	case s.phase == finished || s.call.Err() != nil:
+		if s.returned.Load() { // a goroutine that the handler left behind has no part in the answer
+			return errHandlerReturned
+		}
 		s.sendErr = s.afterEnd()
 	case s.sent > 0 && !s.method.method.Kind.ReturnsStream():
 		s.sendErr = farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", s.method.method)

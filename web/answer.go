@@ -67,6 +67,9 @@ func (s *stream) sendableLocked() error {
 	case s.sendErr != nil:
 		return s.sendErr
 	case s.phase == finished || s.call.Err() != nil:
+		if s.returned.Load() { // a goroutine that the handler left behind has no part in the answer
+			return errHandlerReturned
+		}
 		s.sendErr = s.afterEnd()
 	case s.sent > 0 && !s.returnsStream():
 		s.sendErr = farcall.Errorf(farcall.Internal, "%s returns one message, and its handler sent a second", s.method)

@@ -5,6 +5,7 @@ package web
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -32,6 +33,7 @@ type stream struct {
 	implementation  farcall.Handler
 	encodingRefused bool // the request is compressed in a way that is not known here
 	tap             call.Tap
+	returned        atomic.Bool // the handler has
 
 	format call.Format // guarded by mu where it says how to compress
 
@@ -110,6 +112,7 @@ func (s *stream) run() {
 
 // handlerReturned ends the handler's context and answers with what it returned.
 func (s *stream) handlerReturned(err error) {
+	s.returned.Store(true) // before the context ends, which is no reason then for a Send to fail
 	if s.call.Err() == context.DeadlineExceeded {
 		err = s.overdueError()
 	}
@@ -155,8 +158,10 @@ func (s *stream) afterEnd() error {
 	if ended := s.call.Err(); ended != nil {
 		return farcall.Errorf(farcall.CodeOf(ended), "the call has ended: %w", ended)
 	}
-	return farcall.Errorf(farcall.FailedPrecondition, "the call has ended: its handler has returned")
+	return errHandlerReturned
 }
+
+var errHandlerReturned = &farcall.Error{Code: farcall.FailedPrecondition, Message: "the call has ended: its handler has returned"}
 
 // step reports a step if anybody wants to know.
 func (s *stream) step(step farcall.Step, message, bytes int, err error) {
