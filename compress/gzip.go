@@ -18,6 +18,8 @@ var Gzip Compressor = &gzipCompressor{}
 type gzipCompressor struct {
 	writers sync.Pool // of *gzipWriter
 	readers sync.Pool // of *gzipReader
+
+	streamReaders sync.Pool // of *gzipTables
 }
 
 func (g *gzipCompressor) Name() string { return "gzip" }

@@ -34,6 +34,8 @@ const (
 type zstdCompressor struct {
 	encoders sync.Pool // of *zstd.Encoder
 	decoders sync.Pool // of *zstd.Decoder
+
+	streamEncoders, streamDecoders sync.Pool // likewise, with the options of streams
 }
 
 func (z *zstdCompressor) Name() string { return "zstd" }

@@ -132,7 +132,7 @@ func (c *call) answer(response any, outgoing *farcall.Call, failure error) {
 	body, coding := c.compress(body)
 	defer func() { body.Free() }()
 	if coding != "" {
-		out.fields = append(out.fields, exchange.Field{Name: "content-encoding", Value: coding})
+		out.encoded(coding)
 	}
 	sent := body.B
 	if c.httpMethod == "HEAD" {

@@ -5,9 +5,10 @@
 // Everything in google/api/http.proto is served, streams and google.api.HttpBody included; docs/rest.md says what a client
 // sends and gets. router.go has the way of a unary request: tree.go finds its route, body.go and bind.go make the message,
 // answer.go writes what comes back. Streams go by stream.go, with requests.go (values.go, form.go) for what is sent and
-// responses.go for what is received; websocket.go has both. Package openapi describes the routes.
+// responses.go for what is received, and compressedbody.go and compressedanswer.go where they are compressed; websocket.go has
+// both. Package openapi describes the routes.
 //
-// Not yet: WebSocket over HTTP/2, trailers, and compression of streams.
+// Not yet: WebSocket over HTTP/2, and trailers.
 //
 // Failures are google.rpc.Status, with details. Request headers reach the call as metadata if they are known to be safe,
 // or begin with grpc-metadata-, which is cut off; response header metadata goes back with that prefix unless HTTP has a use for

@@ -31,10 +31,6 @@ func (c *call) decompressor() (compress.Compressor, *refusal) {
 	return found, nil
 }
 
-func isIdentity(coding string) bool {
-	return strings.EqualFold(strings.TrimSpace(coding), compress.Identity)
-}
-
 // refuseEncoding is the refusal of the request's content-encoding; accepted are the codings that will do.
 func (c *call) refuseEncoding(accepted string) *refusal {
 	refused := refuse(415, farcall.InvalidArgument, "the content-encoding %q cannot be read: there is %s",
@@ -56,7 +52,7 @@ func decompress(with compress.Compressor, body []byte, limit int) ([]byte, error
 }
 
 // compressor returns what an answer is compressed with, nil for nothing: by Options.Compression what the request was, or
-// the first of several that the client accepts.
+// the one of several to which the client gives the highest weight, the first of those with the same.
 func (c *call) compressor() compress.Compressor {
 	accepted, wanted := c.headers.acceptEncoding, c.router.options.Compression
 	if accepted == "" {
@@ -65,16 +61,19 @@ func (c *call) compressor() compress.Compressor {
 	if wanted == "" {
 		wanted = c.headers.contentEncoding
 	}
+	best, chosen := weightOf(compress.Identity, accepted, matchNamed)-1, compress.Compressor(nil) // with the same weight it loses
 	for name := range strings.SplitSeq(wanted, ",") {
 		name = strings.ToLower(strings.TrimSpace(name))
 		if name == compress.Identity {
-			return nil
+			break
 		}
-		if known := c.router.options.Compressors.Find(name); known != nil && weightOf(name, accepted, matchCoding) > 0 {
-			return known
+		if known := c.router.options.Compressors.Find(name); known != nil {
+			if weight := weightOf(name, accepted, matchCoding); weight > max(best, 0) {
+				best, chosen = weight, known
+			}
 		}
 	}
-	return nil
+	return chosen
 }
 
 // compress replaces an answer's body by a compressed one where that is wanted and worth it, and returns the name of the

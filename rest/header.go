@@ -121,11 +121,23 @@ func (f *responseFields) add(r *Router, metadata farcall.Metadata) error {
 		}
 		kept = append(kept, field)
 	}
-	if f.cached {
-		kept = append(kept, exchange.Field{Name: "vary", Value: "accept, accept-encoding"})
+	if f.fields = kept; f.cached {
+		f.vary()
 	}
-	f.fields = kept
 	return nil
+}
+
+// vary says that other headers get another answer.
+func (f *responseFields) vary() {
+	f.fields = append(f.fields, exchange.Field{Name: "vary", Value: "accept, accept-encoding"})
+}
+
+// encoded adds what the answer is compressed with.
+func (f *responseFields) encoded(coding string) {
+	if !f.cached {
+		f.vary()
+	}
+	f.fields = append(f.fields, exchange.Field{Name: "content-encoding", Value: coding})
 }
 
 // withTimeout applies the request's grpc-timeout, or its x-server-timeout in seconds, to ctx.

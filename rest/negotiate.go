@@ -131,6 +131,14 @@ func matchCoding(pattern, coding string) int {
 	return 0
 }
 
+// matchNamed does the same without "*", which stands for all that the client has no opinion of.
+func matchNamed(pattern, coding string) int {
+	if strings.EqualFold(pattern, coding) {
+		return 1
+	}
+	return 0
+}
+
 // weightIn returns the parameter "q" in thousandths, 1000 without one; false if it is malformed.
 func weightIn(parameters string) (weight int, ok bool) {
 	for parameter := range strings.SplitSeq(parameters, ";") {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"google.golang.org/protobuf/proto"
@@ -46,10 +47,9 @@ func (c *call) bodyMessages(ctx context.Context) (messages, error) {
 		return &oneMessage{message}, err
 	}
 	refused := c.readType()
+	var coding compress.Streamer
 	if refused == nil {
-		if c.headers.contentEncoding != "" && !isIdentity(c.headers.contentEncoding) {
-			refused = c.refuseEncoding(compress.Identity)
-		}
+		coding, refused = c.streamDecompressor()
 	}
 	if refused != nil { // a mistake in what is not there is none
 		switch err := c.waitForBody(ctx, 0); {
@@ -61,6 +61,9 @@ func (c *call) bodyMessages(ctx context.Context) (messages, error) {
 		return noMessages{}, nil
 	}
 	body := &bodyReader{call: c, limit: c.router.options.MaxBodyBytes, patient: !route.method.Kind.ReturnsStream()}
+	if coding != nil {
+		body.compressed = c.decompressBody(body, coding)
+	}
 	switch c.format {
 	case formatBytes:
 		return &portions{body: body}, nil
@@ -74,47 +77,83 @@ func (c *call) bodyMessages(ctx context.Context) (messages, error) {
 
 // bodyReader gathers a body that is not read as a whole.
 type bodyReader struct {
-	call    *call
-	limit   int    // of one message
-	patient bool   // the client is waited for as Options.BodyTimeout says; otherwise it may be silent for as long as it likes
-	pending []byte // what has come and is not yet taken
-	total   int64
-	count   int // of messages
+	call       *call
+	limit      int             // of one message
+	patient    bool            // the client is waited for as Options.BodyTimeout says; otherwise it may be silent for as long as it likes
+	compressed *compressedBody // of a body that is compressed; nil for any other
+	pending    []byte          // what has come, decompressed, and is not yet taken
+	memory     []byte          // what pending is a part of, from its beginning
+	total      int64           // of the bytes that came, compressed as they are
+	count      int             // of messages
 }
 
 // more adds what has come to pending. It returns io.EOF at the body's end.
 func (b *bodyReader) more(ctx context.Context) error {
-	x := b.call.x
-	if x.Buffered() == 0 {
-		waiting, stop := ctx, func() {}
-		if b.patient {
-			waiting, stop = b.call.patiently(ctx)
-		}
-		err := x.Want(waiting, 1)
-		stop()
-		switch {
-		case err == io.EOF:
-			if declared := b.call.headers.contentLength; declared >= 0 && b.total != declared {
-				return wrongLength(b.total, declared)
-			}
-			return io.EOF
-		case err != nil:
-			return b.call.bodyFailure(ctx, waiting, err)
-		}
+	if b.compressed != nil {
+		return b.compressed.more(ctx)
 	}
+	if err := b.await(ctx); err != nil {
+		return err
+	}
+	x := b.call.x
 	received := x.Next(min(x.Buffered(), portion))
 	b.total += int64(len(received))
+	b.makeRoom(len(received))
 	b.pending = append(b.pending, received...)
 	return nil
+}
+
+// await waits until some of the body has come. It returns io.EOF at the body's end.
+func (b *bodyReader) await(ctx context.Context) error {
+	x := b.call.x
+	if x.Buffered() > 0 {
+		return nil
+	}
+	waiting, stop := ctx, func() {}
+	if b.patient {
+		waiting, stop = b.call.patiently(ctx)
+	}
+	err := x.Want(waiting, 1)
+	stop()
+	switch {
+	case err == io.EOF:
+		if declared := b.call.headers.contentLength; declared >= 0 && b.total != declared {
+			return wrongLength(b.total, declared)
+		}
+		return io.EOF
+	case err != nil:
+		return b.call.bodyFailure(ctx, waiting, err)
+	}
+	return nil
+}
+
+// makeRoom makes room for n bytes behind pending.
+func (b *bodyReader) makeRoom(n int) {
+	switch size := len(b.pending); {
+	case cap(b.pending)-size >= n:
+	case 2*size <= cap(b.memory) && size+n <= cap(b.memory): // what was taken is not needed any more
+		b.pending = append(b.memory[:0], b.pending...)
+	default:
+		b.memory = append(make([]byte, 0, size+max(size, n)), b.pending...)
+		b.pending = b.memory
+	}
 }
 
 // take removes the first n bytes of pending and returns them. They are valid until more is called.
 func (b *bodyReader) take(n int) []byte {
 	taken := b.pending[:n:n]
 	if b.pending = b.pending[n:]; len(b.pending) == 0 {
-		b.pending = taken[:0]
+		b.pending = b.memory[:0]
 	}
 	return taken
+}
+
+// behind says what of the body was good, for a failure of what follows.
+func (b *bodyReader) behind() string {
+	if b.count == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" behind message %d", b.count)
 }
 
 // bind makes a message of a part of the body.

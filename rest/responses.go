@@ -40,9 +40,10 @@ type responses struct {
 	seen   bool               // HEAD has its answer
 	count  int                // of messages
 
-	mu      sync.Mutex // guards what follows, and is held while sending
-	started bool       // the head has been sent
-	ended   bool       // the end has been sent, or cannot be
+	mu         sync.Mutex        // guards what follows, and is held while sending
+	started    bool              // the head has been sent
+	compressed *compressedAnswer // the answer is compressed; nil if it is not
+	ended      bool              // the end has been sent, or cannot be
 }
 
 // receive writes what the stream receives, until its end.
@@ -76,6 +77,10 @@ func (l *responses) start(header farcall.Metadata, media string) error {
 	if status >= 300 || bodiless(status) {
 		return farcall.Errorf(farcall.Internal, "the handler returned messages with the %s %d, which has none", StatusKey, status)
 	}
+	var coding string
+	if l.compressed, coding = l.call.compressAnswer(); coding != "" {
+		out.encoded(coding)
+	}
 	head := exchange.Head{Fixed: streamHeads[media], Fields: out.fields[2:]}
 	if head.Fixed == nil || status != 200 {
 		head = exchange.Head{Fields: out.fields}
@@ -84,6 +89,17 @@ func (l *responses) start(header farcall.Metadata, media string) error {
 	}
 	l.started = true
 	return l.call.x.Start(head)
+}
+
+// send sends some of the answer, compressed where that was agreed upon, with mu held. It returns how many bytes were sent.
+func (l *responses) send(text []byte, last bool) (int, error) {
+	if l.compressed != nil {
+		return l.compressed.send(text, last)
+	}
+	if len(text) == 0 {
+		return 0, nil
+	}
+	return len(text), l.call.x.Send(text)
 }
 
 // write sends a message, behind the head if it is the first.
@@ -104,13 +120,12 @@ func (l *responses) write(stream farcall.Stream, response any) error {
 	if l.call.httpMethod == "HEAD" {
 		return nil
 	}
-	if len(out.B) > 0 { // a google.api.HttpBody may be empty
-		if err := l.call.x.Send(out.B); err != nil {
-			return err
-		}
+	sent, err := l.send(out.B, false) // nothing, where a google.api.HttpBody is empty
+	if err != nil {
+		return err
 	}
 	l.count++
-	l.call.step(farcall.StepAnswer, l.count, len(out.B), nil)
+	l.call.step(farcall.StepAnswer, l.count, sent, nil)
 	return nil
 }
 
@@ -151,6 +166,13 @@ func (l *responses) close(out *buffer.Buffer) {
 	}
 }
 
+// release gives back what was held to compress the answer, when the heartbeat has stopped.
+func (l *responses) release() {
+	if l.compressed != nil {
+		l.compressed.close()
+	}
+}
+
 // finish ends the answer, whatever has become of the call.
 func (l *responses) finish(outgoing *farcall.Call, failure error) {
 	if l.seen {
@@ -172,11 +194,10 @@ func (l *responses) finish(outgoing *farcall.Call, failure error) {
 	}
 	out := buffer.Get(512)
 	defer out.Free()
-	err := error(nil)
+	sent, err := 0, error(nil)
 	if l.call.httpMethod != "HEAD" {
-		if l.appendEnd(out, failure); len(out.B) > 0 {
-			err = l.call.x.Send(out.B)
-		}
+		l.appendEnd(out, failure)
+		sent, err = l.send(out.B, true)
 	}
 	switch {
 	case err == nil && failure != nil && l.call.offer.format == formatBytes:
@@ -190,7 +211,7 @@ func (l *responses) finish(outgoing *farcall.Call, failure error) {
 			failure = err
 		}
 	}
-	l.call.step(farcall.StepAnswer, 0, len(out.B), failure)
+	l.call.step(farcall.StepAnswer, 0, sent, failure)
 }
 
 // appendEnd appends what ends the answer, with the failure in it if there was one.
@@ -248,7 +269,7 @@ func (l *responses) beatOnce() (more bool) {
 			return false
 		}
 	}
-	if err := l.call.x.Send([]byte(": \n\n")); err != nil {
+	if _, err := l.send([]byte(": \n\n"), false); err != nil {
 		l.cancel()
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -34,11 +35,13 @@ type Options struct {
 	// ResponseHeaders are response metadata that goes out under its own names, besides that which always does.
 	ResponseHeaders []string
 
-	// Compression says how answers that are one message are compressed, for clients that accept it: "" as the request was,
-	// "identity" not at all, or names with commas between them in order of preference.
+	// Compression says how answers are compressed, for clients that accept it: "" as the request was, "identity" not at all, or
+	// names with commas between them in order of preference, which decides where the client has none.
 	Compression string
-	// MinCompressBytes is the size from which answers are compressed. 0: 1 KiB; negative: all are.
+	// MinCompressBytes is the size from which answers that are one message are compressed. 0: 1 KiB; negative: all are.
 	MinCompressBytes int
+	// MaxCompressionBytes bounds what all streams hold because they are compressed. 0: 256 MiB; negative: no limit.
+	MaxCompressionBytes int64
 	// Compressors are those for both directions. nil: gzip and zstd.
 	Compressors *compress.Table
 
@@ -60,13 +63,14 @@ type Options struct {
 }
 
 // Router serves the routes of the methods registered with it. Methods are registered before the first request is
-// served; from then on it is never changed, and safe for concurrent use.
+// served; from then on it serves any number of goroutines.
 type Router struct {
 	options                         Options
 	root                            node
 	requestHeaders, responseHeaders map[string]bool // from Options, in lower case
 
-	lateness time.Duration // how long a client may take, after the deadline of its stream, for what it has been sent by then
+	compressing atomic.Int64  // bytes that streams hold because they are compressed
+	lateness    time.Duration // how long a client may take, after the deadline of its stream, for what it has been sent by then
 }
 
 // New returns a Router without routes.
@@ -85,6 +89,12 @@ func New(options Options) *Router {
 	}
 	if options.Compressors == nil {
 		options.Compressors = compress.NewTable()
+	}
+	if options.MaxCompressionBytes == 0 {
+		options.MaxCompressionBytes = defaultCompressionBytes
+	}
+	if options.MaxCompressionBytes < 0 {
+		options.MaxCompressionBytes = math.MaxInt64
 	}
 	if options.Heartbeat == 0 {
 		options.Heartbeat = 15 * time.Second
@@ -222,6 +232,8 @@ type call struct {
 	format   format // of the request's body, once that is known
 	boundary string // of a form
 	offer    offer  // what the answer will be; the zero value until that is chosen
+
+	compressed *compressedBody // of a body that is a compressed stream; nil for any other
 }
 
 // step tells the Observer.

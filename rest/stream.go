@@ -14,6 +14,11 @@ import (
 
 // serveStream makes the call of a request whose method has a stream, of requests, responses or both, and answers it.
 func (c *call) serveStream(ctx context.Context) {
+	defer func() { // when nobody reads the requests any more
+		if c.compressed != nil {
+			c.compressed.close()
+		}
+	}()
 	requests, ctx, cancel, err := c.requests(ctx)
 	if err != nil {
 		c.answer(nil, nil, err)
@@ -32,6 +37,7 @@ func (c *call) serveStream(ctx context.Context) {
 		return
 	}
 	l := &responses{call: c, cancel: cancel}
+	defer l.release()
 	if interval := c.router.options.Heartbeat; interval > 0 && c.offer.format == formatEvents && c.httpMethod != "HEAD" {
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() { defer close(stopped); l.beat(interval, stop) }()

@@ -37,7 +37,8 @@ func (e *edge) init(s *Server) {
 		MaxBodyBytes: options.MaxReceiveBytes, BodyTimeout: options.REST.BodyTimeout,
 		Rules: options.REST.Rules, RequestHeaders: options.REST.RequestHeaders, ResponseHeaders: options.REST.ResponseHeaders,
 		Compression: options.Compression, Compressors: s.compressors, MinCompressBytes: max(options.MinCompressBytes, 1), // 0 is the default
-		Heartbeat: options.REST.Heartbeat, JSON: options.REST.JSON, ServiceJSON: options.REST.ServiceJSON, Raw: true,
+		MaxCompressionBytes: options.ReceiveBudgetBytes / 2,
+		Heartbeat:           options.REST.Heartbeat, JSON: options.REST.JSON, ServiceJSON: options.REST.ServiceJSON, Raw: true,
 		LeftOut: s.refusals.rest,
 	})
 	e.web = web.New(web.Options{
