@@ -105,7 +105,9 @@ func scripted(t testing.TB, play script) string {
 				defer running.Done()
 				conn := http2.NewServer(nc, scriptHandler{play, &running}, http2.Options{})
 				defer context.AfterFunc(ctx, func() { conn.Close(nil) })()
-				_ = conn.Serve()
+				ended := make(chan struct{})
+				conn.Serve(func(error) { close(ended) })
+				<-ended
 			}()
 		}
 	}()

@@ -111,19 +111,19 @@ type connection struct {
 	engine *http2.Conn // guarded by the server's mu; nil until the connection turned out to be HTTP/2
 }
 
-// serveConnection runs on the connection's own goroutine, which becomes HTTP/2's reader.
+// serveConnection runs on the connection's own goroutine, which becomes HTTP/2's reader, and ends with the connection or when
+// that rests.
 func (s *Server) serveConnection(nc net.Conn) {
 	c := &connection{nc: nc}
 	if !s.enterConnection(c) {
 		nc.Close()
 		return
 	}
-	defer s.leaveConnection(c)                     // twice does no harm
 	http2.LimitSilence(nc, s.options.StallTimeout) // for HTTP/1.1 too, and while it shakes hands
 	s.handshakes.enter(c)
-	defer s.handshakes.leave(c)
 	greeted, err := s.greet(nc)
 	if err != nil {
+		defer s.leave(c)
 		defer nc.Close()
 		level := slog.LevelDebug
 		if errors.Is(err, errClientCertificate) {
@@ -134,8 +134,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 		return
 	}
 	if greeted.protocol == protocolHTTP1 {
-		s.leaveConnection(c) // it is net/http's, and Shutdown must not close it as one that has asked for nothing
-		s.handshakes.leave(c)
+		s.leave(c) // it is net/http's, and Shutdown must not close it as one that has asked for nothing
 		s.edge.serveHTTP1(greeted)
 		return
 	}
@@ -161,9 +160,18 @@ func (s *Server) serveConnection(nc net.Conn) {
 		Greeted:              func() { s.handshakes.leave(c) },
 	})
 	s.becomeHTTP2(c, engine)
-	if err := engine.Serve(); err != nil {
-		s.logger.Log(context.Background(), slog.LevelDebug, "a connection has failed", "peer", nc.RemoteAddr().String(), "error", err)
-	}
+	engine.Serve(func(err error) {
+		defer s.leave(c)
+		if err != nil {
+			s.logger.Log(context.Background(), slog.LevelDebug, "a connection has failed", "peer", nc.RemoteAddr().String(), "error", err)
+		}
+	})
+}
+
+// leave forgets a connection that has ended, or that is somebody else's.
+func (s *Server) leave(c *connection) {
+	s.handshakes.leave(c)
+	s.leaveConnection(c)
 }
 
 // enterConnection makes Shutdown wait for c, and reports false if it is too late for newcomers.

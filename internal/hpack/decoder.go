@@ -108,6 +108,13 @@ func (d *Decoder) dropWork() {
 	}
 }
 
+// Trim lets go of what the next block can have anew, before a connection is silent for a while. What the peer counts on
+// stays, and so does what is remembered of its blocks.
+func (d *Decoder) Trim() {
+	d.fields, d.text, d.names = nil, nil, nil
+	d.table.trim()
+}
+
 // reading is the state of decoding one block.
 type reading struct {
 	d         *Decoder

@@ -79,6 +79,13 @@ func (e *Encoder) AppendSizeUpdate(dst []byte) []byte {
 	return appendInteger(dst, sizeUpdate, updateBits, e.limit)
 }
 
+// Trim lets go of room that nothing is in, before a connection is silent for a while.
+func (e *Encoder) Trim() {
+	if cap(e.fields) > len(e.fields) {
+		e.fields = append(make([]entry, 0, len(e.fields)), e.fields...)
+	}
+}
+
 // OwesUpdate reports whether AppendSizeUpdate would append anything.
 func (e *Encoder) OwesUpdate() bool { return e.update }
 

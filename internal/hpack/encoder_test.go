@@ -295,6 +295,10 @@ func TestRoundTrip(t *testing.T) {
 		}
 		for range 600 {
 			c.step(t)
+			if random.IntN(10) == 0 {
+				c.encoder.Trim()
+				c.decoder.Trim()
+			}
 		}
 	}
 }

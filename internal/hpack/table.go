@@ -2,6 +2,8 @@
 
 package hpack
 
+import "math/bits"
+
 // table is the dynamic table of a Decoder (RFC 7541 section 2.3.2): a ring of entries, the oldest at front.
 type table struct {
 	ring  []entry // its length is a power of two, or 0
@@ -53,10 +55,21 @@ func (t *table) evict(limit int) {
 	}
 }
 
-func (t *table) grow() {
-	larger := make([]entry, max(8, 2*len(t.ring)))
-	for i := range t.count {
-		larger[i] = *t.at(t.count - i)
+func (t *table) grow() { t.resize(max(8, 2*len(t.ring))) }
+
+// trim makes the ring as small as its entries allow.
+func (t *table) trim() {
+	if t.count == 0 {
+		t.ring = nil
+	} else if size := 1 << bits.Len(uint(t.count-1)); size < len(t.ring) {
+		t.resize(size)
 	}
-	t.ring, t.front = larger, 0
+}
+
+func (t *table) resize(size int) {
+	ring := make([]entry, size)
+	for i := range t.count {
+		ring[i] = *t.at(t.count - i)
+	}
+	t.ring, t.front = ring, 0
 }

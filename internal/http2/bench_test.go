@@ -41,7 +41,7 @@ func benchmarkUnary(b *testing.B, workers int) {
 	go func() {
 		nc, err := listener.Accept()
 		if err == nil {
-			NewServer(nc, answering{}, Options{}).Serve()
+			serve(NewServer(nc, answering{}, Options{}))
 		}
 	}()
 	nc, err := net.Dial("tcp", listener.Addr().String())

@@ -181,7 +181,7 @@ func TestBreaches(t *testing.T) {
 				ended: func(*ServerStream, error) { close(failed) },
 			}, Options{})
 			done := make(chan struct{})
-			go func() { server.Serve(); close(done) }()
+			go func() { serve(server); close(done) }()
 			t.Cleanup(func() { server.Close(nil); <-done })
 			peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil)))
 			for { // the server's handshake must not be mistaken for an answer
@@ -202,7 +202,7 @@ func TestABadPrefaceIsRefused(t *testing.T) {
 	peer := newScripted(t, clientEnd)
 	server := NewServer(serverEnd, serveFunc{}, Options{})
 	peer.send([]byte("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"))
-	err := server.Serve()
+	err := serve(server)
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Code != frame.ProtocolError {
 		t.Errorf("Serve: %v", err)
@@ -214,7 +214,7 @@ func TestASlowHandshakeEnds(t *testing.T) {
 		clientEnd, serverEnd := modes["tcp"](t)
 		server := NewServer(serverEnd, serveFunc{}, Options{HandshakeTimeout: 10 * time.Millisecond})
 		io.WriteString(clientEnd, first)
-		if err := server.Serve(); err == nil {
+		if err := serve(server); err == nil {
 			t.Error("Serve returned no error")
 		}
 		clientEnd.Close()

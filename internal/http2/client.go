@@ -34,6 +34,7 @@ var _ exchange.Sent = (*ClientStream)(nil)
 func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error) {
 	c := newConn(nc, options)
 	c.nextStream = 1
+	c.settingsCame = make(chan struct{})
 	if len(c.options.Received) > 0 {
 		c.reader.begin(c.options.Received)
 	}
@@ -49,6 +50,7 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 	defer timeout.Stop()
 	select {
 	case <-c.settingsCame:
+		c.settingsCame = nil // it has done its work
 		c.startWatch()
 		return c, nil
 	case <-c.done:
@@ -69,20 +71,21 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 	}
 }
 
-// readAsClient is the reader goroutine. It ends with the connection.
+// readAsClient is the reader goroutine. It ends with the connection, or when that rests.
 func (c *Conn) readAsClient() {
 	r := &c.reader
 	for r.end-r.start < frame.HeaderBytes && !speaksTLS(r.read()) {
-		if err := c.read(); err != nil {
+		if err := c.read(true); err != nil {
 			if err == io.EOF {
 				err = errors.New("closed before its SETTINGS came: does the server speak HTTP/2 without TLS?")
 			}
-			c.failReading(err)
+			c.endReading(err)
 			return
 		}
 	}
 	if err := mistakenServer(r.read(), c.peerName()); err != nil {
 		c.fail(err, frame.NoError)
+		c.endReading(err)
 		return
 	}
 	c.readLoop()
@@ -145,7 +148,7 @@ func (c *Conn) Begin(ctx context.Context, head exchange.Head, body []byte, end b
 	s.sent = s
 	s.credit.credit = c.settings.initialWindow
 	c.nextStream += 2
-	c.streams[s.id] = &s.stream
+	c.enterLocked(&s.stream)
 	s.headAt = c.taken + uint64(len(c.fast))
 	s.readsBefore = c.reader.reads.Load()
 	c.appendHead(&s.stream, head, end && len(body) == 0)

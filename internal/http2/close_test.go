@@ -41,7 +41,7 @@ func TestTheLastAnswerArrivesWhole(t *testing.T) {
 			body := pattern(300_000)
 			server := NewServer(serverEnd, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, body, okTrailers) }}, Options{})
 			done := make(chan struct{})
-			go func() { server.Serve(); close(done) }()
+			go func() { serve(server); close(done) }()
 			t.Cleanup(func() { server.Close(nil); <-done })
 			if tcp, ok := clientEnd.(*net.TCPConn); ok {
 				tcp.SetReadBuffer(16 << 10)
@@ -91,7 +91,7 @@ func TestAMistakeIsToldOverAnyConnection(t *testing.T) {
 	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
 		server := NewServer(serverEnd, acceptFunc(nil), Options{})
 		done := make(chan struct{})
-		go func() { server.Serve(); close(done) }()
+		go func() { serve(server); close(done) }()
 		peer := newScripted(t, clientEnd)
 		go clientEnd.Write(join([]byte(frame.Preface), frame.AppendSettings(nil), frame.AppendWindowUpdate(nil, 0, 0)))
 		if got := peer.verdict(); got != "GOAWAY PROTOCOL_ERROR" {
@@ -173,7 +173,7 @@ func TestADribblingHandshakeEnds(t *testing.T) {
 	defer clientEnd.Close()
 	server := NewServer(serverEnd, acceptFunc(nil), Options{HandshakeTimeout: 5 * coolTime / 2})
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	for i := range uint32(2 * hotReads) {
 		io.WriteString(clientEnd, frame.Preface[i:i+1])
 		for server.reader.reads.Load() <= i { // bounded by the test's own timeout
@@ -256,7 +256,7 @@ func TestTheTapSeesTheGoAwayOfAFailure(t *testing.T) {
 		}
 	})})
 	newScripted(t, clientEnd).send(join([]byte(frame.Preface), frame.AppendSettings(nil), frame.AppendWindowUpdate(nil, 0, 0)))
-	if err := server.Serve(); err == nil {
+	if err := serve(server); err == nil {
 		t.Error("Serve returned no error")
 	}
 	if len(seen) != 1 || seen[0] != frame.ProtocolError {

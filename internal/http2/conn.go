@@ -23,7 +23,8 @@ type Conn struct {
 	socket  *socket
 	options Options
 	peer    exchange.Peer
-	handler Handler // the server's role
+	handler Handler     // the server's role
+	ended   func(error) // told by the reader goroutine at its end, why; nil for nobody
 	done    chan struct{}
 
 	// awake counts the goroutines that the reader has woken and that have not appended yet, about; see yield.
@@ -37,10 +38,11 @@ type Conn struct {
 	mu sync.Mutex // guards what follows
 	writer
 	encoder *hpack.Encoder
-	streams map[uint32]*stream
-	aside   []*stream // given back by their users; see recycle.go
-	reuses  bool      // they are used again
-	err     error     // why the connection ended; set once, before done is closed
+	streams map[uint32]*stream // nil while there are none, maybe
+	aside   []*stream          // given back by their users; see recycle.go
+	reuses  bool               // they are used again
+	resting bool               // the reader's role is with a goroutine that waits; see rest.go
+	err     error              // why the connection ended; set once, before done is closed
 
 	credit    sendWindow    // what the peer lets us send on the connection
 	window    receiveWindow // what we let the peer send
@@ -60,8 +62,8 @@ type Conn struct {
 
 	// The client's role:
 	nextStream   uint32
-	goingAway    bool // GOAWAY has come: no new streams
-	settingsCame chan struct{}
+	goingAway    bool          // GOAWAY has come: no new streams
+	settingsCame chan struct{} // until SETTINGS has come
 	resets       recentStreams // streams that we have reset: what still comes for them is dropped
 	finished     recentStreams // streams that have ended well
 
@@ -89,14 +91,12 @@ func newConn(nc net.Conn, options Options) *Conn {
 		peer:      exchange.PeerOf(nc),
 		done:      make(chan struct{}),
 		encoder:   hpack.NewEncoder(options.HeaderTableBytes),
-		streams:   make(map[uint32]*stream),
 		credit:    sendWindow{credit: defaultWindow},
 		window:    receiveWindow{target: options.ConnectionWindow, open: options.ConnectionWindow},
 		bandwidth: bandwidth{window: options.StreamWindow, largest: options.MaxWindow},
 		settings: peerSettings{
 			maxStreams: 1<<32 - 1, initialWindow: defaultWindow, maxFrame: frame.SmallestMaxFrame, maxHeaderList: noHeaderLimit,
 		},
-		settingsCame: make(chan struct{}),
 	}
 	c.reader.budget = options.Budget
 	c.reader.patience = patience{left: mostPatience, filled: time.Now()}

@@ -35,7 +35,7 @@ func TestASendingClientIsStoppedAfterItsAnswer(t *testing.T) {
 	peer := newScripted(t, clientEnd)
 	server := NewServer(serverEnd, serveFunc{serve: func(s *ServerStream) { s.Answer(okHead, nil, okTrailers) }}, Options{})
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	t.Cleanup(func() { server.Close(nil); <-done })
 	peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil), headers(1, getBlock, false)))
 	var got []string

@@ -352,7 +352,9 @@ func (c *Conn) takeSettings(h frame.Header, payload []byte) (points int, err err
 	c.mergeBulkLocked() // what was made under the old settings leaves before the acknowledgement
 	if !c.settings.came {
 		c.settings.came = true
-		close(c.settingsCame)
+		if c.settingsCame != nil {
+			close(c.settingsCame)
+		}
 	}
 	if c.settings.maxStreams > streams {
 		c.changedLocked()

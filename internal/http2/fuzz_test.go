@@ -289,7 +289,7 @@ func FuzzServer(f *testing.F) {
 		options := Options{MaxConcurrentStreams: 1 + int(s.byte()%10), Budget: NewBudget(int64(s.value()))}
 		server := NewServer(serverEnd, handler, options)
 		var serving sync.WaitGroup
-		serving.Go(func() { server.Serve() })
+		serving.Go(func() { serve(server) })
 		if s.byte()&7 == 0 {
 			serving.Go(server.GoAway)
 		}

@@ -84,15 +84,19 @@ func (h serveFunc) Overdue(s *ServerStream) {
 	}
 }
 
+// serve runs a server to its end, and returns why it has ended.
+func serve(server *Conn) error {
+	ended := make(chan error, 1)
+	server.Serve(func(err error) { ended <- err })
+	return <-ended
+}
+
 // connect runs a server and returns its client's and its own end. Both are closed, and waited for, at the test's end.
 func connect(t *testing.T, clientEnd, serverEnd net.Conn, handler Handler, clientOptions, serverOptions Options) (client, server *Conn) {
 	t.Helper()
 	server = NewServer(serverEnd, handler, serverOptions)
 	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		server.Serve()
-	}()
+	go server.Serve(func(error) { close(served) })
 	client, err := NewClient(context.Background(), clientEnd, clientOptions)
 	if err != nil {
 		t.Fatal(err)
@@ -466,7 +470,7 @@ func TestAPeerThatStopsReadingIsClosed(t *testing.T) {
 		}
 	}}, Options{StallTimeout: 50 * time.Millisecond})
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	peer := []byte(frame.Preface)
 	peer = frame.AppendSettings(peer, frame.Setting{ID: frame.InitialWindowSize, Value: 1<<31 - 1})
 	peer = frame.AppendWindowUpdate(peer, 0, 1<<30)

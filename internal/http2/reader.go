@@ -103,37 +103,31 @@ func (r *reader) rest() {
 	}
 }
 
-// read waits for bytes from the peer.
-func (c *Conn) read() error {
+// read waits for bytes from the peer. Without wait it returns errWouldBlock if there are none. It may return without any
+// when the reader has cooled.
+func (c *Conn) read(wait bool) error {
 	r := &c.reader
-	for {
-		var n int
-		var err error
-		if c.socket.wrapped() {
-			n, err = c.nc.Read(r.free())
-		} else {
-			n, err = c.socket.read(r)
-		}
-		if n > 0 {
-			r.end += n
-			if reads := r.reads.Add(1); !r.hot && !c.socket.wrapped() && reads%hotReads == 0 && c.settings.came {
-				c.heat()
-			}
-			return nil
-		}
-		if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && r.poked.Swap(false) {
-			r.hot = false
-			r.rest()
-			if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
-				return err
-			}
-			continue
-		}
-		if err == nil {
-			err = io.ErrNoProgress
-		}
-		return err
+	var n int
+	var err error
+	if c.socket.wrapped() {
+		n, err = c.nc.Read(r.free())
+	} else {
+		n, err = c.socket.read(r, wait)
 	}
+	switch {
+	case n > 0:
+		r.end += n
+		if reads := r.reads.Add(1); !r.hot && !c.socket.wrapped() && reads%hotReads == 0 && c.settings.came {
+			c.heat()
+		}
+		return nil
+	case err == nil:
+		return io.ErrNoProgress
+	case errors.Is(err, os.ErrDeadlineExceeded) && r.poked.Swap(false):
+		r.hot = false
+		return c.nc.SetReadDeadline(time.Time{})
+	}
+	return err
 }
 
 // heat makes the reader hot and starts the cooler. Not during the handshake, whose deadline the cooler would take away.
@@ -165,27 +159,37 @@ func (c *Conn) cool() {
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
-// readLoop reads and handles frames until the connection ends, and returns why. The calling goroutine is the reader.
-func (c *Conn) readLoop() error {
-	r := &c.reader
-	defer func() {
-		if r.buffer != nil {
-			r.buffer.Free()
-			r.buffer = nil
-		}
-	}()
+// readLoop handles what was read, and reads on until the connection ends or rests. The calling goroutine is the reader.
+func (c *Conn) readLoop() {
 	for {
 		if err := c.parse(); err != nil {
 			c.wakeLate()
-			c.failReading(err)
-			return c.Err()
+			c.endReading(err)
+			return
 		}
 		c.endBatch()
-		if err := c.read(); err != nil {
-			c.failReading(err)
-			return c.Err()
+		switch err := c.read(c.reader.hot); err {
+		case nil:
+			c.forgetAwake()
+		case errWouldBlock:
+			c.rest()
+			return
+		default:
+			c.endReading(err)
+			return
 		}
-		c.forgetAwake()
+	}
+}
+
+// endReading is the reader goroutine's last act.
+func (c *Conn) endReading(err error) {
+	c.failReading(err)
+	if r := &c.reader; r.buffer != nil {
+		r.buffer.Free()
+		r.buffer = nil
+	}
+	if c.ended != nil {
+		c.ended(c.Err())
 	}
 }
 

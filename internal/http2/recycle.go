@@ -48,7 +48,7 @@ func (c *Conn) stopReusing() {
 	defer c.mu.Unlock()
 	c.reuses, c.aside = false, nil
 	if !c.writing && c.nothingToWrite() {
-		c.fast, c.bulk, c.spareFast, c.spareBulk, c.open = nil, nil, nil, nil, openFrame{}
+		c.dropBuffersLocked()
 	}
 }
 

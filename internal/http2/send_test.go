@@ -128,7 +128,7 @@ func TestTrailersThatAreOvertaken(t *testing.T) {
 		}
 	})})
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	t.Cleanup(func() { server.Close(nil); <-done })
 	decoder := hpack.NewDecoder(4096, plenty)
 	ends := func(stream uint32) exchange.Head { // reads to the end of a stream and returns its last head

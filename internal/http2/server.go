@@ -37,7 +37,7 @@ type ServerStream struct {
 
 var _ exchange.Served = (*ServerStream)(nil)
 
-// NewServer returns the server's end of nc. Serve runs it.
+// NewServer returns the server's end of nc. Serve begins to.
 func NewServer(nc net.Conn, handler Handler, options Options) *Conn {
 	c := newConn(nc, options)
 	c.handler = handler
@@ -49,25 +49,27 @@ func NewServer(nc net.Conn, handler Handler, options Options) *Conn {
 	return c
 }
 
-// Serve reads and handles frames until the connection ends, and returns why: the calling goroutine is the reader.
-func (c *Conn) Serve() error {
-	if err := c.nc.SetReadDeadline(time.Now().Add(c.options.HandshakeTimeout)); err != nil {
-		c.failReading(err)
-		return c.Err()
-	}
+// Serve makes the calling goroutine the reader, which handles frames until the connection ends or rests (rest.go): Serve may
+// return long before the end. ended is called once, on the reader goroutine, with the reason why the connection has ended.
+func (c *Conn) Serve(ended func(error)) {
+	c.ended = ended
 	c.reader.begin(c.options.Received)
 	c.options.Received = nil // the copy is in use now
-	c.mu.Lock()
-	c.flush()
-	if err := c.readPreface(); err != nil {
-		c.failReading(err)
-		return c.Err()
+	err := c.nc.SetReadDeadline(time.Now().Add(c.options.HandshakeTimeout))
+	if err == nil {
+		c.mu.Lock()
+		c.flush()
+		err = c.readPreface()
+	}
+	if err != nil {
+		c.endReading(err)
+		return
 	}
 	if c.options.Greeted != nil {
 		c.options.Greeted()
 	}
 	c.startWatch()
-	return c.readLoop()
+	c.readLoop()
 }
 
 // readPreface takes the client's preface and first SETTINGS off the connection, within the handshake's time.
@@ -80,7 +82,7 @@ func (c *Conn) readPreface() error {
 			return connectionError(frame.ProtocolError, "the connection does not begin with the HTTP/2 preface")
 		}
 		if checked = n; checked < len(frame.Preface) {
-			if err := c.read(); err != nil {
+			if err := c.read(true); err != nil {
 				return err
 			}
 		}
@@ -93,7 +95,7 @@ func (c *Conn) readPreface() error {
 		if c.settings.came {
 			break
 		}
-		if err := c.read(); err != nil {
+		if err := c.read(true); err != nil {
 			return err
 		}
 	}
@@ -135,7 +137,7 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	c.initStream(&s.stream, id)
 	s.served, s.head, s.declared, s.ended, s.peerDone = s, head, declared, end, end
 	c.mu.Lock()
-	if c.streams == nil {
+	if c.err != nil {
 		c.mu.Unlock()
 		return c.err
 	}
@@ -144,7 +146,7 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 		return c.refuseHead(head, tooManyHeads(id))
 	}
 	s.credit.credit = c.settings.initialWindow
-	c.streams[id] = &s.stream
+	c.enterLocked(&s.stream)
 	now := c.places.enter(s, c.options.MaxConcurrentStreams)
 	c.mu.Unlock()
 	c.reader.patience.useful++

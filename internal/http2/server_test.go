@@ -28,7 +28,7 @@ func scriptedClient(t *testing.T, handler Handler, options Options) (*Conn, *scr
 	peer := newScripted(t, clientEnd)
 	server := NewServer(serverEnd, handler, options)
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	t.Cleanup(func() { server.Close(nil); <-done })
 	peer.send(join([]byte(frame.Preface), frame.AppendSettings(nil)))
 	for {
@@ -151,7 +151,7 @@ func TestAllThatWasReceivedIsTaken(t *testing.T) {
 	received = append(received, frame.AppendPing(nil, false, [8]byte{1})...)
 	server := NewServer(serverEnd, acceptFunc(nil), Options{Received: received})
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	t.Cleanup(func() { server.Close(nil); <-done })
 	if got := newScripted(t, clientEnd).verdict(); got != "ignored" {
 		t.Errorf("the ping at its end is answered with %s", got)

@@ -93,7 +93,7 @@ func TestASmallerWindowBeginsWithItsAcknowledgement(t *testing.T) {
 	wait := make(chan struct{})
 	server := NewServer(serverEnd, serveFunc{serve: func(*ServerStream) { <-wait }}, Options{StreamWindow: 1000, MaxWindow: -1})
 	done := make(chan struct{})
-	go func() { server.Serve(); close(done) }()
+	go func() { serve(server); close(done) }()
 	t.Cleanup(func() { server.Close(nil); close(wait); <-done })
 	post := block(":method", "POST", ":scheme", "http", ":path", "/")
 	for _, step := range []struct {

@@ -15,7 +15,10 @@ func (s *socket) wrapped() bool                { return true }
 func (s *socket) owes() bool                   { return false }
 func (s *socket) tryWrite([]byte) (int, error) { return 0, nil }
 func (s *socket) sayGoodbye()                  {}
-func (s *socket) read(*reader) (int, error)    { return 0, nil }
+func (s *socket) dropSpare()                   {}
+func (s *socket) await() error                 { return nil }
+
+func (s *socket) read(*reader, bool) (int, error) { return 0, nil }
 
 func (s *socket) readSealed([]byte) (int, error) { return 0, nil }
 

@@ -32,8 +32,10 @@ type socket struct {
 	readCount int
 	readError error
 	readOnce  func(descriptor uintptr) bool
-	peekOnce  func(descriptor uintptr) bool
+	awaitOnce func(descriptor uintptr) bool
 	peeked    [1]byte
+	looked    bool // since await has begun
+	waits     bool // the reader does, if nothing is there
 }
 
 func newSocket(nc net.Conn) *socket {
@@ -48,7 +50,7 @@ func newSocket(nc net.Conn) *socket {
 		if err != nil {
 			return &socket{under: nc}
 		}
-		s.raw, s.writeOnce, s.readOnce, s.peekOnce = raw, s.tryWriteDescriptor, s.tryReadDescriptor, s.peekDescriptor
+		s.raw, s.writeOnce, s.readOnce, s.awaitOnce = raw, s.tryWriteDescriptor, s.tryReadDescriptor, s.awaitDescriptor
 	default:
 		return &socket{under: nc}
 	}
@@ -119,6 +121,14 @@ func writeDescriptor(descriptor uintptr, b []byte) (written int, err error) {
 	return written, nil
 }
 
+// dropSpare lets go of the room for ciphertext. There is no writer, and nothing to write.
+func (s *socket) dropSpare() {
+	if s.tls != nil {
+		s.spare = nil
+		s.tls.shim.dropRoom()
+	}
+}
+
 // sayGoodbye sends the alert that ends TLS, if the socket takes it at once. The writer calls it, and writes nothing more.
 func (s *socket) sayGoodbye() {
 	if s.tls == nil || s.tls.CloseWrite() != nil {
@@ -137,10 +147,10 @@ func (s *socket) closeWrite() bool {
 	return ok && half.CloseWrite() == nil
 }
 
-// read waits for bytes and puts them behind those that r holds. It tries first and waits then, since readiness is
-// reported once; a reader that is not hot holds no buffer while it waits.
-func (s *socket) read(r *reader) (int, error) {
-	s.reader = r
+// read waits for bytes and puts them behind those that r holds; without wait it returns errWouldBlock if there are none. It
+// tries first and waits then, since readiness is reported once; a reader that is not hot holds no buffer while it waits.
+func (s *socket) read(r *reader, wait bool) (int, error) {
+	s.reader, s.waits = r, wait
 	if s.tls == nil {
 		return s.readInto(nil)
 	}
@@ -150,8 +160,31 @@ func (s *socket) read(r *reader) (int, error) {
 			return n, err
 		}
 		r.rest()
-		if err := s.raw.Read(s.peekOnce); err != nil {
+		if !wait {
+			return 0, errWouldBlock
+		}
+		if err := s.await(); err != nil {
 			return 0, err
+		}
+	}
+}
+
+// await waits until there is something to read, as far as the kernel tells. It takes little of a stack: see Conn.rest.
+func (s *socket) await() error {
+	s.looked = false
+	return s.raw.Read(s.awaitOnce)
+}
+
+// awaitDescriptor looks once, since what came before the wait began is not reported, and does not take it.
+func (s *socket) awaitDescriptor(descriptor uintptr) bool {
+	if s.looked {
+		return true
+	}
+	s.looked = true
+	for {
+		_, _, err := syscall.Recvfrom(int(descriptor), s.peeked[:], syscall.MSG_PEEK)
+		if err != syscall.EINTR {
+			return err != syscall.EAGAIN
 		}
 	}
 }
@@ -186,7 +219,10 @@ func (s *socket) tryReadDescriptor(descriptor uintptr) bool {
 			continue
 		case err == syscall.EAGAIN && s.into == nil:
 			s.reader.rest()
-			return false
+			if s.waits {
+				return false
+			}
+			s.readError = errWouldBlock
 		case err == syscall.EAGAIN && s.reader.hot:
 			return false
 		case err == syscall.EAGAIN:
@@ -198,15 +234,5 @@ func (s *socket) tryReadDescriptor(descriptor uintptr) bool {
 		}
 		s.readCount = max(n, 0)
 		return true
-	}
-}
-
-// peekDescriptor answers whether there is something to read, without taking it.
-func (s *socket) peekDescriptor(descriptor uintptr) bool {
-	for {
-		_, _, err := syscall.Recvfrom(int(descriptor), s.peeked[:], syscall.MSG_PEEK)
-		if err != syscall.EINTR {
-			return err != syscall.EAGAIN
-		}
 	}
 }

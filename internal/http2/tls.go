@@ -74,6 +74,15 @@ func (s *tlsShim) fetch(empty []byte) []byte {
 	return pending
 }
 
+// dropRoom lets go of the room for ciphertext if there is none, which the reader may change at any time.
+func (s *tlsShim) dropRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 {
+		s.pending = nil
+	}
+}
+
 func (s *tlsShim) owes() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -195,6 +195,7 @@ func (c *Conn) restLocked() bool {
 		return true
 	}
 	c.writing = false
+	c.trimLocked()
 	closing := c.closing
 	c.mu.Unlock()
 	if closing {
