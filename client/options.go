@@ -147,6 +147,8 @@ const (
 	defaultLongestBackoff  = 2 * time.Minute
 )
 
+var dialPlainly = new(net.Dialer).DialContext
+
 // withDefaults returns the options that the channel works with: no zero stands for a default any more.
 func (o Options) withDefaults() Options {
 	o.Interceptors = call.Interceptors(o.Interceptors)
@@ -167,7 +169,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.Default()
 	}
 	if o.Dialer == nil {
-		o.Dialer = new(net.Dialer).DialContext
+		o.Dialer = dialPlainly
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = userAgent

@@ -37,7 +37,7 @@ type pool struct {
 	connect func(context.Context, *dialing) (*http2.Conn, error)
 	most    int
 	backoff Backoff
-	life    context.Context // of dials; ends with close
+	life    context.Context // ends with close
 	end     context.CancelFunc
 
 	// current is the connection that calls try first.
@@ -82,6 +82,7 @@ type dialing struct {
 	stage atomic.Int32  // how far it is
 	done  chan struct{} // closed when err is set
 	err   error
+	end   context.CancelFunc
 }
 
 func newPool(target string, connect func(context.Context, *dialing) (*http2.Conn, error), most int, backoff Backoff) *pool {
@@ -264,15 +265,17 @@ func (p *pool) join() (d *dialing, retryAt time.Time, err error) {
 	if wait := time.Until(p.retryAt); wait > 0 {
 		return nil, p.retryAt, unconnected{fmt.Errorf("%w (failed %d times, the next attempt is in %v)", p.failure, p.failures, wait.Round(time.Millisecond))}
 	}
-	d = &dialing{began: time.Now(), done: make(chan struct{})}
+	ctx, end := context.WithCancel(context.Background()) // not of life, which would remember its first child's table for ever
+	d = &dialing{began: time.Now(), done: make(chan struct{}), end: end}
 	p.dialing = d
-	go p.run(d) // ends with the dial, which ConnectTimeout and close end
+	go p.run(ctx, d) // ends with the dial, which ConnectTimeout and close end
 	return d, time.Time{}, nil
 }
 
 // run dials, and enters the outcome.
-func (p *pool) run(d *dialing) {
-	conn, err := p.connect(p.life, d)
+func (p *pool) run(ctx context.Context, d *dialing) {
+	defer d.end()
+	conn, err := p.connect(ctx, d)
 	p.mu.Lock()
 	p.dialing = nil
 	switch {
@@ -315,6 +318,9 @@ func (p *pool) close() {
 	p.closed = true
 	connections := p.connections
 	p.connections = nil
+	if p.dialing != nil {
+		p.dialing.end()
+	}
 	p.mu.Unlock()
 	p.end()
 	for _, conn := range connections {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Compressor compresses whole messages. It is safe for concurrent use.
@@ -39,6 +40,16 @@ type Table struct {
 // NewTable returns a Table of gzip, zstd and more. A later one of the same name takes the place of an earlier one. With the
 // build tag farcall_grpconly zstd is in it only if it is among more: the binary has none otherwise.
 func NewTable(more ...Compressor) *Table {
+	if len(more) == 0 {
+		return plainTable()
+	}
+	return newTable(more)
+}
+
+// plainTable is shared: a Table does not change.
+var plainTable = sync.OnceValue(func() *Table { return newTable(nil) })
+
+func newTable(more []Compressor) *Table {
 	t := &Table{}
 	for _, compressor := range slices.Backward(append(alwaysKnown(), more...)) {
 		if compressor != nil && t.Find(compressor.Name()) == nil {

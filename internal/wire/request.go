@@ -15,6 +15,9 @@ import (
 	"github.com/farcall/farcall/internal/exchange"
 )
 
+// fixedFields is how many fields the fixed part of a head has at most.
+const fixedFields = 8
+
 // maxHeads bounds the methods whose heads are remembered: a program that makes up methods as it goes gets new ones.
 const maxHeads = 1024
 
@@ -53,9 +56,9 @@ func (h *Heads) Fixed(method *farcall.Method) (*exchange.Fixed, error) {
 	if err := checkPath(method.Path); err != nil {
 		return nil, err
 	}
-	fields := []exchange.Field{
-		{Name: fieldMethod, Value: "POST"}, {Name: fieldScheme, Value: h.scheme}, {Name: fieldPath, Value: method.Path},
-	}
+	fields := append(make([]exchange.Field, 0, fixedFields),
+		exchange.Field{Name: fieldMethod, Value: "POST"}, exchange.Field{Name: fieldScheme, Value: h.scheme},
+		exchange.Field{Name: fieldPath, Value: method.Path})
 	if h.authority != "" {
 		fields = append(fields, exchange.Field{Name: fieldAuthority, Value: h.authority})
 	}
