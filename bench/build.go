@@ -34,17 +34,17 @@ func buildSystems(ctx context.Context, systems []string) (programs, missing map[
 		return nil, nil, err
 	}
 	programs, missing = map[string]string{}, map[string]string{}
-	folders := map[string]error{} // those that are built, and how that went
+	built := map[string]error{} // by name, and how that went
 	for _, system := range systems {
 		program, ok := plan.FindProgram(system)
 		if !ok {
 			return nil, nil, fmt.Errorf("no system %q", system)
 		}
-		if _, done := folders[program.Folder]; !done {
-			folders[program.Folder] = buildProgram(ctx, program, filepath.Join(into, program.Folder))
+		if _, done := built[program.Name()]; !done {
+			built[program.Name()] = buildProgram(ctx, program, filepath.Join(into, program.Name()))
 		}
-		if err := folders[program.Folder]; err == nil {
-			programs[system] = filepath.Join(into, program.Folder)
+		if err := built[program.Name()]; err == nil {
+			programs[system] = filepath.Join(into, program.Name())
 		} else if program.Optional {
 			missing[system] = err.Error()
 		} else {
@@ -55,7 +55,7 @@ func buildSystems(ctx context.Context, systems []string) (programs, missing map[
 }
 
 func buildProgram(ctx context.Context, program plan.Program, out string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-o", out, "./systems/"+program.Folder)
+	command := exec.CommandContext(ctx, "go", "build", "-tags="+program.Tags, "-o", out, "./systems/"+program.Folder)
 	if len(program.Build) > 0 {
 		command = exec.CommandContext(ctx, program.Build[0], append(program.Build[1:], out)...)
 		command.Dir = filepath.Join("systems", program.Folder)

@@ -63,9 +63,10 @@ const (
 	DRPC        = "drpc"
 	Kitex       = "kitex"
 	CPlusPlus   = "grpc-c++"
-	Gateway     = "grpc-gateway" // an edge only
-	Vanguard    = "vanguard"     // an edge only
-	REST        = "rest-client"  // the client of every edge
+	Gateway     = "grpc-gateway"    // an edge only
+	Vanguard    = "vanguard"        // an edge only
+	REST        = "rest-client"     // the client of every edge
+	Unyielding  = "farcall-noyield" // built so that nobody yields before a write: what that brings is seen beside it
 )
 
 // contestants returns systems under their own names, all with the same setup.

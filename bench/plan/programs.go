@@ -8,6 +8,8 @@ import "slices"
 type Program struct {
 	Folder  string
 	Systems []string
+	// Tags are for the go command, where it is a package of this module.
+	Tags string
 	// Build is the command that builds it, run in its folder with the name of the output as a further argument. Empty: it is
 	// a package of this module.
 	Build []string
@@ -29,6 +31,15 @@ var Programs = []Program{
 	{Folder: "gateway", Systems: []string{Gateway}},
 	{Folder: "vanguard", Systems: []string{Vanguard}},
 	{Folder: "restclient", Systems: []string{REST}},
+	{Folder: "farcall", Systems: []string{Unyielding}, Tags: "farcall_noyield"},
+}
+
+// Name returns the name of the program's file.
+func (p Program) Name() string {
+	if p.Tags == "" {
+		return p.Folder
+	}
+	return p.Folder + "-" + p.Tags
 }
 
 // FindProgram returns the program that contains a system.

@@ -117,7 +117,7 @@ func (c *Conn) flush() {
 		go c.drain() // ends when the buffers are empty or the connection fails
 		return
 	}
-	if c.awake.Load() > 0 && c.yielding.wanted() {
+	if yields && c.awake.Load() > 0 && c.yielding.wanted() {
 		before := len(c.fast) + len(c.bulk)
 		c.mu.Unlock()
 		start := time.Now()
@@ -133,7 +133,7 @@ func (c *Conn) flush() {
 // leaves the writing to a goroutine, and its next messages go along. Where that brings nothing for a while (a handler
 // that sends now and then) the caller writes.
 func (c *Conn) flushBurst(s *stream) {
-	if c.writing || c.err != nil || c.socket.wrapped() || c.nothingToWrite() || !s.burst.wanted() {
+	if c.writing || c.err != nil || c.socket.wrapped() || c.nothingToWrite() || !yields || !s.burst.wanted() {
 		c.flush()
 		return
 	}

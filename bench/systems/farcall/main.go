@@ -16,7 +16,14 @@ import (
 	"github.com/farcall/farcall/server"
 )
 
-func main() { harness.Main(system) }
+func main() { harness.Main(system, unyielding()) }
+
+// unyielding is the same in a program that was built with the tag farcall_noyield.
+func unyielding() harness.System {
+	other := system
+	other.Name = "farcall-noyield"
+	return other
+}
 
 var system = harness.System{
 	Name:     "farcall",
