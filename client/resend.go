@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 )
 
 // Another attempt at a call with a stream (grpc/proposal A6, "transparent retries"). What was sent is kept, encoded, until
@@ -23,10 +25,19 @@ import (
 // credit beyond the first window, so there is seldom more to send again.
 const keptBytes = 256 << 10
 
+// Small messages are kept as copies, many of them in one buffer, and the sender's buffer is used again for the next message:
+// hundreds of buffers that wait would be out of the processor's cache when they come back. Each counts towards keptBytes as
+// if it had the smallest buffer: to keep more of them would cost more than it is worth.
+const (
+	packedMessage = 512     // up to here a message is copied
+	packBytes     = 4 << 10 // of messages in one buffer
+	packedAtLeast = 512     // what a message counts as
+)
+
 // resend is what another attempt needs. Guarded by the call's mu.
 type resend struct {
 	committed bool       // there will be no other attempt
-	kept      []*request // sent so far
+	kept      []*request // sent so far; the first one is the first message alone
 	size      int        // of kept
 	closed    bool       // the half-close was sent
 	failure   error      // why another attempt could not be opened
@@ -36,11 +47,12 @@ type resend struct {
 	resent chan struct{}
 }
 
-// request is an encoded request that several hold: the goroutine that sends it, what is kept, and a second sending. The last
-// one frees it. Guarded by the call's mu.
+// request is an encoded request, or a few small ones, that several hold: the goroutine that sends it, what is kept, and a
+// second sending. The last one frees it. Guarded by the call's mu; the bytes of one that is sent again do not change.
 type request struct {
 	encoded *buffer.Buffer
 	holders int
+	packed  bool // they are copies, and others may join them as long as nobody else holds it
 }
 
 func (r *request) drop() {
@@ -89,7 +101,13 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 		encoded.Free()
 		return err
 	}
+	if s.size > keptBytes && s.method.Kind.SendsStream() {
+		s.commitLocked()
+	}
 	transport, resent := s.transport, s.resent
+	if s.committed {
+		s.settled = transport
+	}
 	sending := s.keepLocked(encoded, end)
 	s.mu.Unlock()
 
@@ -101,17 +119,17 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 			err = transport.Send(s.ctx, rest, end)
 		}
 	}
+	if sending == nil {
+		encoded.Free()
+		if err == nil {
+			return nil
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer sending.drop()
 	switch {
 	case err == nil:
-		if s.size > keptBytes && s.method.Kind.SendsStream() {
-			s.commitLocked()
-		}
-		if s.committed {
-			s.settled = transport
-		}
 		return nil
 	case s.ctx.Err() != nil:
 		s.stuck = err
@@ -145,19 +163,31 @@ func (s *streaming) deliverSettled(encoded *buffer.Buffer, end bool) error {
 }
 
 // keepLocked keeps a message that is about to be sent, or the half-close, unless there will be no other attempt. The sender
-// holds what it returns.
+// holds what it returns; with nil the message is the sender's alone.
 func (k *resend) keepLocked(encoded *buffer.Buffer, end bool) *request {
 	k.closed = k.closed || end
-	if encoded == nil {
+	if encoded == nil || k.committed {
 		return nil
 	}
-	r := &request{encoded: encoded, holders: 1}
-	if !k.committed {
-		r.holders++
-		k.kept = append(k.kept, r)
-		k.size += cap(encoded.B)
+	if len(k.kept) > 0 && len(encoded.B) <= packedMessage {
+		k.size += max(len(encoded.B), packedAtLeast)
+		k.packLocked(encoded.B)
+		return nil
 	}
+	r := &request{encoded: encoded, holders: 2}
+	k.kept = append(k.kept, r)
+	k.size += cap(encoded.B)
 	return r
+}
+
+// packLocked keeps a copy of a small message.
+func (k *resend) packLocked(message []byte) {
+	last := k.kept[len(k.kept)-1]
+	if !last.packed || last.holders > 1 || cap(last.encoded.B)-len(last.encoded.B) < len(message) {
+		last = &request{encoded: buffer.Get(packBytes), holders: 1, packed: true}
+		k.kept = append(k.kept, last)
+	}
+	last.encoded.B = append(last.encoded.B, message...)
 }
 
 // awaitResent waits until what earlier attempts were sent is ahead of what comes now.
@@ -259,13 +289,14 @@ func (k *resend) sendKeptLocked(s *stream, mu *sync.Mutex, attempt exchange.Sent
 // sendAgain sends what earlier attempts were sent: rest is what is left of the first message.
 func (s *stream) sendAgain(mu *sync.Mutex, attempt exchange.Sent, again []*request, rest []byte, closed bool) {
 	var err error
+	messages := 1
 	for i, r := range again {
 		end := closed && i == len(again)-1
 		data := r.encoded.B
 		if i == 0 {
 			data = rest
 		} else {
-			s.step(farcall.StepSendRequest, i+1, len(data), nil)
+			messages = s.sentAgain(messages, data)
 		}
 		if err == nil && len(data) > 0 {
 			err = attempt.Send(s.ctx, data, end)
@@ -274,4 +305,15 @@ func (s *stream) sendAgain(mu *sync.Mutex, attempt exchange.Sent, again []*reque
 		r.drop()
 		mu.Unlock()
 	}
+}
+
+// sentAgain reports that messages are sent again, behind so many others, and returns how many there are with them.
+func (s *stream) sentAgain(messages int, data []byte) int {
+	for len(data) > 0 && s.tap.On() {
+		length := wire.PrefixBytes + int(binary.BigEndian.Uint32(data[1:wire.PrefixBytes]))
+		messages++
+		s.step(farcall.StepSendRequest, messages, length, nil)
+		data = data[length:]
+	}
+	return messages
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -242,6 +243,40 @@ func TestALargeRequestIsSentAgain(t *testing.T) {
 			t.Errorf("%d attempts", n)
 		}
 	})
+}
+
+// Many messages of every size are sent again whole and in order, with small ones that share what they are kept in.
+func TestManyMessagesAreSentAgainInOrder(t *testing.T) {
+	const messages = 200
+	var many []string
+	for i := range messages {
+		many = append(many, strconv.Itoa(i)+strings.Repeat("x", []int{0, 90, 700, 30, 2000}[i%5]))
+	}
+	for protocol, options := range overHTTP2 {
+		for _, apart := range []bool{false, true} {
+			for _, moment := range []int{1, 1000, 50_000} { // the bytes that the first attempt waits for
+				var attempts atomic.Int32
+				var got []string
+				conn := dial(t, scripted(t, func(stream *http2.ServerStream) {
+					if attempts.Add(1) == 1 {
+						_ = stream.Want(context.Background(), moment)
+						stream.Reset(frame.RefusedStream)
+						return
+					}
+					if stream.WantEnd(context.Background(), 64<<20) == nil {
+						got = texts(t, stream.Peek(stream.Buffered()))
+					}
+					listing(t)(stream)
+				}), options)
+				if answers, err := converse(t.Context(), conn, farcall.KindBidi, apart, many...); err != nil || len(answers) != 1 {
+					t.Errorf("%s: got %q, %v", protocol, answers, err)
+				}
+				if !slices.Equal(got, many) {
+					t.Errorf("%s, apart %t, refused with %d bytes: %d messages came, or in another order", protocol, apart, moment, len(got))
+				}
+			}
+		}
+	}
 }
 
 // What is kept for another attempt is bounded: behind that a refusal is the outcome.

@@ -31,6 +31,9 @@ func (s *webCall) deliver(encoded *buffer.Buffer, end bool) (err error) {
 		encoded.Free()
 		return err
 	}
+	if s.size > keptBytes && s.method.Kind.SendsStream() {
+		s.commitLocked()
+	}
 	attempt, resent := s.exchange, s.resent
 	sending := s.keepLocked(encoded, end)
 	s.mu.Unlock()
@@ -43,14 +46,17 @@ func (s *webCall) deliver(encoded *buffer.Buffer, end bool) (err error) {
 			err = attempt.Send(s.ctx, rest, end)
 		}
 	}
+	if sending == nil {
+		encoded.Free()
+		if err == nil {
+			return nil
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer sending.drop()
 	switch {
 	case err == nil:
-		if s.size > keptBytes && s.method.Kind.SendsStream() {
-			s.commitLocked()
-		}
 		return nil
 	case s.ctx.Err() != nil:
 		s.stuck = err
