@@ -17,7 +17,8 @@ import (
 // and are refused the same way, except those that the application hands on in every language: grpc-trace-bin,
 // grpc-tags-bin, grpc-previous-rpc-attempts and grpc-retry-pushback-ms.
 //
-// What a peer sends in a field that does not fit these rules is left out of what is received.
+// What a peer sends in a field that does not fit these rules is left out of what is received. On the way the values of one
+// key keep their order; different keys may change theirs.
 //
 // What NewMetadata, Clone and Join return, and what the library hands out, may be copied by assignment: changing one copy
 // leaves the others as they were. A Metadata that Add or Grow has changed shares its spare room with copies made of it

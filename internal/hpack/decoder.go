@@ -59,6 +59,11 @@ func NewDecoder(tableSize uint32, maxListBytes int) *Decoder {
 // ErrListTooLarge costs the stream. Any other error is one of compression: the tables no longer agree, and the
 // connection must end with COMPRESSION_ERROR (RFC 9113 section 4.3).
 func (d *Decoder) Decode(block []byte) (exchange.Head, error) {
+	if len(block) == 1 && block[0] > indexed|staticEntries {
+		if fixed := d.alone(int(block[0]) - indexed - staticEntries); fixed != nil {
+			return exchange.Head{Fixed: fixed}, nil
+		}
+	}
 	keyBytes, keyFields := leadingRun(block)
 	useMemo := keyFields >= minRunFields && d.memo.awake()
 	var known run
@@ -94,6 +99,19 @@ func (d *Decoder) Decode(block []byte) (exchange.Head, error) {
 		head.Fields = append(make([]exchange.Field, 0, len(fields)), fields...)
 	}
 	return head, nil
+}
+
+// alone returns what a block says that is one entry of the table and no more, as the trailers are of calls that succeed. It
+// is nil where that needs a second look.
+func (d *Decoder) alone(index int) *exchange.Fixed {
+	if index > d.table.count {
+		return nil
+	}
+	e := d.table.at(index)
+	if e.alone == nil && fieldBytes(e.name, e.value) <= d.maxListBytes {
+		e.alone = &exchange.Fixed{Fields: []exchange.Field{{Name: e.name, Value: e.value}}}
+	}
+	return e.alone
 }
 
 // dropWork empties the working space, so that it holds on to no text and does not stay large.
@@ -218,7 +236,7 @@ func (r *reading) literal(bits uint, insert, sensitive bool) error {
 		return nil
 	}
 	// A string of its own: the table may keep it for long.
-	e := entry{name, string(value)}
+	e := entry{name: name, value: string(value)}
 	d.table.insert(e)
 	r.add(exchange.Field{Name: e.name, Value: e.value})
 	return nil

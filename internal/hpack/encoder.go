@@ -3,7 +3,9 @@
 package hpack
 
 import (
+	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/farcall/farcall/internal/exchange"
 )
@@ -14,8 +16,8 @@ const maxBlocks = 256
 // Encoder writes the header blocks of one direction of a connection. What AppendHead appends must be sent, in the order
 // of the calls. One goroutine at a time uses it.
 //
-// Only fixed runs enter the table. It is never made to evict: once it is full it stays as it is, so that what has been
-// remembered stays true. Their text is sent in Huffman code where that is shorter; that of varying fields is sent plain,
+// Fixed runs enter the table, and varying fields that turn out to come again and again (recurring.go). It is never made to
+// evict: once it is full it stays as it is, so that what has been remembered stays true. Their text is sent in Huffman code where that is shorter; that of varying fields is sent plain,
 // because the code would cost the two sides more time than the quarter of the bytes is worth that it saves.
 type Encoder struct {
 	ceiling int // the table is never larger, whatever the peer allows
@@ -31,6 +33,9 @@ type Encoder struct {
 	update    bool
 
 	blocks map[*exchange.Fixed]fixedBlock
+
+	recurring recurring
+	later     []byte // working space of appendAll
 }
 
 // smallTable is how many entries are looked through one by one. Most connections have no more, and need no map.
@@ -62,6 +67,7 @@ func (e *Encoder) SetPeerLimit(bytes uint32) {
 	e.limit, e.update = limit, true
 	e.bytes = 0
 	e.fields, e.names, e.blocks = nil, nil, nil
+	e.recurring.bytes = 0
 }
 
 // AppendSizeUpdate appends what a changed table size obliges the next block to begin with, nothing if it has not
@@ -100,10 +106,57 @@ func (e *Encoder) AppendHead(dst []byte, head exchange.Head) []byte {
 			dst = e.appendFixed(dst, head.Fixed, known, ok)
 		}
 	}
+	if head.Fixed != nil && len(head.Fields) <= mostSorted {
+		return e.appendSorted(dst, head.Fields)
+	}
 	for i := range head.Fields {
-		dst = e.appendVarying(dst, &head.Fields[i])
+		dst, _ = e.appendVarying(dst, &head.Fields[i])
 	}
 	return dst
+}
+
+// mostSorted is how many varying fields appendSorted takes.
+const mostSorted = 64
+
+// appendSorted appends varying fields behind a fixed run: first those that are an index and nothing else, so that they and
+// the run are one to the peer, who may remember what it means (Decoder.Decode), then the others. Fields of the same name
+// stay in their order, and those with a colon in front of all others.
+func (e *Encoder) appendSorted(dst []byte, fields []exchange.Field) []byte {
+	later, behind := e.later[:0], uint64(0) // behind has a bit for each field that is in later
+	entries := len(e.fields)
+	for i := range fields {
+		f := &fields[i]
+		first := len(e.fields) == entries && !nameAmong(f.Name, fields, behind)
+		end := later
+		if first {
+			end = dst
+		}
+		end, whole := e.appendVarying(end, f)
+		switch {
+		case !first:
+			later = end
+		case whole:
+			dst = end
+		default:
+			later = append(later, end[len(dst):]...)
+			dst = end[:len(dst)]
+		}
+		if !first || !whole {
+			behind |= 1 << i
+		}
+	}
+	e.later = later
+	return append(dst, later...)
+}
+
+// nameAmong reports whether one of the fields in the set must stay in front of one with name.
+func nameAmong(name string, fields []exchange.Field, set uint64) bool {
+	for ; set != 0; set &= set - 1 {
+		if other := fields[bits.TrailingZeros64(set)].Name; other == name || other != "" && other[0] == ':' {
+			return true
+		}
+	}
+	return false
 }
 
 // appendFixed appends a fixed run field by field, and remembers the block in place of known if the next will be the
@@ -186,15 +239,20 @@ func (e *Encoder) insert(f *exchange.Field) {
 	}
 }
 
-// appendVarying appends a field that is not worth a place in the table.
-func (e *Encoder) appendVarying(dst []byte, f *exchange.Field) []byte {
+// appendVarying appends a field that has a place in the table only if it keeps coming, and reports whether an index was
+// enough.
+func (e *Encoder) appendVarying(dst []byte, f *exchange.Field) (end []byte, whole bool) {
 	index, exact := staticField(f.Name, f.Value)
 	if index == 0 {
 		if place, ok := e.place(f.Name); ok {
 			index, exact = e.index(place), e.fields[place].value == f.Value
 		}
 	}
-	return appendPlain(dst, index, exact, f)
+	if !exact && !f.Sensitive && e.recurs(f, index != 0) {
+		e.insert(&exchange.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
+		return appendLiteral(dst, indexing, indexingBits, index, f, true), false
+	}
+	return appendPlain(dst, index, exact, f), exact && !f.Sensitive
 }
 
 // AppendStateless appends a block that neither uses nor changes the table, so that it may be sent in any order relative

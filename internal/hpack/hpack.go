@@ -38,6 +38,8 @@ func fieldBytes(name, value string) int { return len(name) + len(value) + entryO
 // entry is a field in a dynamic table.
 type entry struct {
 	name, value string
+
+	alone *exchange.Fixed // what a block says that is this entry and no more; a Decoder's
 }
 
-func entryOf(f *exchange.Field) entry { return entry{f.Name, f.Value} }
+func entryOf(f *exchange.Field) entry { return entry{name: f.Name, value: f.Value} }
