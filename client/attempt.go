@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -42,10 +43,17 @@ func (s *stream) open(body []byte, end bool, avoid *http2.Conn) (rest []byte, er
 	if wanted.head.Fixed, err = s.conn.heads.Fixed(s.method); err != nil {
 		return nil, err
 	}
-	if s.fields, err = wire.AppendRequest(s.fields[:0], &fields); err != nil {
-		return nil, err
+	if fields.HasTimeout || fields.Encoding != "" || fields.StepTimes || metadata.Len() > 0 {
+		varying := fieldLists.Get().(*[]exchange.Field)
+		defer func() {
+			clear(*varying)
+			fieldLists.Put(varying)
+		}()
+		if *varying, err = wire.AppendRequest((*varying)[:0], &fields); err != nil {
+			return nil, err
+		}
+		wanted.head.Fields = *varying
 	}
-	wanted.head.Fields = s.fields
 	if body != nil {
 		s.step(farcall.StepSendRequest, 1, len(body), nil)
 	}
@@ -56,6 +64,9 @@ func (s *stream) open(body []byte, end bool, avoid *http2.Conn) (rest []byte, er
 	s.transport = opened.stream
 	return opened.rest, nil
 }
+
+// fieldLists are used for one head after the other: nobody has a head's fields any more when its stream has been opened.
+var fieldLists = sync.Pool{New: func() any { return new([]exchange.Field) }}
 
 // unopened returns the call's error where no stream could be opened.
 func (s *stream) unopened(cause error) error {

@@ -9,7 +9,6 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/call"
-	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -28,7 +27,6 @@ type stream struct {
 	format   call.Format // of the messages, both ways
 
 	request  *buffer.Buffer // the encoded request of a unary call behind its prefix, kept for another attempt
-	fields   []exchange.Field
 	attempts int
 	refused  int // attempts that the server has not handled
 	unsent   int // attempts of which nothing has left
@@ -67,10 +65,9 @@ func (s *stream) chooseCompression() error {
 	return nil
 }
 
-// recycle gives a stream back that nobody else has seen, with the memory of its fields.
+// recycle gives a stream back that nobody else has seen.
 func (s *stream) recycle() {
-	clear(s.fields)
-	*s = stream{fields: s.fields[:0]}
+	*s = stream{}
 	streams.Put(s)
 }
 

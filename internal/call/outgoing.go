@@ -73,7 +73,8 @@ func prefixLength(now, base farcall.Metadata) int {
 	if base.Len() == 0 || now.Len() < base.Len() {
 		return 0
 	}
-	known := make([][2]string, 0, base.Len())
+	var room [16][2]string // for ordinary metadata: longer costs an allocation
+	known := room[:0]
 	for key, value := range base.All() {
 		known = append(known, [2]string{key, value})
 	}
