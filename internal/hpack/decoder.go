@@ -59,7 +59,7 @@ func NewDecoder(tableSize uint32, maxListBytes int) *Decoder {
 // ErrListTooLarge costs the stream. Any other error is one of compression: the tables no longer agree, and the
 // connection must end with COMPRESSION_ERROR (RFC 9113 section 4.3).
 func (d *Decoder) Decode(block []byte) (exchange.Head, error) {
-	if len(block) == 1 && block[0] > indexed|staticEntries {
+	if len(block) == 1 && block[0] > indexed|staticEntries && block[0] < 0xff { // 0xff is the beginning of a larger index
 		if fixed := d.alone(int(block[0]) - indexed - staticEntries); fixed != nil {
 			return exchange.Head{Fixed: fixed}, nil
 		}

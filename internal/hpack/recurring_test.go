@@ -74,6 +74,15 @@ func TestWhatRecursAlone(t *testing.T) {
 	if _, err := d.Decode([]byte{indexed | 2 + staticEntries}); err != errIndex {
 		t.Errorf("an index beyond the table: %v", err)
 	}
+	full := NewDecoder(4096, 1<<16)
+	for i := range 70 { // so many that half an index would be one
+		if _, err := full.Decode([]byte{0x40, 1, 'n', 1, byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := full.Decode([]byte{0xff}); err != errTruncated {
+		t.Errorf("an index that is cut short: %v", err)
+	}
 	small := NewDecoder(4096, 20)
 	for _, block := range [][]byte{{0x40, 1, 'n', 1, 'x'}, block} {
 		if _, err := small.Decode(block); err != ErrListTooLarge {
