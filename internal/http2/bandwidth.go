@@ -13,6 +13,10 @@ import (
 // carries in a round trip: the bandwidth-delay product. When that is a good part of the window, and came faster than ever
 // before (a path that is full only queues what is sent beyond its bandwidth), the window doubles, or more.
 //
+// On a path that is very short (within a machine, or a rack) the round trip is mostly the queue in which the PING stood, and
+// small calls stand in that queue as well. So a window does not grow beyond what the fastest path carries in the shortest
+// round trip that was seen, beginning with that of our first SETTINGS, when there was no queue.
+//
 // What is measured is bytes that were paid for by consumption, so the windows of a slow consumer do not grow; nor do they
 // while a good part of the receive budget is in use: many connections whose windows grew together would use it up.
 
@@ -25,10 +29,15 @@ const mostUnmeasured = 64
 // muchFaster is by how much a measurement must beat the best before it: less is chance.
 const muchFaster = 1.05
 
+// fastest is what no path brings to one connection, in bytes per second.
+const fastest = 4 << 30
+
 // bandwidth is the measurement, as arithmetic. Guarded by the connection's mu.
 type bandwidth struct {
 	window  int // of a stream, as it is now
 	largest int // what it may become
+
+	trip time.Duration // the shortest time in which anything was answered; 0: nothing was yet
 
 	measuring bool
 	began     time.Time
@@ -64,19 +73,29 @@ func (b *bandwidth) end(now time.Time) (growth int) {
 		return 0
 	}
 	b.measuring = false
-	rate := float64(b.bytes) / max(now.Sub(b.began), time.Microsecond).Seconds()
+	took := max(now.Sub(b.began), time.Microsecond)
+	b.answered(took)
+	rate := float64(b.bytes) / took.Seconds()
+	largest := int(min(float64(b.largest), fastest*b.trip.Seconds()))
+	window := min(max(2*b.window, 2*b.bytes), largest)
 	// Credit is granted when half of a window is used up, so the other half is what can come in the round trip.
-	if rate <= b.best*muchFaster || 3*b.bytes < b.window {
+	if rate <= b.best*muchFaster || 3*b.bytes < b.window || window <= b.window {
 		b.fruitless = min(2*b.fruitless+1, mostUnmeasured)
 		b.skip = b.fruitless
 		b.best = max(b.best, rate)
 		return 0
 	}
 	b.best, b.fruitless = rate, 0
-	window := min(max(2*b.window, 2*b.bytes), b.largest)
 	growth = window - b.window
 	b.window = window
 	return growth
+}
+
+// answered learns from how long an answer took.
+func (b *bandwidth) answered(took time.Duration) {
+	if b.trip == 0 || took < b.trip {
+		b.trip = max(took, time.Microsecond)
+	}
 }
 
 // measure begins a measurement with the credit that is being granted, under mu, if one is due.

@@ -58,6 +58,28 @@ func TestWindowGrowsToWhatThePathCarries(t *testing.T) {
 	}
 }
 
+// A window does not grow with a queue: the PING stands in it, and the path is as short as it was at first.
+func TestWindowsDoNotGrowWithAQueue(t *testing.T) {
+	for _, test := range []struct {
+		trip time.Duration
+		most int
+	}{{100 * time.Microsecond, 430_000}, {time.Millisecond, 4_300_000}, {10 * time.Millisecond, grownWindow}} {
+		b := bandwidth{window: streamWindow, largest: grownWindow}
+		b.answered(test.trip)
+		now := time.Unix(1, 0)
+		for rate := 1e9; rate < 1e12; rate *= 1.1 { // ever faster, so that nothing else stops it
+			b.skip = 0
+			b.begin(now)
+			b.received(b.window)
+			now = now.Add(max(test.trip, time.Duration(float64(b.window)/rate*float64(time.Second))))
+			b.end(now)
+		}
+		if b.window > test.most || b.window < test.most*9/10 {
+			t.Errorf("on a path of %v the window is %d, want about %d", test.trip, b.window, test.most)
+		}
+	}
+}
+
 func TestBandwidthOfNothing(t *testing.T) {
 	b := bandwidth{window: streamWindow, largest: grownWindow}
 	if b.end(time.Unix(1, 0)) != 0 {

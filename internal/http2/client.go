@@ -39,6 +39,7 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 		c.reader.begin(c.options.Received)
 	}
 	c.mu.Lock()
+	c.greeted = time.Now()
 	c.fast = append(c.fast, frame.Preface...)
 	c.fast = c.options.appendSettings(c.fast, frame.Setting{ID: frame.EnablePush, Value: 0})
 	if c.options.Tap != nil {

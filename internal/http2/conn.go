@@ -49,8 +49,9 @@ type Conn struct {
 	bandwidth bandwidth     // and how far that may grow
 	blocked   []*stream     // streams whose Send waits for credit or room, first come first
 	settings  peerSettings
-	// acknowledged says that the peer has taken our first SETTINGS.
+	// acknowledged says that the peer has taken our first SETTINGS, which were sent at greeted.
 	acknowledged bool
+	greeted      time.Time
 
 	// The server's role:
 	lastStream uint32 // the highest stream that the peer has opened

@@ -374,6 +374,9 @@ func (c *Conn) settingsAcknowledged() {
 	difference := c.openingWindow() - c.options.StreamWindow
 	first := !c.acknowledged
 	c.acknowledged = true
+	if first {
+		c.bandwidth.answered(time.Since(c.greeted))
+	}
 	var streams []*stream
 	if first && difference > 0 {
 		streams = slices.Collect(maps.Values(c.streams))

@@ -58,6 +58,7 @@ func (c *Conn) Serve(ended func(error)) {
 	err := c.nc.SetReadDeadline(time.Now().Add(c.options.HandshakeTimeout))
 	if err == nil {
 		c.mu.Lock()
+		c.greeted = time.Now()
 		c.flush()
 		err = c.readPreface()
 	}
