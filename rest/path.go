@@ -22,7 +22,7 @@ func splitPath(path string) (requestPath, error) {
 	}
 	var p requestPath
 	if path != "/" {
-		p.segments = make([]string, 0, 8)
+		p.segments = make([]string, 0, strings.Count(path, "/"))
 		for rest, found := path[1:], true; found; {
 			var segment string
 			segment, rest, found = strings.Cut(rest, "/")

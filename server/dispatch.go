@@ -105,10 +105,15 @@ func (s *stream) handlerReturned(err error) {
 	s.finish(err)
 }
 
+// endedGoroutine is the error of a handler that did not return (runtime.Goexit, t.FailNow).
+func endedGoroutine(method *farcall.Method) error {
+	return farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", method)
+}
+
 // leave is the last thing that happens to a call.
 func (s *stream) leave() {
 	if !s.returned.Load() {
-		s.handlerReturned(farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", s.method.method))
+		s.handlerReturned(endedGoroutine(s.method.method))
 	}
 	s.pending.Free()
 	s.pending = nil

@@ -232,8 +232,12 @@ func afterFunc(ctx context.Context, f func()) (stop func() bool) {
 
 // run calls the handler.
 func (s *localStream) run() {
-	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", s.method.method)
+	var err error
+	returned := false
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
+		if !returned {
+			err = endedGoroutine(s.method.method)
+		}
 		s.call.Cancel(context.Canceled)
 		s.end(err)
 		s.server.leaveLocal(&s.call)
@@ -244,6 +248,7 @@ func (s *localStream) run() {
 	ctx, tap := call.Begin(&s.call, s.server.options.Observer, s.method.method, farcall.SideServer)
 	s.tap = tap
 	err = call.Guard(ctx, s, s.method.handler, s.server.logger)
+	returned = true
 	if s.call.Err() == context.DeadlineExceeded { // whatever the handler makes of it, as over a wire
 		err = overdue(s.method.method)
 	}

@@ -390,10 +390,13 @@ func (h *localHandler) UseCompression(names string) error {
 
 // run calls the handler and settles the outcome.
 func (h *localHandler) run(unwatch func() bool) {
-	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", h.method.method)
+	var err error
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
+		if !h.returned.Load() {
+			err = endedGoroutine(h.method.method)
+		}
 		unwatch()
-		h.returned.Store(true)          // before the context ends, which is no reason then for a Send to fail
+		h.returned.Store(true)
 		h.call.Cancel(context.Canceled) // before settle, which waits for a Send that was left behind
 		h.settle(err)
 		h.begin()
@@ -404,6 +407,7 @@ func (h *localHandler) run(unwatch func() bool) {
 	h.tap = tap
 	h.step(farcall.StepInvokeHandler, 0, 0, nil)
 	err = call.Guard(ctx, h, h.method.handler, h.server.logger)
+	h.returned.Store(true)                        // before the context ends, which is no reason then for a Send to fail
 	if h.call.Err() == context.DeadlineExceeded { // whatever the handler makes of it, as over a wire
 		err = overdue(h.method.method)
 	}

@@ -20,7 +20,15 @@ type requestContext struct {
 	mu    sync.Mutex    // guards what follows
 	done  chan struct{} // made when somebody asks
 	err   error         // set once
-	after []*func()     // functions to start at the end
+	after []ending      // functions to start at the end
+	place [1]ending     // of after: mostly there is one at a time
+	last  uint64        // the number of the newest of them
+}
+
+// ending is a function to start at the end of a context.
+type ending struct {
+	number uint64
+	start  func()
 }
 
 var _ context.Context = (*requestContext)(nil)
@@ -37,9 +45,9 @@ func (c *requestContext) cancel() {
 		close(c.done)
 	}
 	for _, f := range c.after {
-		go (*f)()
+		go f.start()
 	}
-	c.after = nil
+	c.after, c.place = nil, [1]ending{}
 }
 
 func (c *requestContext) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -80,12 +88,16 @@ func (c *requestContext) AfterFunc(f func()) (stop func() bool) {
 		go f()
 		return func() bool { return false }
 	}
-	registered := &f
-	c.after = append(c.after, registered)
+	if c.after == nil {
+		c.after = c.place[:0]
+	}
+	c.last++
+	number := c.last
+	c.after = append(c.after, ending{number, f})
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		at := slices.Index(c.after, registered)
+		at := slices.IndexFunc(c.after, func(e ending) bool { return e.number == number })
 		if at < 0 {
 			return false
 		}

@@ -85,7 +85,7 @@ func (s *stream) Receive(message any) error {
 	switch {
 	case s.receiveErr != nil:
 		return s.receiveErr
-	case s.released:
+	case s.released || s.returned.Load():
 		return s.afterEnd()
 	}
 	data, err := s.nextMessage()

@@ -20,7 +20,7 @@ func (s *stream) Receive(message any) error {
 	switch {
 	case s.receiveErr != nil:
 		return s.receiveErr
-	case s.over:
+	case s.over || s.returned.Load():
 		return s.afterEnd()
 	}
 	if err := s.receive(message); err != nil {

@@ -97,8 +97,12 @@ func (s *stream) serve() {
 
 // run calls the handler, and answers with what it returned.
 func (s *stream) run() {
-	err := farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", s.method)
+	var err error
+	returned := false
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
+		if !returned {
+			err = farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", s.method)
+		}
 		s.handlerReturned(err)
 		s.leave()
 	}()
@@ -108,6 +112,7 @@ func (s *stream) run() {
 		s.step(farcall.StepInvokeHandler, 0, 0, nil)
 	}
 	err = call.Guard(ctx, s, s.implementation, s.handler.options.Logger)
+	returned = true
 }
 
 // handlerReturned ends the handler's context and answers with what it returned.
