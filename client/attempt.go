@@ -43,7 +43,7 @@ func (s *stream) open(body []byte, end bool, avoid *http2.Conn) (rest []byte, er
 	if wanted.head.Fixed, err = s.conn.heads.Fixed(s.method); err != nil {
 		return nil, err
 	}
-	if fields.HasTimeout || fields.Encoding != "" || fields.StepTimes || metadata.Len() > 0 {
+	if fields.Varies() {
 		varying := fieldLists.Get().(*[]exchange.Field)
 		defer func() {
 			clear(*varying)

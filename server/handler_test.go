@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -298,14 +299,31 @@ func TestReverseProxy(t *testing.T) {
 	}
 }
 
-func TestCurlReachesTheHandlerOverHTTP2(t *testing.T) {
+// curlWith returns where curl is. Without it, or if it was built without one of the features, the test is skipped; on CI, which
+// installs it, that is a failure.
+func curlWith(t *testing.T, features ...string) string {
+	t.Helper()
 	curl, err := exec.LookPath("curl")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
+	if err == nil {
+		var version []byte
+		version, err = exec.CommandContext(t.Context(), curl, "--version").Output()
+		for _, feature := range features {
+			if err == nil && !slices.Contains(strings.Fields(string(version)), feature) {
+				err = fmt.Errorf("curl was built without %s", feature)
+			}
 		}
+	}
+	switch {
+	case err != nil && os.Getenv("CI") != "":
+		t.Fatal(err)
+	case err != nil:
 		t.Skip(err)
 	}
+	return curl
+}
+
+func TestCurlReachesTheHandlerOverHTTP2(t *testing.T) {
+	curl := curlWith(t, "HTTP2")
 	address := ours(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		fmt.Fprintln(w, r.Proto, r.Method, r.Header.Get("User-Agent") != "", len(body), err)

@@ -392,11 +392,10 @@ func (h *localHandler) UseCompression(names string) error {
 func (h *localHandler) run(unwatch func() bool) {
 	var err error
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
-		if !h.returned.Load() {
+		if h.returned.CompareAndSwap(false, true) {
 			err = endedGoroutine(h.method.method)
 		}
 		unwatch()
-		h.returned.Store(true)
 		h.call.Cancel(context.Canceled) // before settle, which waits for a Send that was left behind
 		h.settle(err)
 		h.begin()

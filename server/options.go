@@ -39,7 +39,8 @@ type Options struct {
 	// MaxConcurrentStreams bounds the calls that one connection has in flight. 0: 1,000.
 	MaxConcurrentStreams int
 	// ReceiveBudgetBytes bounds what all connections together have received and no handler has taken yet; above it
-	// clients are given room only for what is taken. 0: an eighth of the memory limit (GOMEMLIMIT), 512 MiB without one.
+	// clients are given room only for what is taken. Half as much bounds what streams by REST hold because they are compressed.
+	// 0: an eighth of the memory limit (GOMEMLIMIT), 512 MiB without one.
 	ReceiveBudgetBytes int64
 
 	// HandshakeTimeout bounds the time from a connection's start to its first request: TLS, preface, SETTINGS, and the

@@ -26,23 +26,9 @@ func posted(t testing.TB, method *farcall.Method, path string) *farcall.Method {
 
 // TestConversationOverREST sends a line, reads the answer to it, and only then sends the next, over both versions of HTTP.
 func TestConversationOverREST(t *testing.T) {
-	echo := func(_ context.Context, stream farcall.Stream) error {
-		for {
-			request := new(wrapperspb.StringValue)
-			switch err := stream.Receive(request); {
-			case err == io.EOF:
-				return nil
-			case err != nil:
-				return err
-			}
-			if err := stream.Send(wrapperspb.String("re: " + request.Value)); err != nil {
-				return err
-			}
-		}
-	}
 	for version, client := range httpVersions(t) {
 		t.Run(version, func(t *testing.T) {
-			address := run(t, register(posted(t, chat, "/v1/chat"), echo, server.Options{}))
+			address := run(t, register(posted(t, chat, "/v1/chat"), echoAll, server.Options{}))
 			out, in := io.Pipe()
 			request, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+address+"/v1/chat", out)
 			if err != nil {

@@ -90,6 +90,7 @@ func (e *Encoder) Trim() {
 	if cap(e.fields) > len(e.fields) {
 		e.fields = append(make([]entry, 0, len(e.fields)), e.fields...)
 	}
+	e.later = nil
 }
 
 // OwesUpdate reports whether AppendSizeUpdate would append anything.

@@ -128,6 +128,11 @@ type RequestFields struct {
 	Metadata   farcall.Metadata
 }
 
+// Varies reports whether AppendRequest has anything to append.
+func (r *RequestFields) Varies() bool {
+	return r.HasTimeout || r.Encoding != "" || r.StepTimes || r.Metadata.Len() > 0
+}
+
 // AppendRequest appends the varying fields of a request; there may be none. It fails with INTERNAL, naming the key, on
 // metadata that must not be sent.
 //
