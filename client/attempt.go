@@ -96,7 +96,7 @@ func (s *stream) try(avoid *http2.Conn) error {
 // (grpc/proposal A6, "transparent retries"), on another connection if there can be one.
 func (s *stream) await() {
 	for s.outcome == nil {
-		err := s.transport.WantEnd(s.ctx, s.conn.options.MaxReceiveBytes+wire.PrefixBytes)
+		err := s.wantEnd(s.conn.options.MaxReceiveBytes + wire.PrefixBytes)
 		if err == nil || errors.Is(err, exchange.ErrTooLong) {
 			s.fail(call.Returned(s.ctx, s.method, s.read(err != nil)))
 			break
@@ -112,6 +112,14 @@ func (s *stream) await() {
 		s.fail(s.transportError(s.transport, err))
 	}
 	s.answered = true
+}
+
+// wantEnd waits for the end of the answer.
+func (s *stream) wantEnd(limit int) error {
+	if s.ctx == context.Context(&s.body) {
+		return s.body.wait(s.transport, limit)
+	}
+	return s.transport.WantEnd(s.ctx, limit)
 }
 
 // mostUnsent bounds the attempts that break before anything of them has left: a server that ends its connections at once

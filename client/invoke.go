@@ -57,7 +57,11 @@ func (s *stream) intercepted(request, response any) error {
 			release(request)
 		}
 	}()
-	return s.run(s, s.takeEnd, func(_ context.Context, wrapped farcall.Stream) error {
+	return s.runInside(s, func(ctx context.Context, wrapped farcall.Stream) error {
+		if err := s.enter(ctx, s.method); err != nil {
+			return err
+		}
+		s.ctx = &s.body
 		if err := wrapped.Send(request); err != nil {
 			return err
 		}

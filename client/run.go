@@ -18,34 +18,31 @@ import (
 
 // running is what a stream knows of its body.
 type running struct {
+	body      bodyContext
 	receiving sync.Mutex // held by whoever uses the receiving side, and to end the call; taken before a streaming's mu
 	over      bool       // guarded by receiving: everything was given back
-
-	entering sync.Mutex         // guards what follows
-	stop     context.CancelFunc // ends the context that the body has; nil until it runs
-	left     bool               // the interceptors have returned
 }
 
 // enter gives a body that is about to run its context.
-func (r *running) enter(ctx context.Context, method *farcall.Method) (context.Context, error) {
-	r.entering.Lock()
-	defer r.entering.Unlock()
+func (r *running) enter(ctx context.Context, method *farcall.Method) error {
+	r.body.mu.Lock()
+	defer r.body.mu.Unlock()
 	switch {
-	case r.left:
-		return nil, errOver(method)
-	case r.stop != nil:
-		return nil, farcall.Errorf(farcall.FailedPrecondition, "an interceptor has called next twice for %s: a call runs once", method)
+	case r.body.left:
+		return errOver(method)
+	case r.body.entered:
+		return farcall.Errorf(farcall.FailedPrecondition, "an interceptor has called next twice for %s: a call runs once", method)
 	}
-	ctx, r.stop = context.WithCancel(ctx)
-	return ctx, nil
+	r.body.Context, r.body.entered = ctx, true
+	return nil
 }
 
 // leave lets no body enter any more, and reports whether one has.
 func (r *running) leave() (entered bool) {
-	r.entering.Lock()
-	defer r.entering.Unlock()
-	r.left = true
-	return r.stop != nil
+	r.body.mu.Lock()
+	defer r.body.mu.Unlock()
+	r.body.left = true
+	return r.body.entered
 }
 
 // takeBack takes a lock, which a goroutine that was left behind may hold: the end of its context makes it let go.
@@ -53,15 +50,32 @@ func (r *running) takeBack(lock *sync.Mutex) {
 	if lock.TryLock() {
 		return
 	}
-	if r.stop != nil { // not changed any more
-		r.stop()
+	if r.body.entered { // not changed any more
+		r.body.stop()
 	}
 	lock.Lock()
 }
 
-// run runs body with the interceptors around it, as seen from self, and then end. What interceptors make of ctx is what
-// the call is opened with.
-func (s *stream) run(self farcall.Stream, end func(error) error, body farcall.Handler) (err error) {
+// interceptable is a stream as interceptors see it, and how its call is ended.
+type interceptable interface {
+	farcall.Stream
+	takeEnd(err error) error
+}
+
+// run runs body with the interceptors around it, as seen from self, and then ends the call. What interceptors make of ctx
+// is what the call is opened with.
+func (s *stream) run(self interceptable, body farcall.Handler) error {
+	return s.runInside(self, func(ctx context.Context, wrapped farcall.Stream) error {
+		if err := s.enter(ctx, s.method); err != nil {
+			return err
+		}
+		s.ctx = s.body.derive()
+		return body(s.ctx, wrapped)
+	})
+}
+
+// runInside runs innermost, which enters the call, with the interceptors around it, and then ends the call.
+func (s *stream) runInside(self interceptable, innermost farcall.Handler) (err error) {
 	returned := false
 	defer func() { // in a defer, because body or an interceptor may panic
 		entered := s.leave()
@@ -71,20 +85,12 @@ func (s *stream) run(self farcall.Stream, end func(error) error, body farcall.Ha
 		case err == nil && !entered: // there is no answer that the caller could be given
 			err = farcall.Errorf(farcall.Internal, "an interceptor ended %s without calling next, and without an error", s.method)
 		}
-		err = end(err)
+		err = self.takeEnd(err)
 		if entered {
-			s.stop()
+			s.body.stop()
 		}
 	}()
-	innermost := func(ctx context.Context, wrapped farcall.Stream) error {
-		ctx, err := s.enter(ctx, s.method)
-		if err != nil {
-			return err
-		}
-		s.ctx = ctx
-		return body(ctx, wrapped)
-	}
-	err = call.Wrap(s.conn.options.Interceptors, innermost)(s.ctx, self)
+	err = call.Run(s.ctx, s.conn.options.Interceptors, self, innermost)
 	returned = true
 	return err
 }

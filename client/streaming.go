@@ -60,11 +60,11 @@ func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.
 	if method.Kind == farcall.KindUnary {
 		s := &stream{}
 		s.init(ctx, c, method, outgoing, tap)
-		return s.run(s, s.takeEnd, body)
+		return s.run(s, body)
 	}
 	s := &streaming{}
 	s.init(ctx, c, method, outgoing, tap)
-	return s.run(s, s.end, body)
+	return s.run(s, body)
 }
 
 // prepare settles, before the first request is encoded, how it is. Its error is the outcome of a call that cannot be opened.
@@ -122,8 +122,8 @@ func (s *streaming) giveUp() {
 	transport.Reset(frame.Cancel)
 }
 
-// end ends the call. A sending goroutine that is late finds it over, and does not open it.
-func (s *streaming) end(err error) error {
+// takeEnd ends the call. A sending goroutine that is late finds it over, and does not open it.
+func (s *streaming) takeEnd(err error) error {
 	s.takeBack(&s.mu)
 	if !s.opened {
 		s.opened = true

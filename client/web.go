@@ -65,7 +65,7 @@ func (c *Conn) webStream(ctx context.Context, method *farcall.Method, body farca
 	s := &webCall{}
 	s.init(ctx, c, method, outgoing, tap)
 	s.format.Longer = !s.enveloped() && c.options.MinCompressBytes <= 0 // all are compressed, and the head says whether this one is
-	return s.run(s, s.end, body)
+	return s.run(s, body)
 }
 
 // webInvoke makes a unary call.
@@ -277,8 +277,8 @@ func (s *webCall) CloseSend() error {
 	return s.deliver(nil, true)
 }
 
-// end ends the call. A sending goroutine that is late finds it over, and does not open it.
-func (s *webCall) end(err error) error {
+// takeEnd ends the call. A sending goroutine that is late finds it over, and does not open it.
+func (s *webCall) takeEnd(err error) error {
 	s.takeBack(&s.mu)
 	if !s.opened {
 		s.opened = true

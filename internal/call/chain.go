@@ -22,8 +22,7 @@ func Interceptors(given []farcall.Interceptor) []farcall.Interceptor {
 }
 
 // Wrap returns handler with the interceptors around it, the first outermost. A server wraps each method once, when it is
-// registered; a client, whose innermost handler is the call itself, wraps each call. Without interceptors it returns
-// handler as it is.
+// registered. Without interceptors it returns handler as it is.
 func Wrap(interceptors []farcall.Interceptor, handler farcall.Handler) farcall.Handler {
 	for i := len(interceptors) - 1; i >= 0; i-- {
 		interceptor, next := interceptors[i], handler
@@ -32,4 +31,13 @@ func Wrap(interceptors []farcall.Interceptor, handler farcall.Handler) farcall.H
 		}
 	}
 	return handler
+}
+
+// Run runs handler with the interceptors around it. It is for a client, whose innermost handler is the call itself: what
+// would be made for each call is made for the inner interceptors alone.
+func Run(ctx context.Context, interceptors []farcall.Interceptor, stream farcall.Stream, handler farcall.Handler) error {
+	if len(interceptors) == 0 {
+		return handler(ctx, stream)
+	}
+	return interceptors[0](ctx, stream, Wrap(interceptors[1:], handler))
 }
