@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
@@ -110,14 +111,23 @@ func head(status int, media string, length int, fields []exchange.Field) exchang
 	return exchange.Head{Fields: fields}
 }
 
-// answer writes the answer of the call: the response, or what became of it. outgoing holds the header metadata, nil if no
-// call was made.
-func (c *call) answer(response any, outgoing *farcall.Call, failure error) {
-	out := responseFields{fields: make([]exchange.Field, firstField, firstField+4)}
-	if outgoing != nil {
-		if err := out.add(c.router, *outgoing.ResponseHeader()); err != nil && failure == nil {
-			failure = err
-		}
+// fieldLists are used for one head after the other: an exchange keeps none.
+var fieldLists = sync.Pool{New: func() any {
+	fields := make([]exchange.Field, 0, firstField+5)
+	return &fields
+}}
+
+// answer writes the answer of the call: the response with its header metadata, or what became of it.
+func (c *call) answer(response any, header farcall.Metadata, failure error) {
+	list := fieldLists.Get().(*[]exchange.Field)
+	out := responseFields{fields: (*list)[:firstField]}
+	defer func() {
+		clear(out.fields)
+		*list = out.fields[:0]
+		fieldLists.Put(list)
+	}()
+	if err := out.add(c.router, header); err != nil && failure == nil {
+		failure = err
 	}
 	body := buffer.Get(512)
 	status, media := out.success(), ""

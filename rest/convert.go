@@ -12,6 +12,7 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/internal/buffer"
+	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/transcode"
 )
 
@@ -67,16 +68,16 @@ func hasRequired(message protoreflect.MessageDescriptor, seen map[protoreflect.M
 	return false
 }
 
-// encodeJSON makes the request's bytes of a body that is JSON, in a buffer that the caller frees.
-func (r *route) encodeJSON(in input) (*buffer.Buffer, error) {
+// encodeJSON makes the request's bytes of a body that is JSON, behind so much room, in a buffer that the caller frees.
+func (r *route) encodeJSON(in input, room int) (*buffer.Buffer, error) {
 	if r.body != nil && string(bytes.TrimSpace(in.body)) == "null" { // it would leave the field unset, but it is no message
 		if _, err := r.body.AppendMessage(nil, in.body); err != nil {
 			return nil, invalidBody(in, err)
 		}
 	}
-	encoded := buffer.Get(len(in.body))
+	encoded := buffer.Get(room + len(in.body))
 	var err error
-	if encoded.B, err = r.request.AppendMessage(encoded.B, in.body); err != nil {
+	if encoded.B, err = r.request.AppendMessage(encoded.B[:room], in.body); err != nil {
 		encoded.Free()
 		return nil, invalidBody(in, err)
 	}
@@ -85,7 +86,7 @@ func (r *route) encodeJSON(in input) (*buffer.Buffer, error) {
 
 // bindJSON fills the message from a body that is JSON. Fields that are required may be missing.
 func (r *route) bindJSON(in input, request proto.Message) error {
-	encoded, err := r.encodeJSON(in)
+	encoded, err := r.encodeJSON(in, 0)
 	if err != nil {
 		return err
 	}
@@ -101,22 +102,15 @@ func (r *route) bindJSON(in input, request proto.Message) error {
 	return nil
 }
 
-// bind makes the request of the body, the path and the query: a *farcall.Raw where the body has it all.
+// bind makes the request of the body, the path and the query: bytes where the body has it all.
 func (c *call) bind(in input) (request any, err error) {
 	route := c.match.route
 	direct := c.router.options.Raw && route.method.Kind == farcall.KindUnary && in.format == formatJSON && c.query == "" &&
 		len(route.rule.Template.Variables) == 0 && route.mask == nil && !route.required
-	switch {
-	case !direct:
+	if !direct {
 		return route.bind(in, c.match.path, c.query)
-	case len(in.body) == 0:
-		return new(farcall.Raw), nil
 	}
-	encoded, err := route.encodeJSON(in)
-	if err != nil {
-		return nil, err
-	}
-	return &farcall.Raw{Data: encoded.B, Release: encoded.Free}, nil
+	return c.encoded(in)
 }
 
 // newResponse returns what the call is to fill: a *farcall.Raw where only JSON is made of it.
@@ -128,11 +122,16 @@ func (c *call) newResponse() any {
 	return route.method.NewResponse()
 }
 
-// appendJSON appends the JSON of the response, or of the field of it that the rule names. A Raw is given back.
+// appendJSON appends the JSON of the response, or of the field of it that the rule names. A Raw is given back, and so is what
+// a nearby Invoker has returned.
 func (r *route) appendJSON(dst []byte, response any) ([]byte, error) {
-	if raw, ok := response.(*farcall.Raw); ok {
-		defer raw.Done()
-		return r.response.AppendJSON(dst, raw.Data)
+	switch encoded := response.(type) {
+	case *farcall.Raw:
+		defer encoded.Done()
+		return r.response.AppendJSON(dst, encoded.Data)
+	case *buffer.Buffer:
+		defer encoded.Free()
+		return r.response.AppendJSON(dst, encoded.B[wire.PrefixBytes:])
 	}
 	encoded, err := codec.Encode(response, 0)
 	if err != nil {
@@ -144,7 +143,10 @@ func (r *route) appendJSON(dst []byte, response any) ([]byte, error) {
 
 // release gives a response back of which nothing is written.
 func release(response any) {
-	if raw, ok := response.(*farcall.Raw); ok {
-		raw.Done()
+	switch encoded := response.(type) {
+	case *farcall.Raw:
+		encoded.Done()
+	case *buffer.Buffer:
+		encoded.Free()
 	}
 }

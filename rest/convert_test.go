@@ -4,13 +4,18 @@ package rest
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/schema"
+	"github.com/farcall/farcall/internal/wire"
 	"github.com/farcall/farcall/transcode"
 )
 
@@ -58,10 +63,44 @@ func (b *rawBackend) Stream(context.Context, *farcall.Method, farcall.Handler) e
 	return nil
 }
 
+// nearBackend is one that is nearby.
+type nearBackend struct {
+	*rawBackend
+	metadata farcall.Metadata
+	calls    int
+	fails    error
+}
+
+func (b *nearBackend) InvokeNear(ctx context.Context, method *farcall.Method, metadata farcall.Metadata, request any) (*buffer.Buffer, farcall.Metadata, error) {
+	b.calls++
+	b.metadata = metadata
+	header := farcall.NewMetadata("etag", "7")
+	if encoded, ok := request.(*buffer.Buffer); ok {
+		request = &farcall.Raw{Data: encoded.B[wire.PrefixBytes:], Release: encoded.Free}
+	}
+	response := new(farcall.Raw)
+	if err := b.Invoke(ctx, method, request, response); err != nil || b.fails != nil {
+		return nil, header, errors.Join(err, b.fails)
+	}
+	returned := buffer.Get(0)
+	returned.B = append(append(returned.B, "12345"...), response.Data...)
+	response.Done()
+	return returned, header, nil
+}
+
 // With Raw a request goes as bytes where it is in the body alone, and a response comes as bytes where it becomes JSON.
 func TestRaw(t *testing.T) {
 	back := &rawBackend{t: t}
-	router := newRouter(t, Options{Invoker: back, Raw: true}, shop["CreateOrder"], shop["CancelOrder"], shop["ListOrders"])
+	testRaw(t, back, back)
+	near := &nearBackend{rawBackend: back}
+	testRaw(t, near, back)
+	if near.calls != 5 {
+		t.Errorf("%d calls were made nearby", near.calls)
+	}
+}
+
+func testRaw(t *testing.T, invoker farcall.Invoker, back *rawBackend) {
+	router := newRouter(t, Options{Invoker: invoker, Raw: true}, shop["CreateOrder"], shop["CancelOrder"], shop["ListOrders"])
 	const answer = `{"orderId":"o1","status":"PAID","total":"5"}`
 	for _, tc := range []struct{ method, target, body, header, request, answer string }{
 		{"POST", "/v1/orders", `{"orderId":"o1","items":[{"sku":"x"}]}`, "", `{"orderId":"o1","items":[{"sku":"x"}]}`, answer},
@@ -83,7 +122,7 @@ func TestRaw(t *testing.T) {
 		if got := string(r.answered); back.request != tc.request || !strings.HasPrefix(got, tc.answer) {
 			t.Errorf("%s %s %s: %s was called, and the answer was %s", tc.method, tc.target, tc.body, back.request, got)
 		}
-		if (back.released == 1) != (tc.request != "" && !strings.HasSuffix(tc.request, " typed")) {
+		if back == invoker && (back.released == 1) != (tc.request != "" && !strings.HasSuffix(tc.request, " typed")) {
 			t.Errorf("%s %s: the response was given back %d times", tc.method, tc.target, back.released)
 		}
 	}
@@ -111,6 +150,29 @@ func TestJSONOptions(t *testing.T) {
 				t.Errorf("%s: %s", name, r.answered)
 			}
 		}
+	}
+}
+
+// What is passed by the side of a call that is made nearby: metadata, that of an Observer too, and the answer's header.
+func TestNearMetadata(t *testing.T) {
+	near := &nearBackend{rawBackend: &rawBackend{t: t}}
+	router := newRouter(t, Options{Invoker: near, Raw: true}, shop["CreateOrder"])
+	ctx := farcall.WithMetadata(t.Context(), "x-traced", "1")
+	for _, fails := range []error{nil, farcall.Errorf(farcall.NotFound, "no")} {
+		near.fails = fails
+		r := newRequest(t, "POST", "/v1/orders", "{}", "authorization: x", "grpc-metadata-y: 2")
+		router.Serve(ctx, r)
+		if got := slices.Collect(maps.Keys(maps.Collect(near.metadata.All()))); near.metadata.Len() != 3 || len(got) != 3 ||
+			near.metadata.Get("x-traced")+near.metadata.Get("authorization")+near.metadata.Get("y") != "1x2" {
+			t.Errorf("the metadata %v was sent", got)
+		}
+		if got := r.answers[0].Get("etag"); got != "7" {
+			t.Errorf("the answer's etag is %q, with the error %v", got, fails)
+		}
+	}
+	near.metadata.Add("more", "") // it is the callee's
+	if farcall.OutgoingMetadata(ctx).Len() != 1 {
+		t.Error("the context's metadata has changed")
 	}
 }
 

@@ -61,9 +61,9 @@ func headerNames(names []string) map[string]bool {
 	return known
 }
 
-// withMetadata returns a context whose calls send what the request's headers carry. Keys that belong to HTTP or gRPC are
-// left out, as they are when they arrive over gRPC.
-func (c *call) withMetadata(ctx context.Context) (context.Context, error) {
+// readMetadata takes the metadata that the request's headers carry. Keys that belong to HTTP or gRPC are left out, as they are
+// when they arrive over gRPC.
+func (c *call) readMetadata() error {
 	var metadata farcall.Metadata
 	var fault error
 	c.head.All(func(field exchange.Field) bool {
@@ -78,16 +78,22 @@ func (c *call) withMetadata(ctx context.Context) (context.Context, error) {
 		return fault == nil
 	})
 	if fault != nil {
-		return ctx, refuse(400, farcall.InvalidArgument, "the request's headers: %s", farcall.AsError(fault).Message)
+		return refuse(400, farcall.InvalidArgument, "the request's headers: %s", farcall.AsError(fault).Message)
 	}
-	if metadata.Len() == 0 {
-		return ctx, nil
+	c.metadata = metadata
+	return nil
+}
+
+// outgoing returns a context whose calls send that metadata.
+func (c *call) outgoing(ctx context.Context) context.Context {
+	if c.metadata.Len() == 0 {
+		return ctx
 	}
-	pairs := make([]string, 0, 2*metadata.Len())
-	for key, value := range metadata.All() {
+	pairs := make([]string, 0, 2*c.metadata.Len())
+	for key, value := range c.metadata.All() {
 		pairs = append(pairs, key, value)
 	}
-	return farcall.WithMetadata(ctx, pairs...), nil
+	return farcall.WithMetadata(ctx, pairs...)
 }
 
 // responseFields are the headers that response metadata makes.

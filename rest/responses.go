@@ -189,7 +189,7 @@ func (l *responses) finish(outgoing *farcall.Call, failure error) {
 	}
 	l.ended = true
 	if !l.started {
-		l.call.answer(nil, outgoing, failure)
+		l.call.answer(nil, *outgoing.ResponseHeader(), failure)
 		return
 	}
 	out := buffer.Get(512)

@@ -68,6 +68,7 @@ type Router struct {
 	options                         Options
 	root                            node
 	requestHeaders, responseHeaders map[string]bool // from Options, in lower case
+	near                            nearby          // the Invoker, if it is that and Options.Raw allows it
 
 	compressing atomic.Int64  // bytes that streams hold because they are compressed
 	lateness    time.Duration // how long a client may take, after the deadline of its stream, for what it has been sent by then
@@ -99,8 +100,12 @@ func New(options Options) *Router {
 	if options.Heartbeat == 0 {
 		options.Heartbeat = 15 * time.Second
 	}
-	return &Router{options: options, lateness: 5 * time.Second,
+	r := &Router{options: options, lateness: 5 * time.Second,
 		requestHeaders: headerNames(options.RequestHeaders), responseHeaders: headerNames(options.ResponseHeaders)}
+	if options.Raw {
+		r.near, _ = options.Invoker.(nearby)
+	}
+	return r
 }
 
 // route is one rule of one method.
@@ -201,18 +206,18 @@ func (r *Router) ServeFound(ctx context.Context, x exchange.Served, found Found)
 	case route == nil && c.httpMethod == "OPTIONS" && (len(c.match.others) > 0 && r.options.LeftOut == nil || path == "*"):
 		c.answerOptions()
 	case route != nil && route.method.Kind != farcall.KindUnary:
-		c.serveStream(ctx)
+		streaming := c // which its goroutines share: the call of a unary method stays on this one's stack
+		streaming.serveStream(ctx)
 	default:
 		defer c.answerForGoexit()
-		response, outgoing, err := c.invoke(ctx)
-		c.answer(response, outgoing, err)
+		c.answer(c.invoke(ctx))
 	}
 }
 
 // answerForGoexit answers a call whose handler has ended the goroutine: Invokers may run it on this one.
 func (c *call) answerForGoexit() {
 	if c.invoking {
-		c.answer(nil, nil, farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", c.match.route.method))
+		c.answer(nil, farcall.Metadata{}, farcall.Errorf(farcall.Internal, "the handler of %s ended its goroutine", c.match.route.method))
 	}
 }
 
@@ -222,6 +227,7 @@ type call struct {
 	x          exchange.Served
 	head       exchange.Head
 	headers    requestHeaders
+	metadata   farcall.Metadata // what the request's headers carry
 	httpMethod string
 	target     string
 	query      string
@@ -246,25 +252,37 @@ func (c *call) step(step farcall.Step, message, bytes int, err error) {
 	})
 }
 
-// invoke makes the call of a unary method. The Call that it returns holds the answer's metadata, nil if no call was made.
-func (c *call) invoke(ctx context.Context) (any, *farcall.Call, error) {
+// invoke makes the call of a unary method. It returns the response and the answer's header metadata.
+func (c *call) invoke(ctx context.Context) (any, farcall.Metadata, error) {
 	ctx, cancel, request, err := c.prepare(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, farcall.Metadata{}, err
 	}
 	defer cancel()
-	ctx, outgoing := farcall.NewCall(ctx)
+	if near := c.near(); near != nil {
+		return c.invokeNear(ctx, near, request)
+	}
+	ctx, outgoing := farcall.NewCall(c.outgoing(ctx))
 	response := c.newResponse()
 	c.invoking = true
 	err = c.router.options.Invoker.Invoke(ctx, c.match.route.method, request, response)
 	c.invoking = false
+	if err == nil {
+		err = gone(ctx)
+	}
 	if err != nil {
-		return nil, outgoing, err
+		return nil, *outgoing.ResponseHeader(), err
 	}
-	if err := ctx.Err(); err != nil { // JSON of many large answers for clients that have gone is how a server is kept busy
-		return nil, outgoing, farcall.Errorf(farcall.CodeOf(err), "the call ended before its answer could be written: %w", err)
+	return response, *outgoing.ResponseHeader(), nil
+}
+
+// gone returns an error if the call has ended before its answer is made: JSON of many large answers for clients that have gone
+// is how a server is kept busy.
+func gone(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return farcall.Errorf(farcall.CodeOf(err), "the call ended before its answer could be written: %w", err)
 	}
-	return response, outgoing, nil
+	return nil
 }
 
 // prepare reads the request, and returns the call's message and context. With a nil error, cancel must be called.
@@ -294,8 +312,8 @@ func (c *call) input(body []byte) input {
 	return input{body: body, format: c.format, contentType: c.headers.contentType, boundary: c.boundary}
 }
 
-// begin refuses what can be refused without the body, and returns the call's context: with deadline and metadata. With a
-// nil error, cancel must be called.
+// begin refuses what can be refused without the body, and returns the call's context, with its deadline. With a nil error,
+// cancel must be called.
 func (c *call) begin(ctx context.Context) (begun context.Context, cancel context.CancelFunc, err error) {
 	if c.headers, err = readHeaders(c.head); err != nil {
 		return nil, nil, err
@@ -306,7 +324,7 @@ func (c *call) begin(ctx context.Context) (begun context.Context, cancel context
 	if err := c.chooseAnswer(); err != nil {
 		return nil, nil, err
 	}
-	if ctx, err = c.withMetadata(ctx); err != nil {
+	if err = c.readMetadata(); err != nil {
 		return nil, nil, err
 	}
 	return c.withTimeout(ctx)

@@ -21,7 +21,7 @@ func (c *call) serveStream(ctx context.Context) {
 	}()
 	requests, ctx, cancel, err := c.requests(ctx)
 	if err != nil {
-		c.answer(nil, nil, err)
+		c.answer(nil, farcall.Metadata{}, err)
 		return
 	}
 	defer cancel()
@@ -29,11 +29,11 @@ func (c *call) serveStream(ctx context.Context) {
 		late := time.AfterFunc(time.Until(deadline)+c.router.lateness, func() { c.x.Abort(context.DeadlineExceeded) })
 		defer late.Stop()
 	}
-	ctx, outgoing := farcall.NewCall(ctx)
+	ctx, outgoing := farcall.NewCall(c.outgoing(ctx))
 	if !c.match.route.method.Kind.ReturnsStream() {
 		response := c.newResponse()
 		err := c.converse(ctx, cancel, requests, func(stream farcall.Stream) error { return stream.Receive(response) })
-		c.answer(response, outgoing, err)
+		c.answer(response, *outgoing.ResponseHeader(), err)
 		return
 	}
 	l := &responses{call: c, cancel: cancel}

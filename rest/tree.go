@@ -100,17 +100,39 @@ func (l *lookup) at(leaves map[string]leaf) *route {
 	if routes == nil {
 		return nil
 	}
-	if route := routes[l.method]; route != nil && l.method != schema.AnyMethod {
-		return route
-	}
-	if l.method == "HEAD" && routes["GET"] != nil {
-		return routes["GET"]
-	}
-	if route := routes[schema.AnyMethod]; route != nil {
+	if route := routes.of(l.method); route != nil {
 		return route
 	}
 	l.others = append(l.others, routes)
 	return nil
+}
+
+// of returns the route for an HTTP method, nil if there is none.
+func (l leaf) of(method string) *route {
+	if route := l[method]; route != nil && method != schema.AnyMethod {
+		return route
+	}
+	if method == "HEAD" && l["GET"] != nil {
+		return l["GET"]
+	}
+	return l[schema.AnyMethod]
+}
+
+// literal returns the route whose template is the path itself, nil if there is none. At every node below looks for the
+// literal first, so it would find the same one; but here the path need not be taken apart.
+func (n *node) literal(method, path string) (found *route, visits int) {
+	if path == "" || path[0] != '/' || strings.IndexByte(path, '%') >= 0 || strings.IndexByte(path, ':') >= 0 {
+		return nil, 0
+	}
+	visits = 1
+	for rest, more := path[1:], path != "/"; more; visits++ {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		if n = n.literals[segment]; n == nil {
+			return nil, 0
+		}
+	}
+	return n.ending[""].of(method), visits
 }
 
 // match is what was found for a request.
@@ -124,6 +146,9 @@ type match struct {
 
 // find looks a request up.
 func (n *node) find(method, path string) match {
+	if route, visits := n.literal(method, path); route != nil && len(route.rule.Template.Variables) == 0 {
+		return match{route: route, visits: visits}
+	}
 	segments, err := splitPath(path)
 	if err != nil {
 		return match{err: err}

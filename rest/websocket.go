@@ -84,7 +84,7 @@ func (s *socket) serve(ctx context.Context) error {
 		err = c.check()
 	}
 	if err == nil {
-		ctx, err = c.withMetadata(ctx)
+		err = c.readMetadata()
 	}
 	var release context.CancelFunc
 	if err == nil {
@@ -99,7 +99,7 @@ func (s *socket) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.converse(ctx, s.cancel, requests, func(stream farcall.Stream) error {
+	return c.converse(c.outgoing(ctx), s.cancel, requests, func(stream farcall.Stream) error {
 		for {
 			response := c.match.route.method.NewResponse()
 			switch err := stream.Receive(response); {

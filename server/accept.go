@@ -136,8 +136,8 @@ func (a acceptor) acceptLeftOut(transport *http2.ServerStream, refusal error) {
 
 // acceptOther takes a request that is not gRPC, or is malformed.
 func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
-	var rejection *wire.Rejection
-	if !errors.As(err, &rejection) {
+	rejection, rejected := errors.AsType[*wire.Rejection](err)
+	if !rejected {
 		a.server.edge.accept(transport)
 		return
 	}

@@ -81,26 +81,42 @@ func (e *edge) register(method *farcall.Method) error { return e.routes.Register
 // edgeRequest is a request over HTTP/2 that is not gRPC.
 type edgeRequest struct {
 	requestContext
+	peer      exchange.PeerContext
 	edge      *edge
 	transport *http2.ServerStream
+	alone     bool // nobody but the request's goroutine has used the transport
 }
 
 // accept takes a request that is not gRPC, on the connection's reader goroutine.
 func (e *edge) accept(transport *http2.ServerStream) {
 	request := &edgeRequest{edge: e, transport: transport}
-	request.values = exchange.WithPeer(context.Background(), transport.Peer())
+	request.peer = exchange.PeerContext{Context: context.Background(), Peer: transport.Peer()}
+	request.values = &request.peer
 	transport.User = request
 	e.server.workers.run(request)
 }
 
 // run is the request's goroutine.
 func (r *edgeRequest) run() {
-	defer r.transport.Release() // in a defer, because a handler may end its goroutine (runtime.Goexit)
-	defer r.cancel()
-	if to, found := r.edge.destination(r.transport.Request()); to == toUsers {
+	defer r.leave() // in a defer, because a handler may end its goroutine (runtime.Goexit)
+	to, found := r.edge.destination(r.transport.Request())
+	if to == toUsers {
 		r.edge.serveUsers(r, r.transport)
+		return
+	}
+	r.alone = to == toRoutes && found.Unary()
+	r.edge.serve(r, r.transport, to, found)
+}
+
+// leave is the last thing that happens to a request.
+func (r *edgeRequest) leave() {
+	r.cancel()
+	transport := r.transport
+	r.transport = nil // whoever keeps the context keeps no stream that another request has by then
+	if r.alone {
+		transport.Recycle()
 	} else {
-		r.edge.serve(r, r.transport, to, found)
+		transport.Release()
 	}
 }
 
@@ -136,10 +152,11 @@ func (e *edge) destination(head exchange.Head) (to destination, found rest.Found
 	if called && e.web.LeftOut(protocol) == nil && (known || !routed && (!users || e.server.hasService(path))) {
 		return toWeb, found
 	}
+	if routed {
+		return toRoutes, found
+	}
 	_, page := e.pages.find(method, target)
 	switch {
-	case routed:
-		return toRoutes, found
 	case page && routes:
 		return toPages, found
 	case users:

@@ -54,6 +54,7 @@ type lane struct {
 	writeBy  time.Time     // likewise writes
 	one      [1]byte       // where to read without room
 	serving  *laneExchange // what is answered
+	spare    *laneExchange // for the next request: of one that was answered, and that nobody has any more; nil for none
 	passedOn bool          // the connection is net/http's
 
 	mu       sync.Mutex    // guards what follows
@@ -186,7 +187,7 @@ func (l *lane) await() bool {
 	n, err := l.nc.Read(l.room.B[:cap(l.room.B)])
 	if n == 0 && patience > first && errors.Is(err, os.ErrDeadlineExceeded) {
 		l.room.Free()
-		l.room = nil
+		l.room, l.spare = nil, nil
 		l.lanes.resting.Add(1)
 		l.setReadDeadline(time.Now().Add(patience - first))
 		n, _ = l.nc.Read(l.one[:])
@@ -213,8 +214,7 @@ func (l *lane) compact() {
 
 // accept takes a request that is plain and of a unary call. It returns nil, and has taken nothing, for any other.
 func (l *lane) accept(size int) *laneExchange {
-	x := &laneExchange{lane: l}
-	x.context.values = l.base
+	x := l.newExchange()
 	request, plain := http1.Parse(l.unread()[:size], x.fields[:pseudoFields])
 	if !plain {
 		return nil
@@ -232,6 +232,17 @@ func (l *lane) accept(size int) *laneExchange {
 	return x
 }
 
+// newExchange returns the exchange of the next request.
+func (l *lane) newExchange() *laneExchange {
+	x := l.spare
+	if x == nil {
+		x = &laneExchange{}
+	}
+	l.spare = nil
+	x.lane, x.context.values = l, l.base
+	return x
+}
+
 // answer serves a request, and reports whether another one may follow.
 func (l *lane) answer(x *laneExchange) bool {
 	l.serving = x
@@ -242,6 +253,10 @@ func (l *lane) answer(x *laneExchange) bool {
 	}()
 	l.serving = nil
 	if x.reusable() {
+		if x.context.unseen() && l.edge.server.options.Observer == nil { // which is shown the context
+			*x = laneExchange{} // what a client has sent is not kept
+			l.spare = x
+		}
 		return true
 	}
 	if x.whole && (x.left.Load() > 0 || len(l.unread()) > 0) {

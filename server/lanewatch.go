@@ -48,10 +48,9 @@ func (l *lane) leaveCall(x *laneExchange) {
 // cancel ends the context of the call under way.
 func (l *lane) cancel() {
 	l.mu.Lock()
-	x := l.current
-	l.mu.Unlock()
-	if x != nil {
-		x.context.cancel()
+	defer l.mu.Unlock() // or x could be another request's by then
+	if l.current != nil {
+		l.current.context.cancel()
 	}
 }
 

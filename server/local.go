@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/farcall/farcall"
+	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/wire"
@@ -38,9 +39,8 @@ func (l local) Invoke(ctx context.Context, method *farcall.Method, request, resp
 		release(request)
 		return err
 	}
-	s, err := l.enter(ctx, method, request, outgoing.Metadata())
+	s, err := l.enter(ctx, method, request, outgoing.Metadata().Clone())
 	if err != nil {
-		release(request)
 		outgoing.Deliver(method, farcall.Peer{}, farcall.Metadata{}, farcall.Metadata{})
 		return call.Outcome(err)
 	}
@@ -57,6 +57,26 @@ func (l local) Invoke(ctx context.Context, method *farcall.Method, request, resp
 	}
 	outgoing.Deliver(method, farcall.Peer{}, header, trailer)
 	return err
+}
+
+// InvokeNear makes a unary call for the routes, with what is encoded already and is wanted encoded; see rest.
+func (l local) InvokeNear(ctx context.Context, method *farcall.Method, metadata farcall.Metadata, request any) (*buffer.Buffer, farcall.Metadata, error) {
+	s, err := l.enter(ctx, method, request, metadata)
+	if err != nil {
+		return nil, farcall.Metadata{}, call.Outcome(err)
+	}
+	err = s.invoke(ctx, l.inherits)
+	finished, packed := s.finished()
+	if !finished {
+		return nil, farcall.Metadata{}, err
+	}
+	header := s.call.ResponseHeader().Clone()
+	if err != nil {
+		packed.drop()
+		return nil, header, err
+	}
+	response, err := packed.bytes()
+	return response, header, err
 }
 
 // invokeStream makes a unary call of a method whose handler is of another kind here: Options.Unknown, or one that was
@@ -77,10 +97,15 @@ func (l local) invokeStream(ctx context.Context, method *farcall.Method, request
 	})
 }
 
-// release gives a Raw back that will not be sent.
+// release gives a request back that will not be sent, if it holds memory.
 func release(request any) {
-	if raw, ok := request.(*farcall.Raw); ok && raw != nil {
-		raw.Done()
+	switch held := request.(type) {
+	case *farcall.Raw:
+		if held != nil {
+			held.Done()
+		}
+	case *buffer.Buffer:
+		held.Free()
 	}
 }
 
@@ -109,19 +134,14 @@ type localStream struct {
 
 var _ farcall.Stream = (*localStream)(nil)
 
-// enter checks the call as both ends of a wire would, and enters it with the server.
+// enter checks the call as both ends of a wire would, and enters it with the server. The request is the caller's no more.
 func (l local) enter(ctx context.Context, method *farcall.Method, request any, metadata farcall.Metadata) (*localStream, error) {
-	if err := call.CheckUnary(method); err != nil {
-		return nil, err
-	}
-	if err := call.ContextEnded(ctx, method, "before it began"); err != nil {
+	found, err := l.check(ctx, method)
+	if err != nil {
+		release(request)
 		return nil, err
 	}
 	s := l.server
-	found, err := s.find(method.Path)
-	if err != nil {
-		return nil, err
-	}
 	packed, err := s.pack(request)
 	if err != nil {
 		return nil, err
@@ -140,6 +160,17 @@ func (l local) enter(ctx context.Context, method *farcall.Method, request any, m
 		return nil, err
 	}
 	return entered, nil
+}
+
+// check finds a method, for a call that can be made.
+func (l local) check(ctx context.Context, method *farcall.Method) (*registered, error) {
+	if err := call.CheckUnary(method); err != nil {
+		return nil, err
+	}
+	if err := call.ContextEnded(ctx, method, "before it began"); err != nil {
+		return nil, err
+	}
+	return l.server.find(method.Path)
 }
 
 var errServerClosed = &farcall.Error{Code: farcall.Unavailable, Message: "the server was closed"}
@@ -163,15 +194,18 @@ func (s *Server) checkMetadata(method *farcall.Method, metadata farcall.Metadata
 	return nil
 }
 
-// admit makes a call the incoming one that stream's handler serves, and enters it with the server unless that is closed.
+// admit makes a call the incoming one that stream's handler serves, and enters it with the server unless that is closed. The
+// metadata is the call's own.
 func (l local) admit(ctx context.Context, incoming *farcall.Call, stream farcall.Stream, metadata farcall.Metadata) bool {
 	deadline, _ := ctx.Deadline()
 	peer, _ := exchange.PeerFrom(ctx)
 	values := context.Background()
-	if l.inherits {
+	if own, ok := ctx.(ownContext); l.inherits && ok { // whose end is seen to
+		values = own.lent()
+	} else if l.inherits {
 		values = ctx
 	}
-	incoming.InitIncoming(values, stream, farcall.Peer(peer), deadline, metadata.Clone())
+	incoming.InitIncoming(values, stream, farcall.Peer(peer), deadline, metadata)
 	return l.server.enterLocal(incoming)
 }
 
@@ -196,9 +230,25 @@ func (s *Server) leaveLocal(left *farcall.Call) {
 // handler ends it.
 type ownGoroutine struct{}
 
+// ownContext is the context of a request that is served by such a goroutine, and knows how to end one call without a function
+// for it.
+type ownContext interface {
+	// lent returns what has the context's values, without the request that it is a part of.
+	lent() context.Context
+	// ends makes the end of the context that of a call as well, until left.
+	ends(*farcall.Call)
+	left()
+}
+
 // invoke runs the handler, on a goroutine of its own if the caller may leave before it returns. The edge leaves when a deadline
 // passes, because its client is told; when the client has gone there is nobody to tell, and the handler's context ends.
 func (s *localStream) invoke(ctx context.Context, edge bool) error {
+	if own, ok := ctx.(ownContext); ok && edge {
+		own.ends(&s.call)
+		defer own.left()
+		s.run()
+		return call.Returned(ctx, s.method.method, s.outcome)
+	}
 	if _, timed := ctx.Deadline(); edge && !timed && ctx.Value(ownGoroutine{}) != nil {
 		defer afterFunc(ctx, func() { s.call.Cancel(context.Canceled) })()
 		s.run()

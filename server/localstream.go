@@ -132,7 +132,7 @@ func (l local) begin(ctx context.Context, method *farcall.Method, metadata farca
 	h := &localHandler{server: l.server, method: found, conversation: conversation{
 		requests: newPipe(), responses: newPipe(), begun: make(chan struct{}), done: make(chan struct{}),
 	}}
-	if !l.admit(ctx, &h.call, h, metadata) {
+	if !l.admit(ctx, &h.call, h, metadata.Clone()) {
 		return nil, errServerClosed
 	}
 	unwatch := context.AfterFunc(ctx, func() { h.call.Cancel(ctx.Err()) })

@@ -23,7 +23,7 @@ type parcel struct {
 	protobuf codec.Options
 }
 
-// pack takes a message from its sender; a Raw is released. Encoding it makes both ends' messages their own, and finds what
+// pack takes a message from its sender; a Raw is released, and a buffer, which holds a message behind room for a prefix, kept. Encoding it makes both ends' messages their own, and finds what
 // would be wrong with it on the way to a wire.
 func (s *Server) pack(message any) (parcel, error) {
 	if shared, ok := message.(proto.Message); ok && s.options.ShareLocalMessages {
@@ -32,6 +32,11 @@ func (s *Server) pack(message any) (parcel, error) {
 			return parcel{}, call.Outcome(err)
 		}
 		return parcel{shared: shared, size: size}, nil
+	}
+	if encoded, ok := message.(*buffer.Buffer); ok {
+		size := len(encoded.B) - wire.PrefixBytes
+		wire.PutPrefix(encoded.B, size)
+		return parcel{encoded: encoded, size: size, protobuf: s.options.Protobuf}, nil
 	}
 	format := call.Format{Protobuf: s.options.Protobuf}
 	encoded, err := format.Encode(message, false)
@@ -52,6 +57,19 @@ func (p *parcel) unpack(limit int, message any) error {
 	}
 	format := call.Format{Protobuf: p.protobuf}
 	return call.Outcome(format.Decode(context.Background(), p.encoded.B[wire.PrefixBytes:], false, limit, message))
+}
+
+// bytes unpacks the message as pack takes it: encoded, behind a prefix, in a buffer that is the caller's.
+func (p *parcel) bytes() (*buffer.Buffer, error) {
+	if p.shared == nil {
+		encoded := p.encoded
+		p.encoded = nil
+		return encoded, nil
+	}
+	defer p.drop()
+	format := call.Format{Protobuf: p.protobuf}
+	encoded, err := format.Encode(p.shared, false)
+	return encoded, call.Outcome(err)
 }
 
 // drop gives a parcel back that nobody unpacks.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/farcall/farcall"
 )
 
 // requestContext is the context of a request that we have read ourselves: it ends when the client goes away, and when the
@@ -23,6 +25,8 @@ type requestContext struct {
 	after []ending      // functions to start at the end
 	place [1]ending     // of after: mostly there is one at a time
 	last  uint64        // the number of the newest of them
+	call  *farcall.Call // to end with it; nil for none
+	lends bool          // a call has what it lends, in place of the context
 }
 
 // ending is a function to start at the end of a context.
@@ -31,7 +35,10 @@ type ending struct {
 	start  func()
 }
 
-var _ context.Context = (*requestContext)(nil)
+var (
+	_ context.Context = (*requestContext)(nil)
+	_ ownContext      = (*requestContext)(nil)
+)
 
 // cancel ends the context. Only the first call counts.
 func (c *requestContext) cancel() {
@@ -48,6 +55,42 @@ func (c *requestContext) cancel() {
 		go f.start()
 	}
 	c.after, c.place = nil, [1]ending{}
+	if c.call != nil {
+		c.call.Cancel(context.Canceled)
+	}
+}
+
+func (c *requestContext) lent() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lends = true
+	return c.values
+}
+
+// unseen reports whether the context has ended and nobody has it who could still look at it: its request has made a call that
+// has what it lends, and nothing was derived from it.
+func (c *requestContext) unseen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lends && c.err != nil && c.done == nil && c.last == 0
+}
+
+// ends makes a call end with the context.
+func (c *requestContext) ends(call *farcall.Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		call.Cancel(context.Canceled)
+		return
+	}
+	c.call = call
+}
+
+// left says that the call is over.
+func (c *requestContext) left() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.call = nil
 }
 
 func (c *requestContext) Deadline() (time.Time, bool) { return time.Time{}, false }

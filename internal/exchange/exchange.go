@@ -172,13 +172,28 @@ func PeerOf(nc net.Conn) Peer {
 
 type peerKey struct{}
 
-// WithPeer returns a context that tells what peer a request came from. Metadata never does.
-func WithPeer(ctx context.Context, peer Peer) context.Context {
-	return context.WithValue(ctx, peerKey{}, peer)
+// PeerContext is a context that tells what peer a request came from. Metadata never does. As a part of a request it costs
+// nothing but its memory.
+type PeerContext struct {
+	context.Context
+	Peer Peer
 }
+
+// Value makes the peer one of the context's values.
+func (c *PeerContext) Value(key any) any {
+	if _, asked := key.(peerKey); asked {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// WithPeer returns a context that tells what peer a request came from.
+func WithPeer(ctx context.Context, peer Peer) context.Context { return &PeerContext{ctx, peer} }
 
 // PeerFrom returns the peer in ctx.
 func PeerFrom(ctx context.Context) (Peer, bool) {
-	peer, ok := ctx.Value(peerKey{}).(Peer)
-	return peer, ok
+	if told, ok := ctx.Value(peerKey{}).(*PeerContext); ok {
+		return told.Peer, true
+	}
+	return Peer{}, false
 }
