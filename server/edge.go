@@ -93,6 +93,7 @@ func (e *edge) accept(transport *http2.ServerStream) {
 	request.peer = exchange.PeerContext{Context: context.Background(), Peer: transport.Peer()}
 	request.values = &request.peer
 	transport.User = request
+	transport.Awake()
 	e.server.workers.run(request)
 }
 

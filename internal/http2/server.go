@@ -201,6 +201,10 @@ func (c *Conn) idleLocked(id uint32) bool {
 // Request returns the request's head.
 func (s *ServerStream) Request() exchange.Head { return s.head }
 
+// Awake says that a goroutine has been woken for the stream in another way than by what it waits for here: whoever writes may
+// let it append its frames first.
+func (s *ServerStream) Awake() { s.conn.awake.Add(1) }
+
 // OnReady calls f once n bytes are buffered, or the body has ended or failed: on the reader goroutine, at once on the
 // caller's, or after a failure on one of its own. It takes the place of Want for one time.
 func (s *ServerStream) OnReady(n int, f func(*ServerStream)) { s.on(want{bytes: n}, f) }
