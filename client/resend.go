@@ -81,13 +81,12 @@ func (s *streaming) attempt() *http2.ClientStream {
 }
 
 // deliver sends one message, or with nil only the half-close, on the attempt under way, and opens the call if there is none.
-func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
+// owned is what the message is in, nil if that is the attempt's spare memory.
+func (s *streaming) deliver(data []byte, owned *buffer.Buffer, end bool) error {
 	if s.settled != nil {
-		return s.deliverSettled(encoded, end)
-	}
-	var data []byte
-	if encoded != nil {
-		data = encoded.B
+		err := s.deliverSettled(data, end)
+		owned.Free()
+		return err
 	}
 	s.mu.Lock()
 	err := s.unopenedOutcome()
@@ -98,7 +97,7 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 	}
 	if err != nil {
 		s.mu.Unlock()
-		encoded.Free()
+		owned.Free()
 		return err
 	}
 	if s.size > keptBytes && s.method.Kind.SendsStream() {
@@ -108,7 +107,7 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 	if s.committed {
 		s.settled = transport
 	}
-	sending := s.keepLocked(encoded, end)
+	sending := s.keepLocked(data, owned, end)
 	s.mu.Unlock()
 
 	if !first && data != nil {
@@ -119,8 +118,11 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 			err = transport.Send(s.ctx, rest, end)
 		}
 	}
+	if err == nil {
+		s.last = transport
+	}
 	if sending == nil {
-		encoded.Free()
+		owned.Free()
 		if err == nil {
 			return nil
 		}
@@ -140,11 +142,8 @@ func (s *streaming) deliver(encoded *buffer.Buffer, end bool) error {
 }
 
 // deliverSettled is deliver for an attempt that is the last.
-func (s *streaming) deliverSettled(encoded *buffer.Buffer, end bool) error {
-	defer encoded.Free()
-	var data []byte
-	if encoded != nil {
-		data = encoded.B
+func (s *streaming) deliverSettled(data []byte, end bool) error {
+	if data != nil {
 		s.step(farcall.StepSendRequest, s.sent, len(data), nil)
 	}
 	err := s.ctx.Err() // after a cancel the requests have no good end
@@ -163,20 +162,27 @@ func (s *streaming) deliverSettled(encoded *buffer.Buffer, end bool) error {
 }
 
 // keepLocked keeps a message that is about to be sent, or the half-close, unless there will be no other attempt. The sender
-// holds what it returns; with nil the message is the sender's alone.
-func (k *resend) keepLocked(encoded *buffer.Buffer, end bool) *request {
+// holds what it returns; with nil the message is the sender's alone. owned is what it is in, nil if that cannot be kept.
+func (k *resend) keepLocked(message []byte, owned *buffer.Buffer, end bool) *request {
 	k.closed = k.closed || end
-	if encoded == nil || k.committed {
+	if message == nil || k.committed {
 		return nil
 	}
-	if len(k.kept) > 0 && len(encoded.B) <= packedMessage {
-		k.size += max(len(encoded.B), packedAtLeast)
-		k.packLocked(encoded.B)
+	if len(k.kept) > 0 && len(message) <= packedMessage {
+		k.size += max(len(message), packedAtLeast)
+		k.packLocked(message)
 		return nil
 	}
-	r := &request{encoded: encoded, holders: 2}
+	r := &request{encoded: owned, holders: 2}
+	if owned == nil {
+		r.encoded, r.holders = buffer.Get(len(message)), 1
+		r.encoded.B = append(r.encoded.B, message...)
+	}
 	k.kept = append(k.kept, r)
-	k.size += cap(encoded.B)
+	k.size += cap(r.encoded.B)
+	if owned == nil {
+		return nil
+	}
 	return r
 }
 

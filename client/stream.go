@@ -131,14 +131,20 @@ func (s *stream) send(message any) error {
 
 // encode encodes the nth request.
 func (s *stream) encode(n int, message any) (*buffer.Buffer, error) {
-	encoded, err := s.format.Encode(message, s.Compressing() && s.outgoing.Compressing())
+	_, owned, err := s.encodeInto(nil, n, message)
+	return owned, err
+}
+
+// encodeInto encodes the nth request: into place, or else into owned.
+func (s *stream) encodeInto(place []byte, n int, message any) (encoded []byte, owned *buffer.Buffer, err error) {
+	encoded, owned, err = s.format.EncodeInto(place, message, s.Compressing() && s.outgoing.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeRequest, n, 0, err)
-		return nil, call.Outcome(err)
+		return nil, nil, call.Outcome(err)
 	}
-	s.CountSent(len(encoded.B) - wire.PrefixBytes)
-	s.step(farcall.StepEncodeRequest, n, len(encoded.B)-wire.PrefixBytes, nil)
-	return encoded, nil
+	s.CountSent(len(encoded) - wire.PrefixBytes)
+	s.step(farcall.StepEncodeRequest, n, len(encoded)-wire.PrefixBytes, nil)
+	return encoded, owned, nil
 }
 
 // Receive waits for the answer and decodes the response. The call has succeeded if it returns nil.

@@ -36,6 +36,7 @@ type streaming struct {
 	halfClose bool                // no more messages are sent
 	sendErr   error               // sticks
 	settled   *http2.ClientStream // the attempt, once it is known to be the last
+	last      *http2.ClientStream // the attempt that the last message was sent on
 
 	// The receiving goroutine's, and guarded by receiving:
 	begun    bool         // the answer's head was read
@@ -175,11 +176,11 @@ func (s *streaming) sendNext(message any) error {
 			return err
 		}
 	}
-	encoded, err := s.encode(s.sent, message)
+	encoded, owned, err := s.encodeInto(s.spare(), s.sent, message)
 	if err != nil {
 		return s.unencoded(err)
 	}
-	return s.deliver(encoded, single)
+	return s.deliver(encoded, owned, single)
 }
 
 // CloseSend half-closes.
@@ -196,7 +197,15 @@ func (s *streaming) CloseSend() error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
-	return s.deliver(nil, true)
+	return s.deliver(nil, nil, true)
+}
+
+// spare returns memory of the transport's to encode the next request into; nil where there is none.
+func (s *streaming) spare() []byte {
+	if s.last == nil {
+		return nil
+	}
+	return s.last.Spare()
 }
 
 // unencoded returns the error of a request that could not be encoded, which is the outcome of a call that was to begin with

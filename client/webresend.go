@@ -35,7 +35,7 @@ func (s *webCall) deliver(encoded *buffer.Buffer, end bool) (err error) {
 		s.commitLocked()
 	}
 	attempt, resent := s.exchange, s.resent
-	sending := s.keepLocked(encoded, end)
+	sending := s.keepLocked(data, encoded, end)
 	s.mu.Unlock()
 
 	if !first && data != nil {

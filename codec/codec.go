@@ -133,6 +133,23 @@ func (o Options) Encode(message any, front int) (*buffer.Buffer, error) {
 	return encoded, nil
 }
 
+// EncodeInto is Encode with a place for a small message: encoded is at its beginning if there was enough of it, as a rule a
+// few hundred bytes more than the message has. Otherwise it is in owned, which the caller frees. All of the place may be used
+// meanwhile.
+func (o Options) EncodeInto(place []byte, message any, front int) (encoded []byte, owned *buffer.Buffer, err error) {
+	if fast, ok := message.(generated); ok && len(place) >= 2*room && !isNil(fast) {
+		encoded, owned, ok := placeGenerated(place, fast, front, o.Deterministic)
+		if ok {
+			return encoded, owned, nil
+		}
+		owned.Free()
+	}
+	if owned, err = o.Encode(message, front); err != nil {
+		return nil, nil, err
+	}
+	return owned.B, owned, nil
+}
+
 // Decode replaces what message holds by what data says. data stays the caller's unless Alias is set: a message refers to
 // copies, and a Raw gets a pooled copy of its own, which its Release gives back.
 func (o Options) Decode(data []byte, message any) error {

@@ -66,6 +66,21 @@ func appendGenerated(dst []byte, message generated, deterministic bool) (encoded
 	return append(dst, e.b[i:]...), true // it is there already, further back
 }
 
+// placeGenerated is encodeGenerated with a place for the message: owned is nil if it was large enough.
+func placeGenerated(place []byte, message generated, front int, deterministic bool) (encoded []byte, owned *buffer.Buffer, ok bool) {
+	var e Encoder // on the stack
+	e.message, e.deterministic = message, deterministic
+	e.b = place[:min(len(place), firstBuffer)]
+	i := message.Farcall_encode(unescaped(&e), len(e.b))
+	if e.buffer != nil {
+		e.buffer.B = e.b
+		e.buffer.Cut(i - front)
+		return e.buffer.B, e.buffer, !e.bad()
+	}
+	n := copy(place[front:], e.b[i:])
+	return place[:front+n], nil, !e.bad()
+}
+
 // ownBuffer takes a buffer of its own.
 func (e *Encoder) ownBuffer() {
 	e.buffer = buffer.Get(firstBuffer)

@@ -182,11 +182,16 @@ func (s *stream) messageCame(compressed bool, length int) {
 func (s *stream) Send(message any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.method.method.Kind.ReturnsStream() && s.tap.On() && !s.told {
+	streams := s.method.method.Kind.ReturnsStream()
+	if !streams && s.tap.On() && !s.told {
 		s.told = true
 		s.tap.Step(farcall.StepHandlerReturns, 0, 0, nil) // generated code sends what the handler returned
 	}
-	encoded, err := s.format.Encode(message, s.Compressing())
+	var place []byte
+	if streams && s.phase == headSent {
+		place = s.transport.Spare()
+	}
+	encoded, owned, err := s.format.EncodeInto(place, message, s.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
 		if s.sendErr == nil {
@@ -194,27 +199,30 @@ func (s *stream) Send(message any) error {
 		}
 		return s.sendErr
 	}
-	s.CountSent(len(encoded.B) - wire.PrefixBytes)
-	s.step(farcall.StepEncodeResponse, s.sent+1, len(encoded.B)-wire.PrefixBytes, nil)
+	s.CountSent(len(encoded) - wire.PrefixBytes)
+	s.step(farcall.StepEncodeResponse, s.sent+1, len(encoded)-wire.PrefixBytes, nil)
 	if err := s.sendableLocked(); err != nil {
-		encoded.Free()
+		owned.Free()
 		return err
 	}
 	s.sent++
-	if !s.method.method.Kind.ReturnsStream() {
-		s.pending = encoded
+	if !streams {
+		s.pending = owned
 		return nil
 	}
-	defer encoded.Free()
-	if err := s.startLocked(true); err != nil {
+	err = s.startLocked(true)
+	if err == nil {
+		if err = s.transport.Send(encoded); err != nil {
+			s.sendErr = s.gone(err)
+			err = s.sendErr
+		}
+	}
+	owned.Free()
+	if err != nil {
 		return err
 	}
-	if err := s.transport.Send(encoded.B); err != nil {
-		s.sendErr = s.gone(err)
-		return s.sendErr
-	}
-	s.step(farcall.StepSendResponse, s.sent, len(encoded.B), nil)
-	s.sendTurn.Taken(len(encoded.B))
+	s.step(farcall.StepSendResponse, s.sent, len(encoded), nil)
+	s.sendTurn.Taken(len(encoded))
 	return nil
 }
 

@@ -48,6 +48,27 @@ func (f *Format) Encode(message any, wanted bool) (*buffer.Buffer, error) {
 	return small, err
 }
 
+// EncodeInto is Encode with a place for a small message, which owned is nil for; see codec.Options.
+func (f *Format) EncodeInto(place []byte, message any, wanted bool) (encoded []byte, owned *buffer.Buffer, err error) {
+	_, raw := message.(*farcall.Raw)
+	if raw || f.Codec != nil || f.Compressor != nil || len(place) == 0 {
+		if owned, err = f.Encode(message, wanted); err != nil {
+			return nil, nil, err
+		}
+		return owned.B, owned, nil
+	}
+	if encoded, owned, err = f.Protobuf.EncodeInto(place, message, wire.PrefixBytes); err != nil {
+		return nil, nil, err
+	}
+	size := len(encoded) - wire.PrefixBytes
+	if err := wire.CheckLength(size); err != nil {
+		owned.Free()
+		return nil, nil, err
+	}
+	wire.PutPrefix(encoded, size)
+	return encoded, owned, nil
+}
+
 func (f *Format) encode(message any) (*buffer.Buffer, error) {
 	if f.Codec != nil {
 		return f.encodeOther(message)

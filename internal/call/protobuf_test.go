@@ -3,9 +3,14 @@
 package call
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 	"unsafe"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/codec"
 	"github.com/farcall/farcall/testdata/greeterpb"
 )
@@ -34,5 +39,48 @@ func TestProtobufOptions(t *testing.T) {
 				t.Errorf("text has a copy of its own: % x precedes it", front)
 			}
 		}
+	}
+}
+
+// Wherever EncodeInto puts a message, it is what Encode returns, and the place is used where there is enough of it.
+func TestEncodeInto(t *testing.T) {
+	format := new(Format)
+	for name, message := range map[string]any{
+		"small":         &greeterpb.CountDownRequest{Name: "Ada", From: 3},
+		"empty":         &greeterpb.CountDownRequest{},
+		"large":         &greeterpb.CountDownRequest{Name: strings.Repeat("x", 100_000)},
+		"not UTF-8":     &greeterpb.CountDownRequest{Name: "\xff"},
+		"nil":           (*greeterpb.CountDownRequest)(nil),
+		"not generated": wrapperspb.String("hi"),
+		"raw":           &farcall.Raw{Data: []byte("abc")},
+	} {
+		for _, room := range []int{0, 10, 255, 256, 300, 4608, 200_000} {
+			place := make([]byte, room)
+			want, wantErr := format.Encode(message, true)
+			got, owned, err := format.EncodeInto(place, message, true)
+			if (err == nil) != (wantErr == nil) {
+				t.Errorf("%s into %d bytes: %v, want %v", name, room, err, wantErr)
+			}
+			if err != nil {
+				continue
+			}
+			if !bytes.Equal(got, want.B) {
+				t.Errorf("%s into %d bytes: %d bytes that are wrong", name, room, len(got))
+			}
+			placed := room > 0 && &got[0] == &place[0]
+			if placed == (owned != nil) || placed != (name == "small" && room >= 300 || name == "empty" && room >= 256) {
+				t.Errorf("%s into %d bytes: it is in the place: %v, or in a buffer: %v", name, room, placed, owned != nil)
+			}
+			want.Free()
+			owned.Free()
+		}
+	}
+	small, place := &greeterpb.CountDownRequest{Name: "Ada", From: 3}, make([]byte, 1024)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, _, err := format.EncodeInto(place, small, true); err != nil {
+			t.Fail()
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -250,8 +250,14 @@ func (s *ClientStream) Head(ctx context.Context) (exchange.Head, error) { return
 // Send sends bytes of the request's body; see exchange.Sent.
 func (s *ClientStream) Send(ctx context.Context, body []byte, end bool) error {
 	c := s.conn
-	c.mu.Lock()
 	err := ctx.Err() // after a cancel nothing is sent, least of all an end that looks like a good one
+	if err == nil && !end && len(body) > 0 {
+		if body = s.gather.put(body); body == nil {
+			return nil
+		}
+	}
+	defer s.gather.leave() // body may be in its memory
+	c.mu.Lock()
 	if err == nil {
 		err = c.sendableLocked(&s.stream)
 	}

@@ -150,6 +150,7 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 		c.mu.Unlock()
 		return
 	}
+	c.collectAllLocked(false)
 	c.err = err
 	never, unsent := c.unsentLocked(), c.unsent(err)
 	if len(never) > 0 {
@@ -251,6 +252,7 @@ func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) bool {
 // appendReset appends the RST_STREAM of a stream behind its DATA, with mu held. It counts as a control frame, since a
 // peer can make us send as many as it likes.
 func (c *Conn) appendReset(s *stream, code frame.ErrorCode) {
+	c.collectLocked(s)
 	c.resets.add(s.id, mostResets)
 	if s.queued == 0 {
 		start := len(c.fast)
@@ -290,6 +292,7 @@ func (c *Conn) changedLocked() {
 
 // leaveTable takes a stream out of the table, under mu.
 func (c *Conn) leaveTable(s *stream) {
+	c.collectLocked(s)
 	delete(c.streams, s.id)
 	if s.served == nil {
 		return

@@ -84,6 +84,7 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	answered := false
 	if s != nil && end {
 		s.peerDone = true
+		c.collectLocked(s)                      // a client that goes on to send is told
 		answered = s.sent != nil || s.sendEnded // else whoever ends the answer ends the stream
 	}
 	c.mu.Unlock()
@@ -191,6 +192,7 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 	ours := s != nil || c.resets.has(id)
 	if s != nil && end {
 		s.peerDone = true
+		c.collectLocked(s)
 	}
 	c.mu.Unlock()
 	if s != nil && err == nil {
@@ -298,6 +300,7 @@ func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h.Stream == 0 {
+		c.collectAllLocked(false) // so that nothing of the window is taken in advance
 		if !c.credit.add(int64(increment)) {
 			return connectionError(frame.FlowControlError, "the connection's window above 2^31-1")
 		}
@@ -311,6 +314,7 @@ func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 		}
 		return nil // a closed stream: it crossed with the end (RFC 9113 section 6.9)
 	}
+	c.collectLocked(s)
 	if !s.credit.add(int64(increment)) {
 		return streamError(h.Stream, frame.FlowControlError, "the stream's window above 2^31-1")
 	}
@@ -338,6 +342,7 @@ func (c *Conn) receiveSettings(h frame.Header, payload []byte) error {
 func (c *Conn) takeSettings(h frame.Header, payload []byte) (points int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.collectAllLocked(false)
 	before, streams := c.settings.initialWindow, c.settings.maxStreams
 	if err := frame.ParseSettings(h, payload, c.applySetting); err != nil {
 		return 0, err

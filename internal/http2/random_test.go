@@ -210,10 +210,30 @@ func makeExchange(ctx context.Context, c *Conn, p plan) error {
 	return nil
 }
 
+// smallPieces says that what is left of a body is sent in small pieces, as messages are.
+func smallPieces(left int, random *rand.Rand) bool { return left <= 10<<10 || random.IntN(20) == 0 }
+
+// spared returns piece, or the same in memory of the stream's that was lent for it.
+func spared(s *stream, piece []byte, random *rand.Rand) []byte {
+	if random.IntN(2) == 0 {
+		return piece
+	}
+	spare := s.Spare()
+	if len(spare) < len(piece) {
+		return piece
+	}
+	return spare[:copy(spare, piece)]
+}
+
 func sendRemaining(ctx context.Context, s *ClientStream, p plan, from int, random *rand.Rand) error {
+	small := smallPieces(p.request-from, random)
 	for from < p.request {
-		to := from + 1 + random.IntN(min(p.request-from, 100<<10))
-		if err := s.Send(ctx, contents(p.seed, from, to), to == p.request); err == io.EOF {
+		most := 100 << 10
+		if small {
+			most = 300
+		}
+		to := from + 1 + random.IntN(min(p.request-from, most))
+		if err := s.Send(ctx, spared(&s.stream, contents(p.seed, from, to), random), to == p.request); err == io.EOF {
 			return nil // answered before it was all asked
 		} else if err != nil {
 			return err

@@ -91,6 +91,7 @@ func (h *randomServer) serve(s *ServerStream, p plan, random *rand.Rand) {
 func (h *randomServer) answerInTurns(s *ServerStream, p plan, body *taker) {
 	err := s.Start(randomHead(p.seed))
 	sent, ended := 0, false
+	small := smallPieces(p.response, body.random)
 	for err == nil && (sent < p.response || !ended) {
 		if !ended && body.random.IntN(2) == 0 {
 			if err = body.take(context.Background(), 40<<10); err == io.EOF {
@@ -98,8 +99,12 @@ func (h *randomServer) answerInTurns(s *ServerStream, p plan, body *taker) {
 			}
 			continue
 		}
-		n := min(p.response-sent, body.random.IntN(80<<10))
-		err = s.Send(contents(p.seed+1, sent, sent+n))
+		most := 80 << 10
+		if small {
+			most = 300
+		}
+		n := min(p.response-sent, body.random.IntN(most))
+		err = s.Send(spared(&s.stream, contents(p.seed+1, sent, sent+n), body.random))
 		sent += n
 	}
 	if err == nil {

@@ -51,6 +51,7 @@ func (c *Conn) tapSent(b []byte) {
 
 // appendTrailers appends the fields that end the stream, with mu held; with no fields, an empty DATA frame.
 func (c *Conn) appendTrailers(s *stream, fields []exchange.Field) {
+	c.collectLocked(s)
 	if s.queued > 0 && c.encoder.OwesUpdate() {
 		c.mergeBulkLocked() // the update must be in the first block that is sent, and so in fast
 	}
@@ -91,8 +92,12 @@ func (c *Conn) bulkRoom() int { return bulkBound - len(c.bulk) - c.merged }
 // appendData appends as much of data as credit and room allow, with mu held, and returns the rest. The end is appended
 // with the last byte.
 func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
+	c.collectLocked(s)
 	if len(data) == 0 && !end {
 		return nil
+	}
+	if c.credit.credit < int64(len(data)) {
+		c.collectAllLocked(false) // who have taken some in advance
 	}
 	n := int(max(0, min(int64(len(data)), s.credit.credit, c.credit.credit)))
 	if n == len(data) && n <= smallMessage && s.queued == 0 {

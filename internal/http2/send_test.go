@@ -190,7 +190,8 @@ func awaitWriter(t *testing.T, c *Conn) {
 }
 
 // TestSmallMessagesShareFrames looks at what is queued while a writer is at work: a stream's messages that follow each other
-// are one frame, of the largest size at most, and those of others are frames of their own in between.
+// are one frame, of the largest size at most, and those of others are frames of their own in between. From the second on they
+// are gathered until the writer, or something that does not belong to them, comes by.
 func TestSmallMessagesShareFrames(t *testing.T) {
 	c, first, second := rivals(t)
 	c.mu.Lock()
@@ -207,9 +208,16 @@ func TestSmallMessagesShareFrames(t *testing.T) {
 	send(first, "a", false)
 	send(first, "bc", false)
 	send(second, "x", false)
+	c.mu.Lock()
+	c.collectAllLocked(true)
+	c.mu.Unlock()
 	send(first, "d", false)
 	c.mu.Lock()
 	c.fast = frame.AppendWindowUpdate(c.fast, 0, 100)
+	c.mu.Unlock()
+	c.mu.Lock()
+	c.collectAllLocked(true)
+	c.open = openFrame{}
 	c.mu.Unlock()
 	send(first, "e", false)
 	for range 5 { // the fifth has no room in the frame of 16 KiB, which has a byte already
@@ -218,7 +226,7 @@ func TestSmallMessagesShareFrames(t *testing.T) {
 	send(first, "", true)
 	send(second, "y", true)
 
-	want := []string{"1 abc", "3 x", "1 d", "0 update", "1 e" + long + long + long, "1 " + long + long + " END", "3 y END"}
+	want := []string{"1 a", "3 x", "1 bc", "0 update", "1 d", "1 e" + long + long + long, "1 " + long + long + " END", "3 y END"}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var got []string

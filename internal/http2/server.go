@@ -351,6 +351,12 @@ func (s *ServerStream) Begin(head exchange.Head) error {
 
 // Send sends bytes of the answer's body. It waits for room and credit, and ends when the stream does.
 func (s *ServerStream) Send(body []byte) error {
+	if len(body) > 0 {
+		if body = s.gather.put(body); body == nil {
+			return nil
+		}
+	}
+	defer s.gather.leave() // body may be in its memory
 	c := s.conn
 	c.mu.Lock()
 	if err := s.sendableBehindHead(); err != nil {

@@ -68,6 +68,8 @@ type stream struct {
 	sender     *waiter  // a Send that waits for credit or room
 	failedSend error    // failure, as the sending half sees it
 
+	gather gather
+
 	sentAt, receivedAt atomic.Int64 // with Options.Timed, nanoseconds of the Unix epoch
 }
 

@@ -53,6 +53,8 @@ type writer struct {
 	unstamped            []*stream // with Options.Timed, streams with frames in fast or bulk
 	yielding             yielding
 	open                 openFrame
+	gathering            []*stream // whose memory is open; see gather.go
+	gathered             int       // credit that they have taken in advance
 }
 
 // openFrame is a DATA frame at the end of fast, which grows when its stream's next message is appended behind it: messages
@@ -133,17 +135,23 @@ func (c *Conn) flush() {
 // leaves the writing to a goroutine, and its next messages go along. Where that brings nothing for a while (a handler
 // that sends now and then) the caller writes.
 func (c *Conn) flushBurst(s *stream) {
-	if c.writing || c.err != nil || c.socket.wrapped() || c.nothingToWrite() || !yields || !s.burst.wanted() {
+	if c.writing && c.err == nil {
+		c.gatherLocked(s)
+		c.mu.Unlock()
+		return
+	}
+	if c.err != nil || c.socket.wrapped() || c.nothingToWrite() || !yields || !s.burst.wanted() {
 		c.flush()
 		return
 	}
 	c.writing, s.waited = true, true
+	c.gatherLocked(s)
 	before := len(c.fast) + len(c.bulk)
 	c.mu.Unlock()
 	go func() { // has the writing flag; ends when the buffers are empty or the connection fails
 		yield()
 		c.mu.Lock()
-		s.burst.learn(len(c.fast)+len(c.bulk)-before, 0)
+		s.burst.learn(len(c.fast)+len(c.bulk)+c.gatheredBytes()-before, 0)
 		c.write(0)
 	}()
 }
@@ -185,6 +193,7 @@ func (c *Conn) nothingToWrite() bool { return len(c.fast)+len(c.bulk) == 0 && !c
 
 // restLocked gives the writer's role up, and releases mu, if there is nothing to write or nobody to write to.
 func (c *Conn) restLocked() bool {
+	c.collectAllLocked(true)
 	if c.err == nil && !c.nothingToWrite() {
 		return false
 	}
@@ -328,6 +337,7 @@ func (c *Conn) writeFailed(err error) {
 	if !c.handedOver {
 		c.taken -= uint64(c.taking)
 	}
+	c.collectAllLocked(false)
 	c.fast, c.bulk = nil, nil // writing stays set: nobody writes any more
 	lingers := c.handler == nil && c.err == nil && !errors.Is(err, os.ErrDeadlineExceeded)
 	if !lingers {
