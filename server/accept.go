@@ -152,7 +152,7 @@ func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
 
 // onPrefix runs when the prefix of a call's only message is there. What it finds wrong is answered by the call's own
 // goroutine; a message above the limit is refused before it comes.
-func onPrefix(transport *http2.ServerStream) {
+func onPrefix(transport *http2.ServerStream, reading bool) {
 	s := transport.User.(*stream)
 	s.gate.Lock() // Overdue must not release the body that is read here
 	defer s.gate.Unlock()
@@ -177,11 +177,21 @@ func onPrefix(transport *http2.ServerStream) {
 		transport.OnReady(call.TrialBytes, onTrial)
 		return
 	}
-	transport.OnEnd(length, onWhole)
+	transport.OnEnd(length, onWhole, reading)
 }
 
-// onWhole runs when the call's only message is there and nothing comes behind it: the handler can run without waiting.
-func onWhole(transport *http2.ServerStream) { transport.User.(*stream).start() }
+// onWhole runs when the call's only message is there and nothing comes behind it: the handler can run without waiting, and
+// where that is quick, on the goroutine that has read it.
+func onWhole(transport *http2.ServerStream, reading bool) {
+	s := transport.User.(*stream)
+	if !reading || !s.method.pace.quick.Load() || s.method.method.Kind != farcall.KindUnary {
+		s.start()
+		return
+	}
+	if s.owned.CompareAndSwap(false, true) && !transport.Inline() {
+		s.server.workers.run(s)
+	}
+}
 
 // start gives the call the goroutine that answers it, unless Overdue was faster.
 func (s *stream) start() {

@@ -10,6 +10,7 @@ import (
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/exchange"
+	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
 
@@ -25,9 +26,22 @@ func (s *stream) run() {
 		if s.method.method.Kind.SendsStream() {
 			s.step(farcall.StepInvokeHandler, 0, 0, nil)
 		}
-		err = call.Guard(ctx, s, s.method.handler, s.server.logger)
+		err = s.handle(ctx)
 	}
 	s.handlerReturned(err)
+}
+
+// handle calls the handler, and measures the calls of a method that is not known to be quick.
+func (s *stream) handle(ctx context.Context) error {
+	method := s.method
+	if method.pace.quick.Load() || method.method.Kind != farcall.KindUnary {
+		return call.Guard(ctx, s, method.handler, s.server.logger)
+	}
+	began := http2.Clock()
+	err := call.Guard(ctx, s, method.handler, s.server.logger)
+	now := http2.Clock()
+	method.pace.tried(now-began, now)
+	return err
 }
 
 // begin tells the observer, and returns the handler's context: the Call itself, or what the observer put around it.

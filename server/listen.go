@@ -154,6 +154,7 @@ func (s *Server) serveConnection(nc net.Conn) {
 		MaxAge:               s.options.MaxConnectionAge,
 		MaxAgeGrace:          s.options.MaxConnectionAgeGrace,
 		Budget:               s.budget,
+		Standby:              &s.standby,
 		Tap:                  s.tap,
 		Timed:                s.options.Observer != nil,
 		Received:             greeted.received,

@@ -31,6 +31,7 @@ type Server struct {
 	logger     Logger
 	refusals   refusals // of what Options.Protocols leaves out
 	budget     *http2.Budget
+	standby    http2.Standby
 	tap        http2.Tap // nil without Options.Frames
 	edge       edge
 	workers    workers
@@ -71,6 +72,7 @@ type registered struct {
 	method  *farcall.Method
 	handler farcall.Handler // with the interceptors around it
 	place   string          // the source line that registered it
+	pace    pace
 }
 
 // New returns a server without services.

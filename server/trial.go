@@ -15,7 +15,7 @@ import (
 func wantsTrial(compressed bool, length int) bool { return compressed && length > call.MinTrialBytes }
 
 // onTrial runs when the beginning of a call's only message is there, or the request has ended before.
-func onTrial(transport *http2.ServerStream) {
+func onTrial(transport *http2.ServerStream, _ bool) {
 	s := transport.User.(*stream)
 	s.server.crowd.start(func() { // ends when the trial is over, which waits for its turn as long as the call lasts
 		s.gate.Lock() // see onPrefix
@@ -36,7 +36,7 @@ func onTrial(transport *http2.ServerStream) {
 			s.receiveErr = err
 			s.start()
 		default:
-			transport.OnEnd(s.length, onWhole)
+			transport.OnEnd(s.length, onWhole, false)
 		}
 	})
 }

@@ -23,12 +23,12 @@ func BenchmarkUnary(b *testing.B) {
 type answering struct{}
 
 func (answering) Accept(s *ServerStream) {
-	s.OnEnd(plenty, func(s *ServerStream) {
+	s.OnEnd(plenty, func(s *ServerStream, _ bool) {
 		go func() {
 			s.Answer(okHead, s.Next(s.Buffered()), okTrailers)
 			s.Release()
 		}()
-	})
+	}, false)
 }
 func (answering) Ended(*ServerStream, error) {}
 func (answering) Overdue(*ServerStream)      {}

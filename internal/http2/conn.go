@@ -34,6 +34,7 @@ type Conn struct {
 
 	// The reader goroutine's own:
 	reader reader
+	inline inline // and what it shares with the standby
 
 	mu sync.Mutex // guards what follows
 	writer

@@ -258,7 +258,7 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	if s.failure == nil {
 		s.trailers, s.ended = fields, true
 	}
-	s.unlockAndWake()
+	s.unlockAndWake(true)
 	c.peerEnded(s)
 	c.reader.patience.useful++
 	return nil

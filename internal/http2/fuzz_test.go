@@ -215,15 +215,12 @@ func (h *fuzzServer) Ended(*ServerStream, error) {}
 func (h *fuzzServer) Overdue(s *ServerStream)    { s.Reset(frame.Cancel) }
 
 func (h *fuzzServer) Accept(s *ServerStream) {
-	var style byte
-	fmt.Sscanf(s.Request().Get(":path"), "/%d", &style)
+	style := fuzzStyle(s)
 	h.handling.Add(1)
-	run := func(s *ServerStream) {
-		go func() {
-			defer h.handling.Done()
-			defer s.Release()
-			fuzzServe(s, style)
-		}()
+	run := func(s *ServerStream, reading bool) {
+		if style&8 == 0 || !reading || !s.Inline() {
+			h.Detach(s)
+		}
 	}
 	if style&0x80 != 0 {
 		s.SetDeadline(time.Now().Add(time.Duration(style&7) * 100 * time.Microsecond))
@@ -232,10 +229,26 @@ func (h *fuzzServer) Accept(s *ServerStream) {
 	case 0:
 		s.OnReady(int(style)*100, run)
 	case 1:
-		s.OnEnd(int(style)*1000, run)
+		s.OnEnd(int(style)*1000, run, false)
 	default:
-		run(s)
+		run(s, false)
 	}
+}
+
+// Handle serves on the reader goroutine.
+func (h *fuzzServer) Handle(s *ServerStream, _ *Run) {
+	defer h.handling.Done()
+	defer s.Release()
+	fuzzServe(s, fuzzStyle(s))
+}
+
+func (h *fuzzServer) Detach(s *ServerStream) { go h.Handle(s, nil) }
+func (h *fuzzServer) Stuck(*ServerStream)    {}
+
+// fuzzStyle returns how a request wants to be served.
+func fuzzStyle(s *ServerStream) (style byte) {
+	fmt.Sscanf(s.Request().Get(":path"), "/%d", &style)
+	return style
 }
 
 func fuzzServe(s *ServerStream, style byte) {
@@ -287,6 +300,7 @@ func FuzzServer(f *testing.F) {
 		clientEnd, serverEnd := fuzzPair(t, s)
 		handler := &fuzzServer{}
 		options := Options{MaxConcurrentStreams: 1 + int(s.byte()%10), Budget: NewBudget(int64(s.value()))}
+		options.Standby = new(Standby)
 		server := NewServer(serverEnd, handler, options)
 		var serving sync.WaitGroup
 		serving.Go(func() { serve(server) })

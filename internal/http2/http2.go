@@ -58,6 +58,8 @@ type Options struct {
 	// Budget bounds received bytes that nobody has consumed, over the connections that share it; a part of it the header
 	// lists of requests under way. nil: one of 512 MiB for this connection alone.
 	Budget *Budget
+	// Standby lets an Inliner answer requests on the reader goroutine. nil: it does not.
+	Standby *Standby
 	// Tap sees every frame and header block. nil: nobody does.
 	Tap Tap
 	// Timed makes streams note when their frames were sent and received (Times).

@@ -434,6 +434,7 @@ func everySeed(t *testing.T, body func(t *testing.T, r *randomRun)) {
 				random := rand.New(rand.NewPCG(seed, 0))
 				clientEnd, serverEnd := randomPair(t, pair, random)
 				options := [2]Options{randomOptions(t, random), randomOptions(t, random)}
+				options[1].Standby = new(Standby)
 				handler := &randomServer{t: t, tight: options[0].Budget != nil || options[1].Budget != nil, few: random.IntN(3) == 0}
 				if handler.few {
 					options[1].MaxConcurrentStreams = 1 + random.IntN(20)

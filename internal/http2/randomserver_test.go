@@ -27,21 +27,42 @@ type randomServer struct {
 func (h *randomServer) Accept(s *ServerStream) {
 	seed, _ := strconv.ParseUint(s.Request().Get("x-seed"), 10, 64)
 	p := makePlan(seed)
-	s.User = p
 	random := p.random(2)
+	served := &randomServed{p, random}
+	s.User = served
 	if p.serve == serveLate {
 		s.SetDeadline(time.Now().Add(time.Duration(random.IntN(3000)) * time.Microsecond))
 	}
-	run := func(s *ServerStream) { go h.serve(s, p, random) }
+	inline := random.IntN(2) == 0
+	run := func(s *ServerStream, reading bool) {
+		if !inline || !reading || !s.Inline() {
+			h.Detach(s)
+		}
+	}
 	switch {
 	case p.serve == serveOnEnd:
-		s.OnEnd(plenty, run)
+		s.OnEnd(plenty, run, false)
 	case random.IntN(2) == 0:
 		s.OnReady(random.IntN(100), run)
 	default:
-		run(s)
+		run(s, false)
 	}
 }
+
+// randomServed is what the server knows of an exchange.
+type randomServed struct {
+	plan   plan
+	random *rand.Rand
+}
+
+// Handle serves on the reader goroutine, which others take over while it waits.
+func (h *randomServer) Handle(s *ServerStream, _ *Run) {
+	served := s.User.(*randomServed)
+	h.serve(s, served.plan, served.random)
+}
+
+func (h *randomServer) Detach(s *ServerStream) { go h.Handle(s, nil) }
+func (h *randomServer) Stuck(*ServerStream)    {}
 
 func (h *randomServer) Ended(*ServerStream, error) {}
 func (h *randomServer) Overdue(s *ServerStream)    { s.Reset(frame.Cancel) }

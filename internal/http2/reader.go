@@ -164,8 +164,12 @@ func (c *Conn) readLoop() {
 	for {
 		if err := c.parse(); err != nil {
 			c.wakeLate()
+			c.detachInline(nil)
 			c.endReading(err)
 			return
+		}
+		if c.handleInline() {
+			return // the end of the connection is another's
 		}
 		c.endBatch()
 		switch err := c.read(c.reader.hot); err {
@@ -232,6 +236,7 @@ func (c *Conn) peerName() string {
 func (c *Conn) endBatch() {
 	c.wakeLate()
 	c.mu.Lock()
+	c.corked = false
 	c.reuseLocked()
 	if c.control > controlAllowance {
 		c.mu.Unlock()

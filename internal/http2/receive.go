@@ -296,7 +296,7 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 	if !end && s.ready == nil {
 		s.unlockAndWakeLater()
 	} else {
-		s.unlockAndWake()
+		s.unlockAndWake(true)
 	}
 	if update > 0 && !end {
 		s.conn.appendStreamCredit(s, update)
@@ -324,7 +324,7 @@ func (c *Conn) wakeLate() {
 	for _, s := range c.reader.late {
 		s.mu.Lock()
 		s.late = false
-		s.unlockAndWake()
+		s.unlockAndWake(true)
 	}
 	clear(c.reader.late)
 	c.reader.late = c.reader.late[:0]
@@ -410,8 +410,9 @@ func (s *stream) makeRoom(n int) {
 	old.Free()
 }
 
-// unlockAndWake releases mu and wakes the consumer if it has what it waits for.
-func (s *stream) unlockAndWake() {
+// unlockAndWake releases mu and wakes the consumer if it has what it waits for. reading tells that this is the reader goroutine, in the
+// middle of a batch.
+func (s *stream) unlockAndWake(reading bool) {
 	if s.conn.options.Timed { // the consumer may come to wait only later
 		s.receivedAt.Store(time.Now().UnixNano())
 	}
@@ -427,7 +428,7 @@ func (s *stream) unlockAndWake() {
 		w.wake()
 	}
 	if ready != nil {
-		ready(s.served)
+		ready(s.served, reading)
 	}
 }
 
@@ -445,9 +446,9 @@ func (s *stream) fail(err error) bool {
 	s.failure = err
 	ready := s.ready
 	s.ready = nil
-	s.unlockAndWake()
+	s.unlockAndWake(false)
 	if ready != nil {
-		go ready(s.served) // whoever fails the stream may hold locks that this takes
+		go ready(s.served, false) // whoever fails the stream may hold locks that this takes
 	}
 	return true
 }

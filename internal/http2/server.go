@@ -33,6 +33,8 @@ type ServerStream struct {
 	counts    bool // towards the limit of streams (places.go)
 	waits     bool // for a place: Accept is not called yet
 	abandoned bool // it failed while it waited: Accept is never called
+
+	inlined bool // the reader goroutine answers it; set there
 }
 
 var _ exchange.Served = (*ServerStream)(nil)
@@ -41,6 +43,10 @@ var _ exchange.Served = (*ServerStream)(nil)
 func NewServer(nc net.Conn, handler Handler, options Options) *Conn {
 	c := newConn(nc, options)
 	c.handler = handler
+	if options.Standby != nil {
+		c.inline.inliner, _ = handler.(Inliner)
+		c.inline.standby = options.Standby
+	}
 	maxStreams := frame.Setting{ID: frame.MaxConcurrentStreams, Value: uint32(c.options.MaxConcurrentStreams)}
 	c.fast = c.options.appendSettings(c.fast, maxStreams) // in front of whatever is sent before Serve
 	if c.options.Tap != nil {
@@ -206,15 +212,19 @@ func (s *ServerStream) Request() exchange.Head { return s.head }
 func (s *ServerStream) Awake() { s.conn.awake.Add(1) }
 
 // OnReady calls f once n bytes are buffered, or the body has ended or failed: on the reader goroutine, at once on the
-// caller's, or after a failure on one of its own. It takes the place of Want for one time.
-func (s *ServerStream) OnReady(n int, f func(*ServerStream)) { s.on(want{bytes: n}, f) }
-
-// OnEnd calls f once the body has ended or failed, or more than limit bytes have come; otherwise it is as OnReady.
-func (s *ServerStream) OnEnd(limit int, f func(*ServerStream)) {
-	s.on(want{bytes: limit, all: true}, f)
+// caller's, or after a failure on one of its own. It takes the place of Want for one time. reading tells that it is the reader
+// goroutine, which f may ask to handle the request (Inline).
+func (s *ServerStream) OnReady(n int, f func(s *ServerStream, reading bool)) {
+	s.on(want{bytes: n}, f, false)
 }
 
-func (s *ServerStream) on(what want, f func(*ServerStream)) {
+// OnEnd calls f once the body has ended or failed, or more than limit bytes have come; otherwise it is as OnReady.
+// reading is what f is told if it is called at once.
+func (s *ServerStream) OnEnd(limit int, f func(s *ServerStream, reading bool), reading bool) {
+	s.on(want{bytes: limit, all: true}, f, reading)
+}
+
+func (s *ServerStream) on(what want, f func(*ServerStream, bool), reading bool) {
 	s.mu.Lock()
 	s.want = what
 	if what.all {
@@ -226,7 +236,7 @@ func (s *ServerStream) on(what want, f func(*ServerStream)) {
 	if s.held > 0 && !s.satisfied() && s.conn.nearlyOutOfCredit() {
 		s.relieveUnlocked()
 	}
-	s.unlockAndWake()
+	s.unlockAndWake(reading)
 }
 
 // SetDeadline makes the connection tell the handler (Overdue) when t has passed before the answer was finished.
@@ -429,7 +439,11 @@ func (s *ServerStream) finishLocked() {
 		c.scheduleLocked(s.deadline)
 	}
 	c.appended()
-	c.flush()
+	if s.inlined && c.corked && len(c.fast) < corkedBytes {
+		c.mu.Unlock()
+	} else {
+		c.flush()
+	}
 	if early {
 		s.fail(errAnsweredEarly)
 	}

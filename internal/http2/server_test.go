@@ -56,7 +56,7 @@ func TestReadyMayLockWhatTheAnswerHolds(t *testing.T) {
 	ready, answered := make(chan struct{}), make(chan struct{})
 	_, peer := scriptedClient(t, acceptFunc(func(s *ServerStream) {
 		var mu sync.Mutex
-		s.OnReady(10, func(s *ServerStream) {
+		s.OnReady(10, func(s *ServerStream, _ bool) {
 			mu.Lock()
 			defer mu.Unlock()
 			close(ready)
@@ -78,7 +78,7 @@ func TestReadyMayLockWhatTheAnswerHolds(t *testing.T) {
 func TestReadyForMoreThanTheWindow(t *testing.T) {
 	everyMode(t, func(t *testing.T, clientEnd, serverEnd net.Conn) {
 		client, _ := connect(t, clientEnd, serverEnd, acceptFunc(func(s *ServerStream) {
-			s.OnReady(3*streamWindow, func(s *ServerStream) { go func() { echo(s); s.Release() }() })
+			s.OnReady(3*streamWindow, func(s *ServerStream, _ bool) { go func() { echo(s); s.Release() }() })
 		}), Options{}, Options{})
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -50,11 +50,11 @@ type stream struct {
 	headDone bool           // client: the answer's head has come; only the reader goroutine sets it
 	trailers []exchange.Field
 
-	want   want                // what the consumer waits for
-	waiter *waiter             // the consumer, while it waits
-	late   bool                // the reader wakes the consumer when it is done with its batch
-	ready  func(*ServerStream) // or what to call instead; server only
-	into   []byte              // where the next bytes go; into[:filled] are there
+	want   want                                // what the consumer waits for
+	waiter *waiter                             // the consumer, while it waits
+	late   bool                                // the reader wakes the consumer when it is done with its batch
+	ready  func(s *ServerStream, reading bool) // or what to call instead; server only
+	into   []byte                              // where the next bytes go; into[:filled] are there
 	filled int
 
 	// Guarded by conn.mu:

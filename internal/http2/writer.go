@@ -52,6 +52,7 @@ type writer struct {
 	room                 []*waiter // who waits for room in fast
 	unstamped            []*stream // with Options.Timed, streams with frames in fast or bulk
 	yielding             yielding
+	corked               bool // the reader runs handlers, and writes behind the last one
 	open                 openFrame
 	gathering            []*stream // whose memory is open; see gather.go
 	gathered             int       // credit that they have taken in advance
