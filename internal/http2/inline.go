@@ -58,7 +58,7 @@ func (r *Run) Preempted(took time.Duration) bool {
 }
 
 const (
-	inlineTime  = time.Millisecond     // for handlers in a batch; those that are left have goroutines then
+	inlineTime  = 2 * time.Millisecond // for handlers in a batch; those that are left have goroutines then
 	inlineGap   = 5 * time.Millisecond // between batches: a reader with less to do leaves handlers to others
 	corkedBytes = 32 << 10             // of answers that wait for the end of the batch
 )
