@@ -119,4 +119,21 @@ func (m Metadata) Join(more Metadata) Metadata {
 }
 
 // Grow makes room for n more values.
-func (m *Metadata) Grow(n int) { m.entries = slices.Grow(m.entries, n) }
+func (m *Metadata) Grow(n int) {
+	total := len(m.entries) + n
+	if total <= cap(m.entries) {
+		return
+	}
+	if total > exactEntries {
+		m.entries = slices.Grow(m.entries, n)
+		return
+	}
+	// No more than is asked for: whoever reads a call's metadata knows how much there is, and every call has its own.
+	entries := make([]metadataEntry, len(m.entries), total)
+	copy(entries, m.entries)
+	m.entries = entries
+}
+
+// exactEntries is up to how many values Grow makes room for no more: beyond it, one value at a time must not cost as much as
+// all.
+const exactEntries = 64

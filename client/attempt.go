@@ -24,7 +24,7 @@ func (s *stream) open(body []byte, end bool, avoid *http2.Conn) (rest []byte, er
 	metadata := s.outgoing.Metadata()
 	s.attempts++
 	if s.tap.On() {
-		ctx = s.tap.Attempt(ctx, s.attempts)
+		ctx = s.tap.Attempt(ctx, int(s.attempts))
 	}
 	if s.tap.On() || len(s.conn.options.Interceptors) > 0 {
 		metadata = s.outgoing.Open(ctx)
@@ -149,16 +149,18 @@ func (s *stream) read(tooLong bool) error {
 	if err != nil {
 		return s.transportError(s.transport, err)
 	}
-	if s.answer, err = wire.ParseAnswer(head); err == nil {
-		err = s.checkForm()
+	answer, err := wire.ParseAnswer(head)
+	s.header = answer.Header
+	if err == nil {
+		err = s.checkForm(&answer)
 	}
 	if err != nil {
 		return err
 	}
 	body := s.transport.Next(s.transport.Buffered())
 	if !tooLong {
-		end, err := s.answer.End(s.transport.Trailers(), len(body) == 0)
-		s.trailer = end.Trailer
+		end, err := answer.End(s.transport.Trailers(), len(body) == 0)
+		s.header, s.trailer = answer.Header, end.Trailer
 		s.remoteTimes(end.StepTimes)
 		if err != nil {
 			return err
@@ -170,27 +172,27 @@ func (s *stream) read(tooLong bool) error {
 	}
 	s.message, s.compressed = message, compressed
 	s.CountReceived(len(message))
-	return s.checkCompressed()
+	return s.checkCompressed(&answer)
 }
 
 // checkForm returns an error for an answer whose messages have a form that is not read here.
-func (s *stream) checkForm() error {
-	if s.answer.Encoding != "" {
-		s.format.Decompressor = s.conn.compressors.Find(s.answer.Encoding)
+func (s *stream) checkForm(answer *wire.Answer) error {
+	if answer.Encoding != "" {
+		s.ownFormat().Decompressor = s.conn.compressors.Find(answer.Encoding)
 	}
 	subtype := ""
 	if s.format.Codec != nil {
 		subtype = s.format.Codec.Name()
 	}
-	return s.answer.CheckSubtype(subtype)
+	return answer.CheckSubtype(subtype)
 }
 
 // checkCompressed returns an error for a compressed message that cannot be decompressed.
-func (s *stream) checkCompressed() error {
-	if s.compressed && s.answer.Encoding != "" && s.format.Decompressor == nil {
-		return farcall.Errorf(farcall.Internal, "the answer of %s is compressed by %s, which was not accepted", s.method, s.answer.Encoding)
+func (s *stream) checkCompressed(answer *wire.Answer) error {
+	if s.compressed && answer.Encoding != "" && s.format.Decompressor == nil {
+		return farcall.Errorf(farcall.Internal, "the answer of %s is compressed by %s, which was not accepted", s.method, answer.Encoding)
 	}
-	return wire.CheckCompressed(s.compressed, s.answer.Encoding)
+	return wire.CheckCompressed(s.compressed, answer.Encoding)
 }
 
 // transportError returns the call's error where the stream, or its connection, has failed with cause. transport is the

@@ -15,6 +15,7 @@ import (
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/compress"
+	"github.com/farcall/farcall/internal/call"
 	"github.com/farcall/farcall/internal/http2"
 	"github.com/farcall/farcall/internal/wire"
 )
@@ -33,7 +34,7 @@ type Conn struct {
 	longerPings atomic.Int64 // the keepalive's interval in nanoseconds since a server had too many; 0 for none had
 
 	compressors *compress.Table
-	compressor  compress.Compressor // of requests that say nothing else; nil for none
+	format      call.Format // of the messages of a call that says nothing else
 }
 
 // New returns a channel to target: "host:port", "dns:///host:port", "passthrough:///address" (given to the dialer as it
@@ -117,7 +118,8 @@ func (c *Conn) chooseForm() error {
 		c.heads.Subtype = c.options.Codec.Name()
 	}
 	var err error
-	if c.compressor, err = c.findCompressor(c.options.Compression); err != nil {
+	c.format = call.Format{Codec: c.options.Codec, Protobuf: c.options.Protobuf, MinCompressBytes: c.options.MinCompressBytes}
+	if c.format.Compressor, err = c.findCompressor(c.options.Compression); err != nil {
 		return fmt.Errorf("the field Compression: %w", err)
 	}
 	return nil

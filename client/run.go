@@ -20,7 +20,6 @@ import (
 type running struct {
 	body      bodyContext
 	receiving sync.Mutex // held by whoever uses the receiving side, and to end the call; taken before a streaming's mu
-	over      bool       // guarded by receiving: everything was given back
 }
 
 // enter gives a body that is about to run its context.

@@ -23,30 +23,41 @@ type stream struct {
 	method   *farcall.Method
 	ctx      context.Context // the call's; what reaches the innermost handler, once it runs
 	outgoing call.Outgoing
-	tap      call.Tap
-	format   call.Format // of the messages, both ways
+	tap      *call.Tap
+	format   *call.Format // of the messages, both ways; conn's own until the call has something else
 
 	request  *buffer.Buffer // the encoded request of a unary call behind its prefix, kept for another attempt
-	attempts int
-	refused  int // attempts that the server has not handled
-	unsent   int // attempts of which nothing has left
+	attempts int32
+	refused  int32 // attempts that the server has not handled
+	unsent   int32 // attempts of which nothing has left
 
-	transport  *http2.ClientStream // of the attempt under way, or of the last one until the response is decoded
+	over       bool                // everything was given back
 	answered   bool                // the whole answer is here, and what follows is set
-	answer     wire.Answer
-	message    []byte           // the encoded response, a view into transport's buffer
-	compressed bool             // the response is
-	trailer    farcall.Metadata // the answer's
+	compressed bool                // the response is
+	received   bool                // the response was handed out
+	transport  *http2.ClientStream // of the attempt under way, or of the last one until the response is decoded
+	message    []byte              // the encoded response, a view into transport's buffer
+	header     farcall.Metadata    // the answer's
+	trailer    farcall.Metadata    // likewise
 	peer       farcall.Peer
-	received   bool  // the response was handed out
 	outcome    error // sticks
 }
 
 var _ farcall.Stream = (*stream)(nil)
 
-func (s *stream) init(ctx context.Context, c *Conn, method *farcall.Method, outgoing call.Outgoing, tap call.Tap) {
+func (s *stream) init(ctx context.Context, c *Conn, method *farcall.Method, outgoing call.Outgoing, tap *call.Tap) {
 	s.conn, s.method, s.ctx, s.outgoing, s.tap = c, method, ctx, outgoing, tap
-	s.format = call.Format{Codec: c.options.Codec, Protobuf: c.options.Protobuf, Compressor: c.compressor, MinCompressBytes: c.options.MinCompressBytes}
+	s.format = &c.format
+}
+
+// ownFormat returns the format of the messages, for the call to change. A stream that is sent on and received on at a time
+// has it from the beginning.
+func (s *stream) ownFormat() *call.Format {
+	if s.format == &s.conn.format {
+		own := s.conn.format
+		s.format = &own
+	}
+	return s.format
 }
 
 // chooseCompression settles how the requests are compressed, when the call is about to be sent.
@@ -59,7 +70,7 @@ func (s *stream) chooseCompression() error {
 		return nil
 	}
 	var err error
-	if s.format.Compressor, err = s.conn.findCompressor(name); err != nil {
+	if s.ownFormat().Compressor, err = s.conn.findCompressor(name); err != nil {
 		return farcall.Errorf(farcall.InvalidArgument, "%s: farcall.WithCompression: %w", s.method, err)
 	}
 	return nil
@@ -82,7 +93,7 @@ func (s *stream) ResponseHeader() *farcall.Metadata {
 	if s.transport != nil && !s.answered && !s.over {
 		s.await()
 	}
-	return &s.answer.Header
+	return &s.header
 }
 
 func (s *stream) ResponseTrailer() *farcall.Metadata { return &s.trailer }
@@ -202,7 +213,7 @@ func (s *stream) end(err error) error {
 
 // conclude hands the caller what was collected, and reports the end of the call.
 func (s *stream) conclude(err error, bytes int) error {
-	s.outgoing.Deliver(s.method, s.peer, s.answer.Header, s.trailer)
+	s.outgoing.Deliver(s.method, s.peer, s.header, s.trailer)
 	err = call.Outcome(err)
 	only := 1
 	if s.method.Kind != farcall.KindUnary { // its messages have been reported: this is the call's end

@@ -21,7 +21,8 @@ import (
 // Where several goroutines do the same, against the contract, they take turns, and one that is left behind when the call is
 // over finds it over: the connection is others' as well.
 type streaming struct {
-	stream // of it the sending side uses request and tap, the receiving side answer and what follows
+	stream             // of it the sending side uses request and tap, the receiving side answered and what follows
+	form   call.Format // what format points to: of its fields each side has its own
 
 	mu       sync.Mutex // guards what follows, and transport and outcome until the answer begins
 	prepared bool       // how requests are compressed is settled
@@ -39,7 +40,8 @@ type streaming struct {
 	last      *http2.ClientStream // the attempt that the last message was sent on
 
 	// The receiving goroutine's, and guarded by receiving:
-	begun    bool         // the answer's head was read
+	begun    bool // the answer's head was read
+	answer   wire.Answer
 	stretch  wire.Stretch // of messages, a view into transport's buffer
 	messages int          // received
 	ended    bool         // the call has succeeded
@@ -63,8 +65,9 @@ func (c *Conn) Stream(ctx context.Context, method *farcall.Method, body farcall.
 		s.init(ctx, c, method, outgoing, tap)
 		return s.run(s, body)
 	}
-	s := &streaming{}
+	s := &streaming{form: c.format}
 	s.init(ctx, c, method, outgoing, tap)
+	s.format = &s.form
 	return s.run(s, body)
 }
 
@@ -143,6 +146,7 @@ func (s *streaming) takeEnd(err error) error {
 	if s.transport != nil { // not to be used again: others may be at work with it
 		s.transport.Close()
 	}
+	s.header = s.answer.Header
 	err = s.conclude(err, 0)
 	if resent != nil {
 		<-resent // its stream has ended
@@ -302,7 +306,7 @@ func (s *streaming) next() ([]byte, error) {
 	}
 	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.conn.options.MaxReceiveBytes)
 	if s.compressed = compressed; err == nil {
-		err = s.checkCompressed()
+		err = s.checkCompressed(&s.answer)
 	}
 	if err != nil {
 		return nil, s.broken(err)
@@ -346,7 +350,7 @@ func (s *streaming) begin() error {
 	if s.answer, err = wire.ParseAnswer(head); err != nil {
 		return err
 	}
-	return s.checkForm()
+	return s.checkForm(&s.answer)
 }
 
 // finish reads the end of an answer, and returns the call's error, or io.EOF if it has succeeded.

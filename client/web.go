@@ -30,7 +30,8 @@ const (
 // the first of them opens the call. What was sent is kept for another attempt (webresend.go) until an answer begins. Over
 // HTTP/1.1 the request ends before the answer begins, and the one attempt is net/http's.
 type webCall struct {
-	stream // of it the sending side uses tap, the receiving side what follows
+	stream             // of it the sending side uses tap, the receiving side what follows
+	form   call.Format // what format points to: of its fields each side has its own
 
 	mu       sync.Mutex // guards what follows, and transport and outcome until the answer begins
 	prepared bool
@@ -48,6 +49,7 @@ type webCall struct {
 
 	// The receiving goroutine's, and guarded by receiving:
 	begun    bool // the answer's head was read
+	answer   wire.Answer
 	messages int  // received
 	ended    bool // the call has succeeded
 	connect  wire.ConnectAnswer
@@ -62,9 +64,10 @@ func (c *Conn) webStream(ctx context.Context, method *farcall.Method, body farca
 		return err
 	}
 	ctx, tap := call.Begin(ctx, c.options.Observer, method, farcall.SideClient)
-	s := &webCall{}
+	s := &webCall{form: c.format}
 	s.init(ctx, c, method, outgoing, tap)
-	s.format.Longer = !s.enveloped() && c.options.MinCompressBytes <= 0 // all are compressed, and the head says whether this one is
+	s.format = &s.form
+	s.form.Longer = !s.enveloped() && c.options.MinCompressBytes <= 0 // all are compressed, and the head says whether this one is
 	return s.run(s, body)
 }
 
@@ -149,7 +152,7 @@ func (s *webCall) head(encoded []byte) (head exchange.Head, body []byte, err err
 	metadata := s.outgoing.Metadata()
 	s.attempts++
 	if s.tap.On() {
-		ctx = s.tap.Attempt(ctx, s.attempts)
+		ctx = s.tap.Attempt(ctx, int(s.attempts))
 	}
 	if s.tap.On() || len(s.conn.options.Interceptors) > 0 {
 		metadata = s.outgoing.Open(ctx)
@@ -301,7 +304,7 @@ func (s *webCall) takeEnd(err error) error {
 	if s.exchange != nil {
 		s.exchange.Close()
 	}
-	s.answer.Header = s.header()
+	s.header = s.responseHeader()
 	err = s.conclude(err, len(s.message))
 	if resent != nil {
 		<-resent // its stream has ended
@@ -309,7 +312,7 @@ func (s *webCall) takeEnd(err error) error {
 	return err
 }
 
-func (s *webCall) header() farcall.Metadata {
+func (s *webCall) responseHeader() farcall.Metadata {
 	if s.conn.options.Protocol == Connect {
 		return s.connect.Header
 	}

@@ -83,12 +83,8 @@ func (s *stream) finish(err error) {
 	if s.tap.On() {
 		s.tap.Step(farcall.StepSendResponse, s.sent, sending, s.transport.Err())
 	}
-	var times []wire.StepTime
-	if s.clock != nil {
-		times = s.clock.Times()
-	}
 	failure := farcall.AsError(err)
-	trailers, trailerErr := wire.AppendTrailers(nil, failure, *s.call.ResponseTrailer(), times)
+	trailers, trailerErr := wire.AppendTrailers(nil, failure, *s.call.ResponseTrailer(), s.tap.Times())
 	if trailerErr != nil && failure == nil {
 		failure = farcall.AsError(trailerErr)
 	}

@@ -49,8 +49,7 @@ func (s *stream) begin() context.Context {
 	ctx, tap := call.Begin(&s.call, s.server.options.Observer, s.method.method, farcall.SideServer)
 	s.tap = tap
 	if s.stepTimes {
-		s.clock = &call.Clock{}
-		s.tap.Timing(s.clock)
+		s.tap = tap.Timed()
 	}
 	if s.tap.On() {
 		var received time.Time

@@ -116,7 +116,7 @@ type localStream struct {
 	call   farcall.Call
 	server *Server
 	method *registered
-	tap    call.Tap
+	tap    *call.Tap
 	done   chan struct{} // closed when the handler has returned; nil if the caller runs it
 
 	received atomic.Bool // the handler has asked for the request

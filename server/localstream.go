@@ -345,7 +345,7 @@ type localHandler struct {
 	call   farcall.Call
 	server *Server
 	method *registered
-	tap    call.Tap
+	tap    *call.Tap
 
 	returned   atomic.Bool // the handler has
 	receiving  sync.Mutex  // guards what is the receiving goroutine's:

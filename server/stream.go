@@ -48,8 +48,7 @@ type stream struct {
 	receiveErr  error        // sticks
 	stepTimes   bool         // the client asked for them, and gets them
 	receiveTurn call.Turn
-	tap         call.Tap
-	clock       *call.Clock
+	tap         *call.Tap
 	returned    atomic.Bool // the handler has
 
 	mu       sync.Mutex // guards what follows: the handler's goroutine answers, and Overdue may

@@ -32,7 +32,7 @@ type stream struct {
 	unknown         bool // there is no such method
 	implementation  farcall.Handler
 	encodingRefused bool // the request is compressed in a way that is not known here
-	tap             call.Tap
+	tap             *call.Tap
 	returned        atomic.Bool // the handler has
 
 	format call.Format // guarded by mu where it says how to compress

@@ -296,15 +296,17 @@ func TestTap(t *testing.T) {
 }
 
 func TestClockKeepsTheFirstOfEachStep(t *testing.T) {
-	var tap Tap
-	clock := &Clock{}
-	tap.Timing(clock)
+	var tap *Tap
+	if tap.Times() != nil {
+		t.Error("nothing was noted")
+	}
+	tap = tap.Timed()
 	begin := time.Now()
 	tap.StepAt(begin, farcall.StepReceiveRequest, 1, 91, nil)
 	tap.StepAt(begin.Add(time.Millisecond), farcall.StepDecodeRequest, 1, 86, nil)
 	tap.StepAt(begin.Add(time.Second), farcall.StepDecodeRequest, 2, 1, nil)
 	tap.StepAt(begin, farcall.StepAnswer, 1, 1, nil) // not a server's
-	times := clock.Times()
+	times := tap.Times()
 	if len(times) != 2 || times[0].Step != farcall.StepReceiveRequest || times[0].Since != 0 || times[0].Bytes != 91 ||
 		times[1].Step != farcall.StepDecodeRequest || times[1].Since != time.Millisecond || times[1].Bytes != 86 {
 		t.Errorf("times %+v", times)

@@ -10,11 +10,10 @@ import (
 
 // Outgoing is what a caller's context asks of one call: the metadata to send, and where the answer's metadata goes.
 type Outgoing struct {
-	claimed *farcall.Call    // nil if the caller does not collect the answer's metadata
-	base    farcall.Metadata // what the caller's context sends; shared with it
-	request farcall.Metadata // base as interceptors have changed it; base itself until one wants to
-	owned   bool             // request is a copy
-	sent    farcall.Metadata // what the last attempt has sent
+	claimed *farcall.Call     // nil if the caller does not collect the answer's metadata
+	base    farcall.Metadata  // what the caller's context sends; shared with it
+	request *farcall.Metadata // base as interceptors have changed it; nil until one wants to
+	sent    farcall.Metadata  // what the last attempt has sent
 
 	compression string // of the requests; "" for what the options say
 }
@@ -27,7 +26,7 @@ func Claim(ctx context.Context) (Outgoing, error) {
 		return Outgoing{}, err
 	}
 	base := farcall.OutgoingMetadata(ctx)
-	return Outgoing{claimed: claimed, base: base, request: base, sent: base, compression: farcall.OutgoingCompression(ctx)}, nil
+	return Outgoing{claimed: claimed, base: base, sent: base, compression: farcall.OutgoingCompression(ctx)}, nil
 }
 
 // Compression returns what the caller's context says of the requests' compression, "" for nothing.
@@ -38,10 +37,11 @@ func (o *Outgoing) Compressing() bool { return o.claimed == nil || o.claimed.Com
 
 // RequestHeader returns what the call will send, for interceptors to change.
 func (o *Outgoing) RequestHeader() *farcall.Metadata {
-	if !o.owned {
-		o.request, o.owned = o.base.Clone(), true
+	if o.request == nil {
+		request := o.base.Clone()
+		o.request = &request
 	}
-	return &o.request
+	return o.request
 }
 
 // Metadata returns what the call sends where nobody stands between the caller and the call.
@@ -50,13 +50,16 @@ func (o *Outgoing) Metadata() farcall.Metadata { return o.base }
 // Open returns the metadata that a call opened with ctx sends: the caller's, as changed by way of RequestHeader, and
 // then what interceptors and the observer have added to the context.
 func (o *Outgoing) Open(ctx context.Context) farcall.Metadata {
-	o.sent = o.request
+	o.sent = o.base
+	if o.request != nil {
+		o.sent = *o.request
+	}
 	now := farcall.OutgoingMetadata(ctx)
 	known := prefixLength(now, o.base)
 	if now.Len() == known {
 		return o.sent
 	}
-	o.sent = o.request.Clone()
+	o.sent = o.sent.Clone()
 	for key, value := range now.All() {
 		if known > 0 {
 			known--

@@ -12,22 +12,22 @@ import (
 )
 
 // Tap reports the steps of one call to the Observer, if there is one. Whoever reports asks On first, so that a call that
-// nobody watches costs that branch: no clock is read and nothing is allocated. The zero Tap reports nothing.
+// nobody watches costs that branch: no clock is read and nothing is allocated. A nil Tap reports nothing.
 type Tap struct {
 	observer farcall.Observer
 	info     *farcall.CallInfo
-	attempt  *atomic.Int32 // the number of the client's attempt under way, for every copy of the Tap; nil on the server
+	attempt  atomic.Int32 // the number of the client's attempt under way; 0 on the server
 	clock    *Clock
 }
 
-// Begin tells the observer of a new call, and returns the context that the call has from there on.
-func Begin(ctx context.Context, observer farcall.Observer, method *farcall.Method, side farcall.Side) (context.Context, Tap) {
+// Begin tells the observer of a new call, and returns the context that the call has from there on. Without an observer the
+// Tap is nil.
+func Begin(ctx context.Context, observer farcall.Observer, method *farcall.Method, side farcall.Side) (context.Context, *Tap) {
 	if observer == nil {
-		return ctx, Tap{}
+		return ctx, nil
 	}
-	tap := Tap{observer: observer, info: &farcall.CallInfo{Method: method, Side: side, Start: time.Now()}}
+	tap := &Tap{observer: observer, info: &farcall.CallInfo{Method: method, Side: side, Start: time.Now()}}
 	if side == farcall.SideClient {
-		tap.attempt = new(atomic.Int32)
 		tap.attempt.Store(1) // what comes before the attempt itself is the first one's
 	}
 	return observer.Begin(ctx, tap.info), tap
@@ -36,27 +36,30 @@ func Begin(ctx context.Context, observer farcall.Observer, method *farcall.Metho
 // Attempt tells the observer of the client's nth attempt at the call, and returns the attempt's context. Events go on
 // naming the call as a whole.
 func (t *Tap) Attempt(ctx context.Context, n int) context.Context {
-	if t.observer == nil {
-		return ctx
-	}
 	attempt := &farcall.CallInfo{Method: t.info.Method, Side: t.info.Side, Attempt: n, Start: time.Now()}
 	t.attempt.Store(int32(n))
 	return t.observer.Begin(ctx, attempt)
 }
 
-// attempts returns the number of the attempt under way, 0 on the server.
-func (t *Tap) attempts() int {
-	if t.attempt == nil {
-		return 0
+// Timed returns the Tap of a call whose steps are noted as well, observer or not.
+func (t *Tap) Timed() *Tap {
+	if t == nil {
+		t = &Tap{}
 	}
-	return int(t.attempt.Load())
+	t.clock = &Clock{}
+	return t
 }
 
-// Timing makes the Tap note the steps in clock as well, observer or not.
-func (t *Tap) Timing(clock *Clock) { t.clock = clock }
+// Times returns the steps as they are told to the client, nil unless they were noted.
+func (t *Tap) Times() []wire.StepTime {
+	if t == nil || t.clock == nil {
+		return nil
+	}
+	return t.clock.Times()
+}
 
 // On reports whether steps are wanted.
-func (t *Tap) On() bool { return t.observer != nil || t.clock != nil }
+func (t *Tap) On() bool { return t != nil }
 
 // Step reports that a step was done just now. message counts from 1; 0 where the step concerns none.
 func (t *Tap) Step(step farcall.Step, message, bytes int, err error) {
@@ -72,7 +75,7 @@ func (t *Tap) StepAt(at time.Time, step farcall.Step, message, bytes int, err er
 		t.clock.note(step, at, bytes)
 	}
 	if t.observer != nil {
-		t.observer.Event(farcall.Event{Call: t.info, Attempt: t.attempts(), Message: message, Step: step,
+		t.observer.Event(farcall.Event{Call: t.info, Attempt: int(t.attempt.Load()), Message: message, Step: step,
 			Side: t.info.Side, Bytes: bytes, Time: at, Err: err})
 	}
 }
@@ -80,7 +83,7 @@ func (t *Tap) StepAt(at time.Time, step farcall.Step, message, bytes int, err er
 // Remote reports a step that the server timed.
 func (t *Tap) Remote(at time.Time, step farcall.Step, bytes int) {
 	if t.observer != nil {
-		t.observer.Event(farcall.Event{Call: t.info, Attempt: t.attempts(), Step: step, Side: farcall.SideServer,
+		t.observer.Event(farcall.Event{Call: t.info, Attempt: int(t.attempt.Load()), Step: step, Side: farcall.SideServer,
 			Bytes: bytes, Time: at, Remote: true})
 	}
 }
