@@ -30,33 +30,34 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 		a.acceptLeftOut(transport, refusal)
 		return
 	}
-	s := &stream{server: a.server, transport: transport, subtype: request.Subtype}
-	transport.User = s
-	s.format.Protobuf = a.server.options.Protobuf
-	var readable bool
-	if s.format.Codec, readable = a.server.codecs.Find(request.Subtype); !readable {
+	known, _ := request.Route().(*route)
+	var asked *form
+	if known != nil && known.form.says(&request) {
+		asked = known.form
+	} else if asked = a.server.form(&request); asked == nil {
 		a.acceptOther(transport, wire.UnreadSubtype(request.Subtype))
 		return
 	}
+	s := a.stream(transport, asked)
 	var deadline time.Time
 	if request.HasTimeout {
 		deadline = time.Now().Add(request.Timeout)
 	}
-	known, _ := request.Route().(*registered)
-	if known == nil {
-		found, err := a.server.find(request.Path)
-		if err != nil {
-			s.refuse(err)
-			return
-		}
-		request.SetRoute(found)
-		known = found
+	if known != nil {
+		s.method = known.registered
+	} else if found, err := a.server.find(request.Path); err == nil {
+		s.method = found
+	} else {
+		s.refuse(err)
+		return
 	}
-	s.method = known
+	if known == nil || known.form != asked {
+		request.SetRoute(&route{s.method, asked})
+	}
 	s.call.InitIncoming(context.Background(), s, farcall.Peer(transport.Peer()), deadline, request.Metadata)
 	s.stepTimes = request.StepTimes && a.server.options.StepTimes
-	if err := s.chooseCompression(&request); err != nil {
-		s.refuse(err)
+	if asked.unknown {
+		s.refuse(wire.UnknownEncoding(request.Encoding))
 		return
 	}
 	if request.HasTimeout && request.Timeout <= 0 {
@@ -66,61 +67,24 @@ func (a acceptor) Accept(transport *http2.ServerStream) {
 	if !deadline.IsZero() {
 		transport.SetDeadline(deadline)
 	}
-	if known.method.Kind.SendsStream() {
+	if s.method.method.Kind.SendsStream() {
 		s.start()
 		return
 	}
 	transport.OnReady(wire.PrefixBytes, onPrefix)
 }
 
-// chooseCompression finds out how the request is compressed, and says how the responses will be.
-func (s *stream) chooseCompression(request *wire.Request) error {
-	wanted := s.server.options.Compression
-	s.format.MinCompressBytes = s.server.options.MinCompressBytes
-	s.acceptEncoding = request.AcceptEncoding
-	if request.Encoding != "" {
-		s.format.Decompressor = s.server.compressors.Find(request.Encoding)
-		if s.format.Decompressor == nil {
-			s.encodingRefused = true
-			return wire.UnknownEncoding(request.Encoding)
-		}
-		if wanted == "" {
-			wanted = request.Encoding
-		}
-		if s.acceptEncoding == "" { // who says nothing reads what it sends
-			s.acceptEncoding = request.Encoding
-		}
-	}
-	if wanted != "" && s.acceptEncoding != "" {
-		s.format.Compressor = s.server.compressors.Choose(wanted, s.acceptEncoding)
-	}
-	return nil
+// route is what is noted of requests that have their head's beginning in common. It is never changed.
+type route struct {
+	registered *registered
+	form       *form // of the last of them
 }
 
-// UseCompression makes a handler's choice of the responses' compression; see farcall.Call.
-func (s *stream) UseCompression(names string) error {
-	if err := s.server.checkCompression(names); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.phase != unanswered || s.pending != nil {
-		return lateCompression(s.method.method)
-	}
-	s.format.Compressor = s.server.compressors.Choose(names, s.acceptEncoding)
-	return nil
-}
-
-// checkCompression returns an error for names that the server does not know.
-func (s *Server) checkCompression(names string) error {
-	if err := s.compressors.Check(names); err != nil {
-		return farcall.Errorf(farcall.InvalidArgument, "UseCompression: %w", err)
-	}
-	return nil
-}
-
-func lateCompression(method *farcall.Method) error {
-	return farcall.Errorf(farcall.FailedPrecondition, "UseCompression of %s comes after its response header: that names the compression", method)
+// stream returns the stream of a call that has begun.
+func (a acceptor) stream(transport *http2.ServerStream, asked *form) *stream {
+	s := &stream{server: a.server, transport: transport, form: asked, responses: &asked.Format}
+	transport.User = s
+	return s
 }
 
 // acceptLeftOut takes a request in gRPC where the server speaks none: it is the user's, if there is a handler.
@@ -129,8 +93,7 @@ func (a acceptor) acceptLeftOut(transport *http2.ServerStream, refusal error) {
 		a.server.edge.accept(transport)
 		return
 	}
-	s := &stream{server: a.server, transport: transport}
-	transport.User = s
+	s := a.stream(transport, &noForm)
 	s.refuse(refusal)
 }
 
@@ -141,9 +104,8 @@ func (a acceptor) acceptOther(transport *http2.ServerStream, err error) {
 		a.server.edge.accept(transport)
 		return
 	}
-	s := &stream{server: a.server, transport: transport}
-	transport.User = s
-	s.owned.Store(true)
+	s := a.stream(transport, &noForm)
+	s.own()
 	a.server.crowd.start(func() { // ends when the rejection is on its way
 		defer transport.Release()
 		_ = transport.Answer(rejection.Head(), nil, nil) // fails if the peer has gone
@@ -157,7 +119,7 @@ func onPrefix(transport *http2.ServerStream, reading bool) {
 	s.gate.Lock() // Overdue must not release the body that is read here
 	defer s.gate.Unlock()
 	switch {
-	case s.owned.Load():
+	case s.state.Load()&owned != 0:
 		return
 	case transport.Buffered() < wire.PrefixBytes: // the request ended too early, or failed
 		s.start()
@@ -165,14 +127,14 @@ func onPrefix(transport *http2.ServerStream, reading bool) {
 	}
 	length, compressed, err := wire.ParsePrefix(transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
 	if err == nil {
-		err = wire.CheckCompressed(compressed, s.encoding())
+		err = wire.CheckCompressed(compressed, s.form.received())
 	}
 	if err != nil {
 		s.receiveErr = err
 		s.start()
 		return
 	}
-	s.prefixed, s.length, s.compressed = true, length, compressed
+	s.prefixed, s.length, s.compressed = true, uint32(length), compressed
 	if wantsTrial(compressed, length) {
 		transport.OnReady(call.TrialBytes, onTrial)
 		return
@@ -188,21 +150,21 @@ func onWhole(transport *http2.ServerStream, reading bool) {
 		s.start()
 		return
 	}
-	if s.owned.CompareAndSwap(false, true) && !transport.Inline() {
+	if s.own() && !transport.Inline() {
 		s.server.workers.run(s)
 	}
 }
 
 // start gives the call the goroutine that answers it, unless Overdue was faster.
 func (s *stream) start() {
-	if s.owned.CompareAndSwap(false, true) {
+	if s.own() {
 		s.server.workers.run(s)
 	}
 }
 
 // refuse answers a call that no handler will see, on a goroutine that ends when the answer is on its way.
 func (s *stream) refuse(err error) {
-	s.owned.Store(true)
+	s.own()
 	s.server.crowd.start(func() {
 		defer s.transport.Release()
 		s.finish(err)
@@ -225,7 +187,7 @@ func (a acceptor) Overdue(transport *http2.ServerStream) {
 	s := transport.User.(*stream) // REST requests have no deadline of their own
 	s.call.Cancel(context.DeadlineExceeded)
 	s.gate.Lock() // see onPrefix
-	unstarted := s.owned.CompareAndSwap(false, true)
+	unstarted := s.own()
 	s.gate.Unlock()
 	if unstarted {
 		s.refuse(s.overdue())

@@ -20,10 +20,10 @@ import (
 // answerHead returns the head of the answer without the handler's metadata.
 func (s *stream) answerHead() exchange.Head {
 	encoding := ""
-	if s.format.Compressor != nil {
-		encoding = s.format.Compressor.Name()
+	if s.responses.Compressor != nil {
+		encoding = s.responses.Compressor.Name()
 	}
-	return wire.AnswerHead(s.subtype, encoding)
+	return wire.AnswerHead(s.form.subtype, encoding)
 }
 
 // head returns the head of the answer with the handler's metadata.
@@ -172,9 +172,9 @@ func (s *stream) tooMuchMetadata(tooLarge *http2.HeadTooLargeError) error {
 
 // trailersOnly returns the head that is a whole answer.
 func (s *stream) trailersOnly(trailers []exchange.Field) exchange.Head {
-	head := wire.AnswerHead(s.subtype, "")
+	head := wire.AnswerHead(s.form.subtype, "")
 	head.Fields = trailers
-	if s.encodingRefused {
+	if s.form.unknown {
 		head.Fields = append(head.Fields, exchange.Field{Name: "grpc-accept-encoding", Value: s.server.compressors.Names()})
 	}
 	return head

@@ -69,15 +69,16 @@ func (s *stream) takeOnlyMessage() {
 		s.receiveErr = s.incomplete(s.transport.WantEnd(context.Background(), 0))
 		return
 	}
-	switch err := s.transport.WantEnd(context.Background(), s.length); {
+	length := int(s.length)
+	switch err := s.transport.WantEnd(context.Background(), length); {
 	case errors.Is(err, exchange.ErrTooLong):
 		s.receiveErr = farcall.Errorf(farcall.Unimplemented, "more than one message came, %s takes exactly one: do both sides have the same .proto?", s.method.method)
 	case err != nil:
 		s.receiveErr = s.gone(err)
-	case s.transport.Buffered() < s.length:
+	case s.transport.Buffered() < length:
 		s.receiveErr = wire.Truncated(wire.PrefixBytes + s.transport.Buffered())
 	default:
-		s.body = s.transport.Next(s.length)
+		s.body = s.transport.Next(length)
 	}
 }
 
@@ -104,7 +105,7 @@ func (s *stream) gone(err error) error {
 
 // handlerReturned ends the handler's context and answers with what it returned.
 func (s *stream) handlerReturned(err error) {
-	s.returned.Store(true)                        // before the context ends, which is no reason then for a Send to fail
+	s.state.Or(returned)                          // before the context ends, which is no reason then for a Send to fail
 	if s.call.Err() == context.DeadlineExceeded { // the call's own timer may be earlier than the connection's
 		err = s.overdue()
 	}
@@ -125,7 +126,7 @@ func endedGoroutine(method *farcall.Method) error {
 
 // leave is the last thing that happens to a call.
 func (s *stream) leave() {
-	if !s.returned.Load() {
+	if s.state.Load()&returned == 0 {
 		s.handlerReturned(endedGoroutine(s.method.method))
 	}
 	s.pending.Free()

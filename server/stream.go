@@ -22,16 +22,12 @@ type stream struct {
 	server    *Server
 	transport *http2.ServerStream
 	method    *registered // nil for a call that is refused
-	subtype   string      // of the content type, for the answer's
-	format    call.Format // of the messages, both ways
+	form      *form
+	tap       *call.Tap // the goroutine's that answers
 
-	encodingRefused bool   // the request is compressed in a way that is not known here
-	acceptEncoding  string // how the responses may be compressed
-
-	// owned says that somebody answers the call and releases the transport's stream. Whoever sets it is that one: as a rule
-	// the handler's goroutine, or Overdue for a request that was not complete in time.
-	owned atomic.Bool
-	gate  sync.Mutex // held by the reader goroutine while it looks at the body, and by Overdue while it sets owned
+	state atomic.Uint32 // owned, returned
+	gate  sync.Mutex    // held by the reader goroutine while it looks at the body, and by Overdue while it sets owned
+	mu    sync.Mutex    // guards the answer: the handler's goroutine answers, and Overdue may
 
 	// receiving is held by Receive, and to give back what it reads from: a goroutine that the handler has left behind may
 	// still be at it. released says that it was given back.
@@ -39,26 +35,39 @@ type stream struct {
 	released  bool
 
 	// The reader goroutine's until it starts the handler's; that goroutine's from then on, or whose has receiving:
-	prefixed    bool         // the prefix of the only message was taken off the body
-	length      int          // of the only message
-	compressed  bool         // the message that comes next is
-	body        []byte       // the only message, until Receive
-	stretch     wire.Stretch // of a stream's messages, a view into transport's buffer
-	received    int          // messages
-	receiveErr  error        // sticks
-	stepTimes   bool         // the client asked for them, and gets them
+	prefixed    bool   // the prefix of the only message was taken off the body
+	compressed  bool   // the message that comes next is
+	stepTimes   bool   // the client asked for them, and gets them
+	length      uint32 // of the only message
 	receiveTurn call.Turn
-	tap         *call.Tap
-	returned    atomic.Bool // the handler has
 
-	mu       sync.Mutex // guards what follows: the handler's goroutine answers, and Overdue may
-	told     bool       // the observer has been told that the handler has its result
-	phase    phase      // how far the answer is
-	sent     int        // messages
-	sendTurn call.Turn
-	pending  *buffer.Buffer // the only response behind its prefix: it leaves with the call's end
-	sendErr  error          // sticks
+	// The answer, guarded by mu:
+	told      bool  // the observer has been told that the handler has its result
+	phase     phase // how far it is
+	sendTurn  call.Turn
+	sent      int            // messages
+	responses *call.Format   // of the messages: form's own, unless the handler has chosen a compression
+	pending   *buffer.Buffer // the only message behind its prefix: it leaves with the call's end
+	sendErr   error          // sticks
+
+	// The request, whose messages are as prefixed and those after it:
+	body       []byte        // the only message, until Receive
+	stretch    *wire.Stretch // of a stream's messages, a view into transport's buffer; nil where there is one message
+	received   int           // messages
+	receiveErr error         // sticks
 }
+
+// What state says of a call.
+const (
+	// owned: somebody answers the call and releases the transport's stream. Whoever sets it is that one: as a rule the
+	// handler's goroutine, or Overdue for a request that was not complete in time.
+	owned uint32 = 1 << iota
+	// returned: the handler has.
+	returned
+)
+
+// own reports whether the caller is the one that answers the call from now on.
+func (s *stream) own() bool { return s.state.Or(owned)&owned == 0 }
 
 // phase is how far a call's answer is.
 type phase uint8
@@ -84,7 +93,7 @@ func (s *stream) Receive(message any) error {
 	switch {
 	case s.receiveErr != nil:
 		return s.receiveErr
-	case s.released || s.returned.Load():
+	case s.released || s.state.Load()&returned != 0:
 		return s.afterEnd()
 	}
 	data, err := s.nextMessage()
@@ -95,7 +104,7 @@ func (s *stream) Receive(message any) error {
 	s.received++
 	s.receiveTurn.Taken(len(data))
 	s.CountReceived(len(data))
-	err = s.format.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
+	err = s.form.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
 	if err != nil {
 		s.receiveErr = call.Outcome(err)
@@ -107,14 +116,6 @@ func (s *stream) Receive(message any) error {
 	return nil
 }
 
-// encoding returns how the request is compressed, "" for not at all.
-func (s *stream) encoding() string {
-	if s.format.Decompressor == nil {
-		return ""
-	}
-	return s.format.Decompressor.Name()
-}
-
 // nextMessage returns the bytes of the next message, valid until the next call, or io.EOF.
 func (s *stream) nextMessage() ([]byte, error) {
 	if !s.method.method.Kind.SendsStream() {
@@ -124,6 +125,9 @@ func (s *stream) nextMessage() ([]byte, error) {
 		body := s.body
 		s.body = nil
 		return body, nil
+	}
+	if s.stretch == nil {
+		s.stretch = new(wire.Stretch)
 	}
 	if message, ok := s.stretch.Next(s.server.options.MaxReceiveBytes); ok {
 		s.messageCame(false, len(message))
@@ -149,7 +153,7 @@ func (s *stream) nextMessage() ([]byte, error) {
 	}
 	length, compressed, err := wire.ParsePrefix(s.transport.Next(wire.PrefixBytes), s.server.options.MaxReceiveBytes)
 	if err == nil {
-		err = wire.CheckCompressed(compressed, s.encoding())
+		err = wire.CheckCompressed(compressed, s.form.received())
 	}
 	if err != nil {
 		return nil, err
@@ -190,7 +194,7 @@ func (s *stream) Send(message any) error {
 	if streams && s.phase == headSent {
 		place = s.transport.Spare()
 	}
-	encoded, owned, err := s.format.EncodeInto(place, message, s.Compressing())
+	encoded, owned, err := s.responses.EncodeInto(place, message, s.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
 		if s.sendErr == nil {
@@ -231,7 +235,7 @@ func (s *stream) sendableLocked() error {
 	case s.sendErr != nil:
 		return s.sendErr
 	case s.phase == finished || s.call.Err() != nil:
-		if s.returned.Load() { // a goroutine that the handler left behind has no part in the answer
+		if s.state.Load()&returned != 0 { // a goroutine that the handler left behind has no part in the answer
 			return errHandlerReturned
 		}
 		s.sendErr = s.afterEnd()

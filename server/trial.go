@@ -19,7 +19,7 @@ func onTrial(transport *http2.ServerStream, _ bool) {
 	s := transport.User.(*stream)
 	s.server.crowd.start(func() { // ends when the trial is over, which waits for its turn as long as the call lasts
 		s.gate.Lock() // see onPrefix
-		if s.owned.Load() {
+		if s.state.Load()&owned != 0 {
 			s.gate.Unlock()
 			return
 		}
@@ -27,16 +27,16 @@ func onTrial(transport *http2.ServerStream, _ bool) {
 		defer beginning.Free()
 		beginning.B = append(beginning.B, transport.Peek(min(transport.Buffered(), call.TrialBytes))...)
 		s.gate.Unlock()
-		err := s.format.IsBomb(&s.call, beginning.B, s.server.options.MaxReceiveBytes)
+		err := s.form.IsBomb(&s.call, beginning.B, s.server.options.MaxReceiveBytes)
 		s.gate.Lock()
 		defer s.gate.Unlock()
 		switch {
-		case s.owned.Load():
+		case s.state.Load()&owned != 0:
 		case err != nil:
 			s.receiveErr = err
 			s.start()
 		default:
-			transport.OnEnd(s.length, onWhole, false)
+			transport.OnEnd(int(s.length), onWhole, false)
 		}
 	})
 }
@@ -46,5 +46,5 @@ func (s *stream) tryMessage() error {
 	if err := s.transport.Want(&s.call, call.TrialBytes); err != nil {
 		return nil // whoever waits for the whole message explains it
 	}
-	return s.format.IsBomb(&s.call, s.transport.Peek(call.TrialBytes), s.server.options.MaxReceiveBytes)
+	return s.form.IsBomb(&s.call, s.transport.Peek(call.TrialBytes), s.server.options.MaxReceiveBytes)
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"sync/atomic"
 )
 
 // Field is one header line. Names are lower case; pseudo-fields start with ":". Values are immutable.
@@ -24,9 +25,9 @@ type Field struct {
 // bytes. Fields never change after the first use.
 type Fixed struct {
 	Fields []Field
-	// Memo is the receiver's own note on a received run, such as the method it names. It belongs to the goroutine that
-	// delivers the connection's requests.
-	Memo any
+	// Memo is the receiver's own note on a received run, such as the method it names. Requests of one connection may be
+	// delivered on several goroutines.
+	Memo atomic.Value
 	// Note is the engine's own note on a received run.
 	Note uint32
 }

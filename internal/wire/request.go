@@ -206,22 +206,21 @@ type Request struct {
 // runNote is what ParseRequest keeps in Fixed.Memo: what the run says, and the server's note on its path.
 type runNote struct {
 	request Request
-	route   any
+	route   atomic.Value
 }
 
 // ParseRequest reads the head of a request into request. The error is ErrNotGRPC or a *Rejection.
 //
-// It notes in head.Fixed.Memo what the fixed run says, so it must be called on the goroutine that delivers the
-// connection's requests; for a known run and nothing behind it it costs a copy. Metadata may then be shared with other
-// requests: changing it is safe, as ever with Metadata, because that copies.
+// It notes in head.Fixed.Memo what the fixed run says: for a known run and nothing behind it it costs a copy. Metadata may
+// then be shared with other requests: changing it is safe, as ever with Metadata, because that copies.
 func ParseRequest(head exchange.Head, request *Request) error {
 	if head.Fixed == nil {
 		*request = Request{}
 	} else {
-		note, known := head.Fixed.Memo.(*runNote)
+		note, known := head.Fixed.Memo.Load().(*runNote)
 		if !known {
 			note = newRunNote(head.Fixed.Fields)
-			head.Fixed.Memo = note
+			head.Fixed.Memo.Store(note)
 		}
 		*request = note.request
 	}
@@ -336,14 +335,14 @@ func (r *Request) Route() any {
 	if !r.pathIsNoted() {
 		return nil
 	}
-	return r.note.route
+	return r.note.route.Load()
 }
 
-// SetRoute notes what the server found under the request's path, for later requests with the same fixed run. Like
-// ParseRequest it belongs to the goroutine that delivers the connection's requests.
+// SetRoute notes what the server found under the request's path, for later requests with the same fixed run. It is always
+// of the same type.
 func (r *Request) SetRoute(route any) {
 	if r.pathIsNoted() {
-		r.note.route = route
+		r.note.route.Store(route)
 	}
 }
 
