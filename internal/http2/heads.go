@@ -115,13 +115,30 @@ var nameBytes = func() (allowed [256]bool) {
 	return allowed
 }()
 
+// validValue reports whether value has no line ends and NUL in it, and no spaces around it (RFC 9113 section 8.2.1). It looks at
+// eight bytes at a time, since control characters are rare, and at each only where there is one.
 func validValue(value string) bool {
+	const each = 0x0101010101010101 // times a byte: that byte in each of the eight
+	rest := value
+	for len(rest) >= 8 {
+		eight := uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 |
+			uint64(rest[4])<<32 | uint64(rest[5])<<40 | uint64(rest[6])<<48 | uint64(rest[7])<<56
+		// The top bit is set in a byte below 0x20, and in others only beside one.
+		if (eight-0x20*each)&^eight&(0x80*each) != 0 && !withoutLineEnds(rest[:8]) {
+			return false
+		}
+		rest = rest[8:]
+	}
+	return withoutLineEnds(rest) && (value == "" || !space(value[0]) && !space(value[len(value)-1]))
+}
+
+func withoutLineEnds(value string) bool {
 	for i := 0; i < len(value); i++ {
 		if b := value[i]; b == 0 || b == '\r' || b == '\n' {
 			return false
 		}
 	}
-	return value == "" || !space(value[0]) && !space(value[len(value)-1])
+	return true
 }
 
 // visible reports whether value has neither spaces nor control characters: what pseudo-fields stand for in HTTP/1.1, a

@@ -50,16 +50,34 @@ func reserved(key string) string {
 // validKey reports whether key is one or more of 0-9 a-z _ - and dot.
 func validKey(key string) bool {
 	for i := 0; i < len(key); i++ {
-		c := key[i]
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
+		if !keyBytes[key[i]] {
 			return false
 		}
 	}
 	return key != ""
 }
 
-// printable reports whether value is printable ASCII and spaces.
+var keyBytes = func() (allowed [256]bool) {
+	for _, b := range []byte("abcdefghijklmnopqrstuvwxyz0123456789-_.") {
+		allowed[b] = true
+	}
+	return allowed
+}()
+
+// printable reports whether value is printable ASCII and spaces. It looks at eight bytes at a time: of a call's metadata every
+// byte passes here, on its way out and on its way in.
 func printable(value string) bool {
+	const each = 0x0101010101010101 // times a byte: that byte in each of the eight
+	for len(value) >= 8 {
+		eight := uint64(value[0]) | uint64(value[1])<<8 | uint64(value[2])<<16 | uint64(value[3])<<24 |
+			uint64(value[4])<<32 | uint64(value[5])<<40 | uint64(value[6])<<48 | uint64(value[7])<<56
+		below := (eight - 0x20*each) &^ eight // the top bit is set in a byte below 0x20, and in others only beside one
+		above := eight | (eight + each)       // likewise above 0x7e
+		if (below|above)&(0x80*each) != 0 {
+			return false
+		}
+		value = value[8:]
+	}
 	for i := 0; i < len(value); i++ {
 		if value[i] < 0x20 || value[i] > 0x7e {
 			return false
