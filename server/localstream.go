@@ -86,13 +86,15 @@ type localCaller struct {
 	sending   sync.Mutex // guards what is the sending goroutine's:
 	halfClose bool
 	sent      int
-	sendErr   error // sticks
+	sendTurn  call.Turn // a handler that always takes what is sent shares the sender's time
+	sendErr   error     // sticks
 
-	receiving sync.Mutex // guards what is the receiving goroutine's:
-	received  int
-	outcome   error
-	header    farcall.Metadata
-	trailer   farcall.Metadata
+	receiving   sync.Mutex // guards what is the receiving goroutine's:
+	received    int
+	receiveTurn call.Turn
+	outcome     error
+	header      farcall.Metadata
+	trailer     farcall.Metadata
 }
 
 var _ farcall.Stream = (*localCaller)(nil)
@@ -169,6 +171,7 @@ func (c *localCaller) send(message any) error {
 		return err
 	}
 	c.CountSent(packed.size)
+	c.sendTurn.Taken(packed.size)
 	if c.ctx.Err() != nil {
 		packed.drop()
 		return io.EOF
@@ -238,6 +241,7 @@ func (c *localCaller) Receive(message any) error {
 		}
 		c.received++
 		c.CountReceived(packed.size)
+		c.receiveTurn.Taken(packed.size)
 		if message == nil {
 			packed.drop()
 			continue
@@ -347,15 +351,17 @@ type localHandler struct {
 	method *registered
 	tap    *call.Tap
 
-	returned   atomic.Bool // the handler has
-	receiving  sync.Mutex  // guards what is the receiving goroutine's:
-	received   int
-	receiveErr error // sticks
+	returned    atomic.Bool // the handler has
+	receiving   sync.Mutex  // guards what is the receiving goroutine's:
+	received    int
+	receiveTurn call.Turn
+	receiveErr  error // sticks
 
-	sending sync.Mutex // guards what is the sending goroutine's:
-	sent    int
-	sendErr error  // sticks
-	pending parcel // the only response: it crosses when the handler returns
+	sending  sync.Mutex // guards what is the sending goroutine's:
+	sent     int
+	sendTurn call.Turn
+	sendErr  error  // sticks
+	pending  parcel // the only response: it crosses when the handler returns
 }
 
 var _ farcall.Stream = (*localHandler)(nil)
@@ -451,6 +457,7 @@ func (h *localHandler) Receive(message any) error {
 	if err == nil {
 		h.received++
 		h.CountReceived(packed.size)
+		h.receiveTurn.Taken(packed.size)
 		err = packed.unpack(h.server.options.MaxReceiveBytes, message)
 		h.step(farcall.StepDecodeRequest, h.received, packed.size, err)
 	}
@@ -535,6 +542,7 @@ func (h *localHandler) send(message any) error {
 	}
 	h.sent++
 	h.CountSent(packed.size)
+	h.sendTurn.Taken(packed.size)
 	h.step(farcall.StepEncodeResponse, h.sent, packed.size, nil)
 	if !h.method.method.Kind.ReturnsStream() {
 		h.pending = packed
