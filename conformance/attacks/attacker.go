@@ -27,6 +27,7 @@ type attack struct {
 	deaf    bool     // the attacker never reads
 	each    int      // connections for each that is asked for; 0: one
 	least   int64    // frames that the attacker sends at least, where there was an attack; 0: leastFrames
+	grows   int64    // by how much the server's memory may grow, where docs/security.md names a limit above mostGrown; 0: mostGrown
 
 	prepare func() // is done before the attack begins; nil: nothing
 
@@ -54,13 +55,16 @@ func (a attack) happened(s spoils) bool {
 	return s.Connections > 0 && s.Frames >= least
 }
 
+// mostGrown is by how much the server's memory may grow.
+func (a attack) mostGrown() int64 { return max(a.grows, mostGrown) }
+
 // family is what the attacks of one file have in common.
 type family struct {
 	about   string
 	attacks []attack
 }
 
-var families = []family{resets, floods, empties, headers, windows, messages, handshakes, malformed, web}
+var families = []family{resets, floods, empties, headers, windows, messages, handshakes, malformed, web, restStreams}
 
 // concerns reports whether the attack makes sense against a system.
 func (a attack) concerns(s system) bool { return a.only == nil || slices.Contains(a.only, s.name) }

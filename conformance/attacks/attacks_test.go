@@ -71,7 +71,7 @@ func survive(t *testing.T, on *scene, a attack, connections int) {
 			t.Error(err)
 		}
 		// What Go counts: the race detector has memory of its own, and much of it.
-		if grown := int64(done.Peak.Heap) - int64(done.Before.Now.Heap); grown > mostGrown {
+		if grown := int64(done.Peak.Heap) - int64(done.Before.Now.Heap); grown > a.mostGrown() {
 			t.Errorf("the server's memory grew by %.0f MiB", mebibytes(grown))
 		}
 		if err := goroutinesComeBack(on.server, done); err != nil {

@@ -5,5 +5,6 @@
 //
 // A turn is four processes: this one, a server, its well-behaved client, and the attacker (attacker.go), who writes raw
 // frames, is held to a share of a processor, and comes again when it is thrown out. What an attack sends is a script:
-// resets.go, floods.go, empties.go, headers.go, windows.go, messages.go, handshakes.go, malformed.go and web.go have one family each.
+// resets.go, floods.go, empties.go, headers.go, windows.go, messages.go, handshakes.go, malformed.go, web.go and rest.go
+// have one family each.
 package main

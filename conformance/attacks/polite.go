@@ -62,6 +62,10 @@ func (p *polite) listen() {
 			if f.StreamEnded() {
 				delete(p.streams, f.StreamID)
 			}
+		case *http2.DataFrame: // of an answer that is no gRPC
+			if f.StreamEnded() {
+				delete(p.streams, f.StreamID)
+			}
 		}
 		var inStream http2.StreamError
 		if err != nil && !errors.As(err, &inStream) {

@@ -79,7 +79,7 @@ func (r result) failures() (why []string) {
 	if o.p99 >= longestP99 {
 		add("the p99 is %v", o.p99)
 	}
-	if o.grown > mostGrown {
+	if o.grown > r.attack.mostGrown() {
 		add("the memory grew by %.0f MiB", mebibytes(o.grown))
 	}
 	return why

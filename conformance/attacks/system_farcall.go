@@ -10,17 +10,19 @@ import (
 	"log/slog"
 	"net"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
+
 	"github.com/farcall/farcall"
 	farcallclient "github.com/farcall/farcall/client"
 	"github.com/farcall/farcall/conformance/paymentspb"
 	"github.com/farcall/farcall/server"
 )
 
-// farcallSystem has no option set but TLS: the defaults are what is attacked.
+// farcallSystem has no option set but TLS, and a route for a stream: the defaults are what is attacked.
 var farcallSystem = system{
 	name: "farcall",
 	serve: func(listener net.Listener, secure *tls.Config) (func(), error) {
-		serving := server.New(server.Options{TLS: secure, Logger: slog.New(slog.DiscardHandler)})
+		serving := server.New(server.Options{TLS: secure, Logger: slog.New(slog.DiscardHandler), REST: server.REST{Rules: settleByREST}})
 		paymentspb.RegisterPayments(serving, farcallPayments{})
 		done := make(chan struct{})
 		go func() { // ends after Close
@@ -40,6 +42,11 @@ var farcallSystem = system{
 		return farcallCaller{conn, paymentspb.NewPaymentsStub(conn)}, nil
 	},
 }
+
+// settleByREST makes Settle a route.
+var settleByREST = &annotations.Http{Rules: []*annotations.HttpRule{{
+	Selector: "shop.v1.Payments.Settle", Pattern: &annotations.HttpRule_Post{Post: settleRoute}, Body: "*",
+}}}
 
 type farcallPayments struct {
 	paymentspb.UnimplementedPayments
