@@ -45,9 +45,10 @@ func HandleBidi[Request, Response any](serve func(context.Context, iter.Seq2[*Re
 // later range; a range that was left goes on where it stopped.
 func requests[Request any](stream Stream) iter.Seq2[*Request, error] {
 	return func(yield func(*Request, error) bool) {
+		receive := freshly(stream)
 		for {
 			request := new(Request)
-			switch err := stream.Receive(request); {
+			switch err := receive(request); {
 			case err == io.EOF:
 				return
 			case err != nil:

@@ -36,11 +36,20 @@ func once[Message any](method *Method, call func(yield func(*Message, error) boo
 	}
 }
 
+// freshly returns the stream's Receive for messages that have nothing in them yet: ours does not empty them first.
+func freshly(stream Stream) (receive func(message any) error) {
+	if fresh, ok := stream.(interface{ ReceiveFresh(message any) error }); ok {
+		return fresh.ReceiveFresh
+	}
+	return stream.Receive // what an interceptor has put around ours has no other
+}
+
 // receiveAll yields what the stream receives until its end, and returns how that was: nil, the failure, or errLeft.
 func receiveAll[Message any](stream Stream, yield func(*Message, error) bool) error {
+	receive := freshly(stream)
 	for {
 		message := new(Message)
-		switch err := stream.Receive(message); {
+		switch err := receive(message); {
 		case err == io.EOF:
 			return nil
 		case err != nil:

@@ -47,7 +47,10 @@ type streaming struct {
 	ended    bool         // the call has succeeded
 }
 
-var _ farcall.Stream = (*streaming)(nil)
+var (
+	_ farcall.Stream                               = (*streaming)(nil)
+	_ interface{ ReceiveFresh(message any) error } = (*streaming)(nil)
+)
 
 // Stream makes a call of any kind and runs body with its stream, on the caller's goroutine, inside the interceptors. The
 // call is over when body returns: if it has not ended by then, the server is told to stop.
@@ -225,7 +228,12 @@ func (s *streaming) unencoded(err error) error {
 }
 
 // Receive waits for the next response. With nil it waits for the end of the call.
-func (s *streaming) Receive(message any) error {
+func (s *streaming) Receive(message any) error { return s.receiveNext(message, false) }
+
+// ReceiveFresh is Receive for a message that has nothing in it yet; package farcall looks for it.
+func (s *streaming) ReceiveFresh(message any) error { return s.receiveNext(message, true) }
+
+func (s *streaming) receiveNext(message any, fresh bool) error {
 	s.receiving.Lock()
 	defer s.receiving.Unlock()
 	if err := s.ready(); err != nil {
@@ -239,7 +247,12 @@ func (s *streaming) Receive(message any) error {
 		if message == nil {
 			continue
 		}
-		if err := s.format.Decode(s.ctx, data, s.compressed, s.conn.options.MaxReceiveBytes, message); err != nil {
+		if fresh {
+			err = s.format.DecodeFresh(s.ctx, data, s.compressed, s.conn.options.MaxReceiveBytes, message)
+		} else {
+			err = s.format.Decode(s.ctx, data, s.compressed, s.conn.options.MaxReceiveBytes, message)
+		}
+		if err != nil {
 			return s.broken(err)
 		}
 		s.step(farcall.StepDecodeResponse, s.messages, len(data), nil)

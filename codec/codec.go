@@ -174,6 +174,14 @@ func (o Options) Decode(data []byte, message any) error {
 	return notAMessage(message)
 }
 
+// DecodeFresh is Decode for a message that has nothing in it yet: a generated one need not be emptied.
+func (o Options) DecodeFresh(data []byte, message any) error {
+	if message, ok := message.(generated); ok && !isNil(message) {
+		return decodeFresh(data, message, o)
+	}
+	return o.Decode(data, message)
+}
+
 func decodeProtobuf(data []byte, message proto.Message) error {
 	if err := proto.Unmarshal(data, message); err != nil {
 		return decodeFailure(message, data, err)

@@ -49,6 +49,10 @@ func TestMessageComesAcross(t *testing.T) {
 		if err := codec.Decode(want, into); err != nil || !proto.Equal(into, message) {
 			t.Errorf("Decode = %v, %v", into, err)
 		}
+		into = message.ProtoReflect().New().Interface()
+		if err := (codec.Options{}).DecodeFresh(want, into); err != nil || !proto.Equal(into, message) {
+			t.Errorf("DecodeFresh = %v, %v", into, err)
+		}
 	}
 }
 

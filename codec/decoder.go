@@ -36,6 +36,11 @@ type Decoder struct {
 // decodeGenerated replaces what message holds by what data says.
 func decodeGenerated(data []byte, message generated, options Options) error {
 	message.Reset()
+	return decodeFresh(data, message, options)
+}
+
+// decodeFresh is decodeGenerated for a message that has nothing in it.
+func decodeFresh(data []byte, message generated, options Options) error {
 	var d Decoder // on the stack
 	d.data, d.depth, d.alias, d.text.singly = data, protowire.DefaultRecursionLimit-1, options.Alias, options.Singly
 	if message.Farcall_decode(unescaped(&d), 0, len(data)) != len(data) {

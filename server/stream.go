@@ -78,7 +78,10 @@ const (
 	finished   phase = 2
 )
 
-var _ farcall.Stream = (*stream)(nil)
+var (
+	_ farcall.Stream                               = (*stream)(nil)
+	_ interface{ ReceiveFresh(message any) error } = (*stream)(nil)
+)
 
 func (s *stream) Method() *farcall.Method            { return s.method.method }
 func (s *stream) RequestHeader() *farcall.Metadata   { return s.call.RequestHeader() }
@@ -87,7 +90,12 @@ func (s *stream) ResponseTrailer() *farcall.Metadata { return s.call.ResponseTra
 func (s *stream) CloseSend() error                   { return nil } // a handler ends its stream by returning
 
 // Receive decodes the next request.
-func (s *stream) Receive(message any) error {
+func (s *stream) Receive(message any) error { return s.receiveNext(message, false) }
+
+// ReceiveFresh is Receive for a message that has nothing in it yet; package farcall looks for it.
+func (s *stream) ReceiveFresh(message any) error { return s.receiveNext(message, true) }
+
+func (s *stream) receiveNext(message any, fresh bool) error {
 	s.receiving.Lock()
 	defer s.receiving.Unlock()
 	switch {
@@ -104,7 +112,11 @@ func (s *stream) Receive(message any) error {
 	s.received++
 	s.receiveTurn.Taken(len(data))
 	s.CountReceived(len(data))
-	err = s.form.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
+	if fresh {
+		err = s.form.DecodeFresh(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
+	} else {
+		err = s.form.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
+	}
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
 	if err != nil {
 		s.receiveErr = call.Outcome(err)

@@ -131,6 +131,14 @@ func (f *Format) Decode(ctx context.Context, data []byte, compressed bool, limit
 	return f.decompressed(ctx, data, limit, func(large []byte) error { return f.decode(large, message) })
 }
 
+// DecodeFresh is Decode for a message that has nothing in it yet.
+func (f *Format) DecodeFresh(ctx context.Context, data []byte, compressed bool, limit int, message any) error {
+	if compressed || f.Codec != nil || f.Protobuf.Alias {
+		return f.Decode(ctx, data, compressed, limit, message)
+	}
+	return f.Protobuf.DecodeFresh(data, message)
+}
+
 func (f *Format) decode(data []byte, message any) error {
 	if f.Codec != nil {
 		return f.Codec.Decode(data, message)

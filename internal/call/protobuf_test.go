@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/farcall/farcall"
@@ -29,7 +30,14 @@ func TestProtobufOptions(t *testing.T) {
 		if err := format.Decode(t.Context(), input, false, len(input), got); err != nil {
 			t.Fatal(err)
 		}
+		fresh := new(greeterpb.CountDownRequest)
+		if err := format.DecodeFresh(t.Context(), input, false, len(input), fresh); err != nil {
+			t.Fatal(err)
+		}
 		clear(input)
+		if !proto.Equal(got, fresh) {
+			t.Errorf("%q: DecodeFresh makes %v, and Decode %v", name, fresh, got)
+		}
 		if got.GetName() != "Ada" || got.GetFrom() != 3 {
 			t.Errorf("%q: the message changes with the data: %v", name, got)
 		}
