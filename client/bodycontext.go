@@ -62,11 +62,13 @@ func (b *bodyContext) Err() error {
 	defer b.mu.Unlock()
 	switch {
 	case b.derived != nil:
-		return b.derived.Err()
+		if err := b.derived.Err(); err != nil || b.stopped {
+			return err
+		}
 	case b.stopped:
 		return context.Canceled
 	}
-	return b.Context.Err()
+	return b.Context.Err() // whose end may be on its way to what was derived: who has seen it here must not see less
 }
 
 // AfterFunc is what package context looks for where it cannot see what a context is made of: without it, it would start a
