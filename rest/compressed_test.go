@@ -327,3 +327,20 @@ func TestCompressedHeartbeat(t *testing.T) {
 		t.Errorf("aborted with %v, %d bytes are still held", r.aborted, held)
 	}
 }
+
+// TestCompressedBodyOfWhoHasGone: what has come of it is not worth to be decompressed any more.
+func TestCompressedBodyOfWhoHasGone(t *testing.T) {
+	r := newRequest(t, "POST", "/", compressedParts(t, "gzip", strings.Repeat("\n", 1<<20))[0])
+	c := &call{router: newRouter(t, Options{}), x: r, head: r.head, headers: requestHeaders{contentLength: -1}}
+	body := &bodyReader{call: c, limit: 1 << 20}
+	body.compressed = c.decompressBody(body, withZstd.Find("gzip").(compress.Streamer))
+	defer body.compressed.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := body.more(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := (&lines{body: body}).next(ctx); farcall.CodeOf(err) != farcall.Canceled {
+		t.Errorf("the messages of a body whose call has ended: %v", err)
+	}
+}

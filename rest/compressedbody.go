@@ -95,6 +95,9 @@ func (e *compressedBody) Read(p []byte) (int, error) {
 func (e *compressedBody) more(ctx context.Context) error {
 	const most = portion
 	b := e.body
+	if err := ctx.Err(); err != nil { // nothing of what has come makes the reader wait, and it can become much
+		return b.call.bodyFailure(ctx, ctx, err)
+	}
 	b.makeRoom(4 << 10)
 	room := b.pending[len(b.pending):cap(b.pending)]
 	e.ctx = ctx
