@@ -27,9 +27,17 @@ type Inliner interface {
 
 // Run is a reader's turn at handlers: the clock, which is read once between two of them, and what its thread has used.
 type Run struct {
-	now   time.Duration // when the batch began, or the handler before ended
-	began time.Duration // the batch
-	used  threadUsage
+	now    time.Duration // when the batch began, or the handler before ended
+	began  time.Duration // the batch
+	looked time.Duration // when its thread had used that:
+	used   threadUsage
+}
+
+// begin starts the clock for a batch.
+func (r *Run) begin() {
+	r.now = Clock()
+	r.began, r.looked = r.now, r.now
+	r.used, _ = ownThread()
 }
 
 // Clock is monotonic time since the program began.
@@ -51,9 +59,9 @@ func (r *Run) Now() time.Duration { return r.now }
 // waited or worked. Where the kernel does not tell it is false.
 func (r *Run) Preempted(took time.Duration) bool {
 	used, ok := ownThread()
-	idle := r.now - r.began - (used.cpu - r.used.cpu)
+	idle := r.now - r.looked - (used.cpu - r.used.cpu)
 	preempted := ok && used.thread == r.used.thread && used.sleeps == r.used.sleeps && idle >= took/2
-	r.began, r.used = r.now, used
+	r.looked, r.used = r.now, used
 	return preempted
 }
 
@@ -152,9 +160,7 @@ func (c *Conn) handleInline() (lost bool) {
 	c.mu.Lock()
 	c.corked = true
 	c.mu.Unlock()
-	run.now = Clock()
-	run.began = run.now
-	run.used, _ = ownThread()
+	run.begin()
 	returned := false
 	defer func() { // in a defer, because a handler may end its goroutine (runtime.Goexit, t.FailNow)
 		if !returned {

@@ -184,6 +184,39 @@ func TestStandbyTakesOver(t *testing.T) {
 	inlined(t, peer, h, &next, 2)
 }
 
+// pacedServer looks at the clock behind each handler, and asks what a slow one took so long for, as package server does.
+type pacedServer struct{ *inlineServer }
+
+func (h pacedServer) Handle(s *ServerStream, run *Run) {
+	h.inlineServer.Handle(s, run)
+	run.Preempted(run.Took())
+}
+
+// TestInlineTime has a batch of handlers that take together much longer than a batch may keep the reader.
+func TestInlineTime(t *testing.T) {
+	const took, requests = 200 * time.Microsecond, 100
+	h := &inlineServer{}
+	var slow atomic.Bool
+	h.handle = func(s *ServerStream) {
+		for began := Clock(); slow.Load() && Clock()-began < took; {
+		}
+		echo(s)
+	}
+	_, peer := scriptedClient(t, pacedServer{h}, Options{Standby: new(Standby)})
+	next := uint32(1)
+	inlined(t, peer, h, &next, 1)
+	slow.Store(true)
+	for range 10 {
+		h.seen()
+		peer.send(batch(next, requests))
+		next += 2 * requests
+		answers(t, peer, requests)
+		if events, _, _ := h.seen(); len(events)-requests > int(inlineTime/took)+1 {
+			t.Fatalf("%d handlers ran behind one batch that take %v each, the time for all is %v", len(events)-requests, took, inlineTime)
+		}
+	}
+}
+
 // TestInlineHandlerEndsTheReader ends the reader goroutine in a handler, as t.FailNow does.
 func TestInlineHandlerEndsTheReader(t *testing.T) {
 	h := &inlineServer{}
@@ -248,9 +281,8 @@ func TestPreempted(t *testing.T) {
 		t.Skip("this system does not tell what a thread has used")
 	}
 	begin := func() *Run {
-		r := &Run{now: Clock()}
-		r.began = r.now
-		r.used, _ = ownThread()
+		r := new(Run)
+		r.begin()
 		return r
 	}
 	r := begin()
