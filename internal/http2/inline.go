@@ -83,11 +83,9 @@ type inline struct {
 	run     *Run          // of the present reader: one that finds another's here has lost its role
 	current *ServerStream // which Handle has
 	calls   uint64        // of Handle, that began
-
-	// Guarded by the standby's mu:
-	watched bool
-	seen    uint64 // calls at the last look
-	idle    int    // looks in a row that found nothing new
+	watched bool          // by the standby: as long as there is a queue, and for some looks more
+	seen    uint64        // calls at the last look
+	idle    int           // looks in a row that found no queue and no new call
 }
 
 // Inline has the request answered by Handle on the reader goroutine, when the batch that is being read was parsed. It is called there
@@ -107,7 +105,7 @@ func (s *ServerStream) Inline() bool {
 			return false
 		}
 	}
-	s.inlined = true
+	s.inlined.Store(true)
 	in.queue = append(in.queue, s)
 	return true
 }
@@ -153,9 +151,11 @@ func (c *Conn) handleInline() (lost bool) {
 	if in.run == nil {
 		in.run = new(Run)
 	}
-	run := in.run
+	run, watched := in.run, in.watched
 	in.mu.Unlock()
-	in.standby.watch(c)
+	if !watched {
+		in.standby.watch(c)
+	}
 	c.wakeLate()
 	c.mu.Lock()
 	c.corked = true
@@ -179,7 +179,8 @@ func (c *Conn) handleInline() (lost bool) {
 	return c.detachInline(run)
 }
 
-// detachInline gives what waits for the reader, whose run it is, goroutines of its own. Without a run, nobody else can be the reader.
+// detachInline gives what waits for the reader, whose run it is, goroutines of its own. Without a run it is called by the reader,
+// who runs no handlers now.
 func (c *Conn) detachInline(run *Run) (lost bool) {
 	in := &c.inline
 	in.mu.Lock()
@@ -211,11 +212,25 @@ func (c *Conn) takeOver(run *Run, stuck uint64) {
 	in.run, in.current = nil, nil
 	rest := in.takeLocked()
 	in.mu.Unlock()
+	go c.resume(rest) // ends as the reader before would have
+}
+
+// resume is the goroutine of a new reader. It does all that takes time, because the standby has other connections too.
+func (c *Conn) resume(rest []*ServerStream) {
 	for _, s := range rest {
-		in.inliner.Detach(s)
+		c.inline.inliner.Detach(s)
 	}
 	c.mu.Lock()
 	c.corked = false
 	c.flush()
-	go c.readLoop() // ends as the one before would have
+	c.readLoop()
+}
+
+// trim lets go of what a reader does not need that waits.
+func (in *inline) trim() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.next == len(in.queue) {
+		in.queue, in.next, in.run = nil, 0, nil
+	}
 }

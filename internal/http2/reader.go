@@ -164,7 +164,6 @@ func (c *Conn) readLoop() {
 	for {
 		if err := c.parse(); err != nil {
 			c.wakeLate()
-			c.detachInline(nil)
 			c.endReading(err)
 			return
 		}
@@ -187,6 +186,7 @@ func (c *Conn) readLoop() {
 
 // endReading is the reader goroutine's last act.
 func (c *Conn) endReading(err error) {
+	c.detachInline(nil) // what came in front of the mistake
 	c.failReading(err)
 	if r := &c.reader; r.buffer != nil {
 		r.buffer.Free()

@@ -324,7 +324,7 @@ func (c *Conn) wakeLate() {
 	for _, s := range c.reader.late {
 		s.mu.Lock()
 		s.late = false
-		s.unlockAndWake(true)
+		s.unlockAndWake(false) // the batch may be over
 	}
 	clear(c.reader.late)
 	c.reader.late = c.reader.late[:0]

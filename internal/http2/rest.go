@@ -12,6 +12,7 @@ package http2
 // rest ends the reader goroutine, and leaves its role to one that waits.
 func (c *Conn) rest() {
 	c.reader.decoder.Trim()
+	c.inline.trim()
 	c.mu.Lock()
 	c.resting = true
 	c.trimLocked()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/farcall/farcall/internal/exchange"
@@ -34,7 +35,7 @@ type ServerStream struct {
 	waits     bool // for a place: Accept is not called yet
 	abandoned bool // it failed while it waited: Accept is never called
 
-	inlined bool // the reader goroutine answers it; set there
+	inlined atomic.Bool // the reader goroutine answers it; set there, and others may answer an overdue one meanwhile
 }
 
 var _ exchange.Served = (*ServerStream)(nil)
@@ -439,7 +440,7 @@ func (s *ServerStream) finishLocked() {
 		c.scheduleLocked(s.deadline)
 	}
 	c.appended()
-	if s.inlined && c.corked && len(c.fast) < corkedBytes {
+	if s.inlined.Load() && c.corked && len(c.fast) < corkedBytes {
 		c.mu.Unlock()
 	} else {
 		c.flush()

@@ -21,14 +21,14 @@ const StandbyTime = time.Millisecond
 // standbyIdle is how many looks without a new call there are before a connection is not looked after any more.
 const standbyIdle = 16
 
-// watch looks after a connection whose reader is about to run handlers.
+// watch looks after a connection whose reader is about to run handlers, and that is not looked after.
 func (s *Standby) watch(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.inline.watched {
-		return
-	}
-	c.inline.watched, c.inline.idle = true, 0
+	in := &c.inline
+	in.mu.Lock()
+	in.watched, in.idle = true, 0
+	in.mu.Unlock()
 	s.conns = append(s.conns, c)
 	if !s.looking {
 		s.looking = true
@@ -40,26 +40,36 @@ func (s *Standby) watch(c *Conn) {
 func (s *Standby) look() {
 	for more := true; more; {
 		time.Sleep(StandbyTime)
-		var stuck []stuckReader
-		s.mu.Lock()
-		kept := s.conns[:0]
-		for _, c := range s.conns {
-			if reader, found := c.inline.look(c); found {
-				stuck = append(stuck, reader)
-			}
-			if c.inline.watched = c.inline.idle < standbyIdle; c.inline.watched {
-				kept = append(kept, c)
-			}
+		more = s.lookOnce()
+	}
+}
+
+// lookOnce reports false if there is no connection to look after any more.
+func (s *Standby) lookOnce() (more bool) {
+	var stuck []stuckReader
+	s.mu.Lock()
+	kept := s.conns[:0]
+	for _, c := range s.conns {
+		reader, found, watched := c.inline.look(c)
+		if found {
+			stuck = append(stuck, reader)
 		}
-		clear(s.conns[len(kept):])
-		s.conns = kept
-		more = len(kept) > 0
-		s.looking = more
-		s.mu.Unlock()
-		for _, reader := range stuck {
-			reader.conn.takeOver(reader.run, reader.call)
+		if watched {
+			kept = append(kept, c)
 		}
 	}
+	clear(s.conns[len(kept):])
+	s.conns = kept
+	more = len(kept) > 0
+	s.looking = more
+	if !more {
+		s.conns = nil
+	}
+	s.mu.Unlock()
+	for _, reader := range stuck {
+		reader.conn.takeOver(reader.run, reader.call)
+	}
+	return more
 }
 
 // stuckReader is the reader of a connection, and the call of Handle that it is stuck in.
@@ -70,13 +80,19 @@ type stuckReader struct {
 }
 
 // look is called with the standby's lock held.
-func (in *inline) look(c *Conn) (reader stuckReader, stuck bool) {
+func (in *inline) look(c *Conn) (reader stuckReader, stuck, watched bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.calls != in.seen {
+	switch {
+	case in.calls != in.seen:
 		in.seen, in.idle = in.calls, 0
-		return reader, false
+		return reader, false, true
+	case in.current != nil:
+		return stuckReader{c, in.run, in.calls}, true, true
+	case in.next < len(in.queue): // the reader is about to begin
+		return reader, false, true
 	}
 	in.idle++
-	return stuckReader{c, in.run, in.calls}, in.current != nil
+	in.watched = in.idle < standbyIdle
+	return reader, false, in.watched
 }

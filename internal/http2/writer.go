@@ -414,6 +414,7 @@ const drainPause = 100 * time.Millisecond
 // one more: a client that asks faster than it reads piles up handlers that wait. Called with mu held, which it releases.
 func (c *Conn) letDrain() {
 	c.flush()
+	c.detachInline(nil) // each request of a batch may have to wait here
 	ctx, cancel := context.WithTimeout(context.Background(), drainPause)
 	defer cancel()
 	c.mu.Lock()
