@@ -318,7 +318,7 @@ func watchdog(t *testing.T, done <-chan struct{}, seed uint64, ends ...*Conn) {
 	select {
 	case <-done:
 		return
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute): // long, since a machine may have much else to do, and some seeds go byte by byte
 	}
 	pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
 	for _, c := range ends {
