@@ -236,7 +236,7 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 	if end {
 		s.ended = true
 	}
-	s.unlockAndWake(true)
+	s.unlockAndWakeLater()
 	if end {
 		c.peerEnded(s)
 	}

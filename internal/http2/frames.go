@@ -164,9 +164,14 @@ func (c *Conn) receiveContinuation(h frame.Header, payload []byte) error {
 	return c.receiveBlock(stream, r.blockFlags.Has(frame.EndStream), r.block, r.blockInvalid)
 }
 
+// largeBlock is the size of a header block from which on its decoding may have to wait for its turn (internal/hpack).
+const largeBlock = 1 << 10
+
 // receiveBlock decodes a header block, which keeps the table in step whatever becomes of it, and hands the head on.
 func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) error {
-	c.wakeLate() // a large block may have to wait for its turn, and a request for room
+	if len(block) > largeBlock {
+		c.wakeLate() // it may have to wait for its turn
+	}
 	head, err := c.reader.decoder.Decode(block)
 	if err != nil && err != hpack.ErrListTooLarge {
 		return &frame.Error{Code: frame.CompressionError, Reason: err.Error()}
@@ -258,7 +263,7 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
 	if s.failure == nil {
 		s.trailers, s.ended = fields, true
 	}
-	s.unlockAndWake(true)
+	s.unlockAndWakeLater()
 	c.peerEnded(s)
 	c.reader.patience.useful++
 	return nil

@@ -293,22 +293,22 @@ func (s *stream) deliver(data []byte, padding int, end, held bool) error {
 	if s.want.all && !end && s.buffered() <= s.want.bytes {
 		update += s.window.advance(len(data))
 	}
-	if !end && s.ready == nil {
-		s.unlockAndWakeLater()
-	} else {
-		s.unlockAndWake(true)
-	}
+	s.unlockAndWakeLater()
 	if update > 0 && !end {
 		s.conn.appendStreamCredit(s, update)
 	}
 	return nil
 }
 
-// unlockAndWakeLater releases mu and leaves it to the end of the batch to wake the consumer: it finds more then, and takes it
-// without meeting the reader at each frame.
+// unlockAndWakeLater releases mu and leaves it to the end of the batch to wake the consumer: it finds more then, and neither it nor
+// those of other streams meet the reader at each frame. What OnReady was given is called at once. It is for the reader goroutine.
 func (s *stream) unlockAndWakeLater() {
 	if s.conn.options.Timed { // the consumer may come to wait only later
 		s.receivedAt.Store(time.Now().UnixNano())
+	}
+	if s.ready != nil {
+		s.unlockAndWake(true)
+		return
 	}
 	late := s.waiter != nil && !s.late && s.satisfied()
 	s.late = s.late || late

@@ -124,6 +124,9 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 	c.lastStream = id
 	refusal := c.refusalLocked()
 	if len(c.fast) >= fastBound {
+		c.mu.Unlock()
+		c.wakeLate() // before the wait
+		c.mu.Lock()
 		c.letDrain()
 	} else {
 		c.mu.Unlock()
