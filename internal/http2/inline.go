@@ -68,6 +68,7 @@ func (r *Run) Preempted(took time.Duration) bool {
 const (
 	inlineTime  = 2 * time.Millisecond // for handlers in a batch; those that are left have goroutines then
 	inlineGap   = 5 * time.Millisecond // between batches: a reader with less to do leaves handlers to others
+	mostInline  = 128                  // of a batch: a client that resets what it opens would pile up a thousand
 	corkedBytes = 32 << 10             // of answers that wait for the end of the batch
 )
 
@@ -97,6 +98,9 @@ func (s *ServerStream) Inline() bool {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if len(in.queue) >= mostInline {
+		return false
+	}
 	if len(in.queue) == 0 {
 		now := Clock()
 		gap := now - in.last
