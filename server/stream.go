@@ -206,7 +206,7 @@ func (s *stream) Send(message any) error {
 	if streams && s.phase == headSent {
 		place = s.transport.Spare()
 	}
-	encoded, owned, err := s.responses.EncodeInto(place, message, s.Compressing())
+	encoded, memory, err := s.responses.EncodeInto(place, message, s.Compressing())
 	if err != nil {
 		s.step(farcall.StepEncodeResponse, s.sent+1, 0, err)
 		if s.sendErr == nil {
@@ -217,12 +217,12 @@ func (s *stream) Send(message any) error {
 	s.CountSent(len(encoded) - wire.PrefixBytes)
 	s.step(farcall.StepEncodeResponse, s.sent+1, len(encoded)-wire.PrefixBytes, nil)
 	if err := s.sendableLocked(); err != nil {
-		owned.Free()
+		memory.Free()
 		return err
 	}
 	s.sent++
 	if !streams {
-		s.pending = owned
+		s.pending = memory
 		return nil
 	}
 	err = s.startLocked(true)
@@ -232,7 +232,7 @@ func (s *stream) Send(message any) error {
 			err = s.sendErr
 		}
 	}
-	owned.Free()
+	memory.Free()
 	if err != nil {
 		return err
 	}
