@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"syscall"
+
+	"github.com/farcall/farcall/internal/nonblock"
 )
 
 // socket reads and writes a connection without blocking where the connection lets us at its descriptor (TCP, unix
@@ -107,10 +109,8 @@ func (s *socket) tryWriteDescriptor(descriptor uintptr) bool {
 
 func writeDescriptor(descriptor uintptr, b []byte) (written int, err error) {
 	for written < len(b) {
-		n, err := syscall.Write(int(descriptor), b[written:])
+		n, err := nonblock.Write(descriptor, b[written:])
 		switch {
-		case err == syscall.EINTR:
-			continue
 		case err == syscall.EAGAIN:
 			return written, nil
 		case err != nil:
@@ -208,31 +208,27 @@ func (s *socket) readInto(b []byte) (int, error) {
 }
 
 func (s *socket) tryReadDescriptor(descriptor uintptr) bool {
-	for {
-		b := s.into
-		if b == nil {
-			b = s.reader.free()
-		}
-		n, err := syscall.Read(int(descriptor), b)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN && s.into == nil:
-			s.reader.rest()
-			if s.waits {
-				return false
-			}
-			s.readError = errWouldBlock
-		case err == syscall.EAGAIN && s.reader.hot:
-			return false
-		case err == syscall.EAGAIN:
-			s.readError = errWouldBlock
-		case err != nil:
-			s.readError = err
-		case n == 0:
-			s.readError = io.EOF
-		}
-		s.readCount = max(n, 0)
-		return true
+	b := s.into
+	if b == nil {
+		b = s.reader.free()
 	}
+	n, err := nonblock.Read(descriptor, b)
+	switch {
+	case err == syscall.EAGAIN && s.into == nil:
+		s.reader.rest()
+		if s.waits {
+			return false
+		}
+		s.readError = errWouldBlock
+	case err == syscall.EAGAIN && s.reader.hot:
+		return false
+	case err == syscall.EAGAIN:
+		s.readError = errWouldBlock
+	case err != nil:
+		s.readError = err
+	case n == 0:
+		s.readError = io.EOF
+	}
+	s.readCount = n
+	return true
 }
