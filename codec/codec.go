@@ -124,7 +124,8 @@ func (o Options) Encode(message any, front int) (*buffer.Buffer, error) {
 	case proto.Message:
 		encoded.B, err = appendProtobuf(encoded.B[:front], message, proto.MarshalOptions{UseCachedSize: true, Deterministic: o.Deterministic})
 	case *farcall.Raw:
-		encoded.B = append(encoded.B[:front], message.Data...)
+		encoded.B = encoded.B[:front+len(message.Data)]
+		buffer.Copy(encoded.B[front:], message.Data)
 	}
 	if err != nil {
 		encoded.Free()
@@ -167,7 +168,8 @@ func (o Options) Decode(data []byte, message any) error {
 			return nilMessage(message)
 		}
 		pooled := buffer.Get(len(data))
-		pooled.B = append(pooled.B, data...)
+		pooled.B = pooled.B[:len(data)]
+		buffer.Copy(pooled.B, data)
 		message.Data, message.Release = pooled.B, pooled.Free
 		return nil
 	}

@@ -333,7 +333,7 @@ func (e *Encoder) Raw(i int, encoded []byte) int {
 		i = e.grow(i, len(encoded)+2*room)
 	}
 	i -= len(encoded)
-	copy(e.b[i:], encoded)
+	buffer.Copy(e.b[i:], encoded)
 	return i
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/farcall/farcall/internal/buffer"
 )
 
 // text is memory for decoded text. One string keeps all of the piece that it is in. None is made before there is a string to
@@ -176,5 +178,5 @@ func (d *Decoder) bytes(i, end int) []byte {
 	case end-i <= smallBytes:
 		return d.text.add(d.data, i, end)
 	}
-	return append([]byte(nil), d.data[i:end]...)
+	return buffer.Clone(d.data[i:end])
 }

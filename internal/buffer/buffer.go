@@ -75,7 +75,8 @@ func (b *Buffer) Grow(n int) {
 		return
 	}
 	larger := Get(max(len(b.B)+n, 2*cap(b.B)))
-	larger.B = append(larger.B, b.B...)
+	larger.B = larger.B[:len(b.B)]
+	Copy(larger.B, b.B)
 	b.B, larger.B = larger.B, b.B[:0]
 	b.whole, larger.whole = nil, b.whole
 	larger.Free()

@@ -400,7 +400,8 @@ func (s *stream) makeRoom(n int) {
 		size = s.want.bytes
 	}
 	larger := buffer.Get(size)
-	larger.B = append(larger.B, s.in.B[s.taken:]...)
+	larger.B = larger.B[:unread]
+	buffer.Copy(larger.B, s.in.B[s.taken:])
 	old := s.in
 	s.in, s.taken = larger, 0
 	if s.lent && s.pinned == nil {
