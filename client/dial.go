@@ -17,6 +17,7 @@ import (
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/http2"
+	"github.com/farcall/farcall/internal/wire"
 )
 
 const protocolHTTP2 = "h2" // the ALPN name (RFC 9113 section 3.2)
@@ -68,6 +69,7 @@ func (c *Conn) connect(ctx context.Context, d *dialing) (*http2.Conn, error) {
 		Changed:            c.pool.changed,
 		Tap:                c.tap,
 		Timed:              c.options.Observer != nil,
+		Measure:            wire.Measure,
 	})
 }
 

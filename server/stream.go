@@ -89,6 +89,9 @@ func (s *stream) ResponseHeader() *farcall.Metadata  { return s.call.ResponseHea
 func (s *stream) ResponseTrailer() *farcall.Metadata { return s.call.ResponseTrailer() }
 func (s *stream) CloseSend() error                   { return nil } // a handler ends its stream by returning
 
+// largeRequest is the size from which the memory of a request is given back as soon as it is decoded, and not with its call's end.
+const largeRequest = 64 << 10
+
 // Receive decodes the next request.
 func (s *stream) Receive(message any) error { return s.receiveNext(message, false) }
 
@@ -116,6 +119,9 @@ func (s *stream) receiveNext(message any, fresh bool) error {
 		err = s.form.DecodeFresh(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
 	} else {
 		err = s.form.Decode(&s.call, data, s.compressed, s.server.options.MaxReceiveBytes, message)
+	}
+	if len(data) >= largeRequest && !s.method.method.Kind.SendsStream() {
+		s.transport.Next(0) // its memory is there for the response then
 	}
 	s.step(farcall.StepDecodeRequest, s.received, len(data), err)
 	if err != nil {

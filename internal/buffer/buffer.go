@@ -30,7 +30,10 @@ func sizeOf(class int) int {
 	return size
 }
 
-var pools [largestClass - smallestClass + 1]sync.Pool
+var (
+	pools  [largeClass - smallestClass]sync.Pool
+	stacks [largestClass - largeClass + 1]stack
+)
 
 // Buffer is a byte buffer with one owner, who appends to B and in the end calls Free.
 type Buffer struct {
@@ -50,11 +53,17 @@ func Get(capacity int) *Buffer {
 	if class > largestClass {
 		return &Buffer{B: make([]byte, 0, capacity)}
 	}
-	if b, ok := pools[class-smallestClass].Get().(*Buffer); ok {
-		b.B, b.pooled = b.pooled, nil
-		return b
+	var b *Buffer
+	if class < largeClass {
+		b, _ = pools[class-smallestClass].Get().(*Buffer)
+	} else {
+		b = stacks[class-largeClass].get()
 	}
-	return &Buffer{B: make([]byte, 0, sizeOf(class))}
+	if b == nil {
+		return &Buffer{B: make([]byte, 0, sizeOf(class))}
+	}
+	b.B, b.pooled = b.pooled, nil
+	return b
 }
 
 // classOf returns the smallest class that holds capacity bytes.
@@ -113,5 +122,9 @@ func (b *Buffer) Free() {
 		class--
 	}
 	b.B, b.pooled = nil, b.B[:0]
-	pools[class-smallestClass].Put(b)
+	if class < largeClass {
+		pools[class-smallestClass].Put(b)
+	} else {
+		stacks[class-largeClass].put(b)
+	}
 }

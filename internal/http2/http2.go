@@ -19,12 +19,12 @@ type Options struct {
 	// MaxConcurrentStreams is how many requests a server handles at a time on one connection; a reset stream holds its
 	// place until its handler has ended. 0: 1,000.
 	MaxConcurrentStreams int
-	// MaxHeaderListBytes bounds a received header list, 32 bytes a field included (RFC 9113 section 6.5.2). 0: 64 KiB.
+	// MaxHeaderListBytes bounds a received header list, 32 bytes a field included (RFC 9113 section 6.5.2). 0: 16 KiB.
 	MaxHeaderListBytes int
 	// HeaderTableBytes is the table for header compression that we keep for each direction, as far as the peer keeps one
 	// as large. 0: 4,096; negative: none.
 	HeaderTableBytes int
-	// MaxFrameBytes is the largest frame that we take, from 16 KiB to 1 MiB. 0: 16 KiB.
+	// MaxFrameBytes is the largest frame that we take, from 16 KiB to 1 MiB. 0: 64 KiB.
 	MaxFrameBytes int
 	// StreamWindow and ConnectionWindow are what the peer may send ahead of consumption, on a stream and on the
 	// connection, to begin with. 0: 128 KiB and 2 MiB.
@@ -55,6 +55,9 @@ type Options struct {
 	MaxAge time.Duration
 	// MaxAgeGrace is how long the streams of an aged connection have to end before they are cut off. 0: as they need.
 	MaxAgeGrace time.Duration
+	// Measure returns how long a body is that begins as it is told, as far as that can be seen; 0 if it cannot. What it says is
+	// not believed before a quarter of that has come. nil: nobody knows.
+	Measure func(beginning []byte) int
 	// Budget bounds received bytes that nobody has consumed, over the connections that share it; a part of it the header
 	// lists of requests under way. nil: one of 512 MiB for this connection alone.
 	Budget *Budget

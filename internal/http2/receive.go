@@ -378,7 +378,7 @@ func (s *stream) store(data []byte) (increment int) {
 }
 
 // makeRoom makes room for n more bytes, under mu. The buffer grows with bytes received: it doubles, or takes the size
-// that the consumer waits for once a quarter of that is there. It does not grow beyond what the peer may send.
+// that is expected once a quarter of that is there. It does not grow beyond what the peer may send.
 func (s *stream) makeRoom(n int) {
 	if s.in == nil {
 		s.in, s.taken = buffer.Get(n), 0
@@ -396,8 +396,8 @@ func (s *stream) makeRoom(n int) {
 		}
 	}
 	size := min(2*need, need+max(s.window.open, 0))
-	if !s.want.all && s.want.bytes > need && s.want.bytes/4 <= need {
-		size = s.want.bytes
+	if expected := s.expected(need); expected > need && expected/4 <= need {
+		size = expected
 	}
 	larger := buffer.Get(size)
 	larger.B = larger.B[:unread]
@@ -409,6 +409,25 @@ func (s *stream) makeRoom(n int) {
 		return
 	}
 	old.Free()
+}
+
+// expected returns, under mu, how many bytes the consumer will have when there is what it waits for, as far as is known: 0 if
+// it is not. There are have of them.
+func (s *stream) expected(have int) int {
+	length := 0
+	switch measure := s.conn.options.Measure; {
+	case !s.want.all || s.want.exact:
+		return s.want.bytes
+	case int64(have) < s.total: // the beginning is gone
+	case s.declared > 0:
+		length = int(s.declared)
+	case measure != nil:
+		length = measure(s.in.B[s.taken:])
+	}
+	if length > s.want.bytes {
+		return 0
+	}
+	return length
 }
 
 // unlockAndWake releases mu and wakes the consumer if it has what it waits for. reading tells that this is the reader goroutine, in the

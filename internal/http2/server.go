@@ -222,10 +222,10 @@ func (s *ServerStream) OnReady(n int, f func(s *ServerStream, reading bool)) {
 	s.on(want{bytes: n}, f, false)
 }
 
-// OnEnd calls f once the body has ended or failed, or more than limit bytes have come; otherwise it is as OnReady.
-// reading is what f is told if it is called at once.
-func (s *ServerStream) OnEnd(limit int, f func(s *ServerStream, reading bool), reading bool) {
-	s.on(want{bytes: limit, all: true}, f, reading)
+// OnEnd calls f once the body has ended or failed, or more than length bytes have come, which is how long it should be;
+// otherwise it is as OnReady. reading is what f is told if it is called at once.
+func (s *ServerStream) OnEnd(length int, f func(s *ServerStream, reading bool), reading bool) {
+	s.on(want{bytes: length, all: true, exact: true}, f, reading)
 }
 
 func (s *ServerStream) on(what want, f func(*ServerStream, bool), reading bool) {

@@ -78,6 +78,7 @@ type want struct {
 	bytes int
 	head  bool
 	all   bool // bytes is the limit of a whole body
+	exact bool // and its length, as far as is known
 }
 
 // ID returns the stream's identifier.

@@ -77,6 +77,18 @@ func OnlyMessage(body []byte, limit int) (message []byte, compressed bool, err e
 	return body[PrefixBytes:], compressed, nil
 }
 
+// Measure returns the length of a body with one message that begins as it is told, 0 where that is not to be seen.
+func Measure(beginning []byte) int {
+	if len(beginning) < PrefixBytes {
+		return 0
+	}
+	length, _, err := ParsePrefix(beginning, -1)
+	if err != nil {
+		return 0
+	}
+	return PrefixBytes + length
+}
+
 // truncated is the error for a body that ends inside a message.
 func truncated(have, want int) error {
 	return farcall.Errorf(farcall.Internal, "the body ended inside a message: %d of %d bytes came", have, want)
