@@ -66,7 +66,7 @@ var importTable = map[string]packageRow{
 	}},
 	"server": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
-		"internal/frame", "internal/http1", "internal/http2", "internal/wire", "openapi", "rest", "transcode", "web",
+		"internal/frame", "internal/http1", "internal/http2", "internal/nonblock", "internal/wire", "openapi", "rest", "transcode", "web",
 	}},
 	"health":     {6, []string{".", "internal/pb/healthv1"}},
 	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},

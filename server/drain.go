@@ -80,10 +80,10 @@ func (s *Server) Close() error {
 			c.nc.Close()
 		}
 	}
+	s.edge.close() // before the calls that it has made: what their handlers answer now is for nobody
 	for _, local := range gone.locals {
 		local.Cancel(context.Canceled)
 	}
-	s.edge.close()
 	s.workers.close()
 	s.endOnce.Do(func() { close(s.ended) })
 	return nil

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/farcall/farcall/internal/buffer"
 	"github.com/farcall/farcall/internal/exchange"
 	"github.com/farcall/farcall/internal/http1"
+	"github.com/farcall/farcall/internal/nonblock"
 )
 
 const (
@@ -41,6 +43,7 @@ type lane struct {
 	edge   *edge
 	lanes  *lanes
 	nc     net.Conn
+	socket io.ReadWriter // reads and writes nc
 	first  *greeted
 	base   context.Context // has the values of its requests' contexts
 	scheme string
@@ -70,7 +73,7 @@ type lane struct {
 
 // serveLane serves a connection until it ends or is net/http's.
 func (e *edge) serveLane(first *greeted) {
-	l := &lane{edge: e, lanes: &e.http1.lanes, nc: first.nc, first: first, scheme: "http"}
+	l := &lane{edge: e, lanes: &e.http1.lanes, nc: first.nc, socket: nonblock.Of(first.nc), first: first, scheme: "http"}
 	peer := exchange.PeerOf(first.nc)
 	if first.tls != nil {
 		l.scheme, peer.TLS = "https", first.tls
@@ -157,7 +160,7 @@ func (l *lane) receiveHead() (size int, came arrival) {
 			l.setReadDeadline(deadline)
 			l.compact()
 		}
-		n, err := l.nc.Read(l.room.B[len(l.room.B):cap(l.room.B)])
+		n, err := l.socket.Read(l.room.B[len(l.room.B):cap(l.room.B)])
 		l.room.B = l.room.B[:len(l.room.B)+n]
 		switch {
 		case n > 0:
@@ -184,13 +187,13 @@ func (l *lane) await() bool {
 	if now := time.Now(); l.readBy.Sub(now) < first/2 { // rather than with each request
 		l.setReadDeadline(now.Add(first))
 	}
-	n, err := l.nc.Read(l.room.B[:cap(l.room.B)])
+	n, err := l.socket.Read(l.room.B[:cap(l.room.B)])
 	if n == 0 && patience > first && errors.Is(err, os.ErrDeadlineExceeded) {
 		l.room.Free()
 		l.room, l.spare = nil, nil
 		l.lanes.resting.Add(1)
 		l.setReadDeadline(time.Now().Add(patience - first))
-		n, _ = l.nc.Read(l.one[:])
+		n, _ = l.socket.Read(l.one[:])
 		l.lanes.resting.Add(-1)
 		l.room = buffer.Get(laneBytes)
 		copy(l.room.B[:n], l.one[:n])
@@ -273,7 +276,7 @@ func (l *lane) passOn() {
 	if !l.passedOn && len(received) > 0 { // the server ends
 		answer, _, _ := http1.AppendHead(nil, exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "503"}}}, http1.Framing{Close: true}, time.Now())
 		l.setWriteDeadline()
-		if _, err := l.nc.Write(answer); err == nil {
+		if _, err := l.socket.Write(answer); err == nil {
 			letRead(l.nc)
 		}
 	}

@@ -136,7 +136,7 @@ func (x *laneExchange) readInto(ctx context.Context, dst []byte) (int, error) {
 		_ = l.nc.SetReadDeadline(longAgo)
 		close(interrupted)
 	})
-	n, err := l.nc.Read(dst)
+	n, err := l.socket.Read(dst)
 	if !stop() {
 		<-interrupted
 		l.readBy = longAgo
@@ -271,7 +271,7 @@ func (x *laneExchange) write(b []byte) error {
 		return farcall.Errorf(farcall.Canceled, "the answer was given up")
 	}
 	x.lane.setWriteDeadline()
-	if _, err := x.lane.nc.Write(b); err != nil {
+	if _, err := x.lane.socket.Write(b); err != nil {
 		x.aborted.Store(true) // some of it may have been sent
 		return farcall.Errorf(farcall.Canceled, "the answer could not be sent: %w", err)
 	}

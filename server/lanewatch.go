@@ -74,7 +74,7 @@ func (l *lane) tick() {
 	l.watching = watching
 	l.setReadDeadline(time.Time{})
 	l.mu.Unlock()
-	n, err := l.nc.Read(l.aheadOne[:])
+	n, err := l.socket.Read(l.aheadOne[:])
 	l.ahead = l.aheadOne[:n]
 	if n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
 		x.context.cancel()
