@@ -15,6 +15,9 @@ import (
 const (
 	http2   = "github.com/farcall/farcall/internal/http2."
 	syscall = "internal/runtime/syscall/linux.Syscall6 syscall.RawSyscall6 syscall.Syscall "
+
+	nonblock = "github.com/farcall/farcall/internal/nonblock."
+	raw      = "internal/runtime/syscall/linux.Syscall6 syscall.RawSyscall6 syscall.RawSyscall " + nonblock + "raw "
 )
 
 // Frames are given innermost first, as a profile has them.
@@ -27,6 +30,8 @@ func TestLayers(t *testing.T) {
 		{syscall + "syscall.write syscall.Write " + http2 + "(*socket).tryWriteDescriptor " + http2 + "(*Conn).write", KernelWrite},
 		{syscall + "syscall.write syscall.Write internal/poll.ignoringEINTRIO internal/poll.(*FD).Write net.(*conn).Write main.(*client).send", KernelWrite},
 		{syscall + "internal/poll.writev internal/poll.(*FD).Writev net.(*Buffers).WriteTo main.(*queue).writeTo", KernelWrite},
+		{raw + nonblock + "read " + nonblock + "Read " + http2 + "(*socket).tryReadDescriptor", KernelRead},
+		{raw + nonblock + "write " + nonblock + "Write " + http2 + "writeDescriptor", KernelWrite},
 		{syscall + "syscall.read syscall.Read " + http2 + "(*socket).readDescriptor", KernelRead},
 		{"internal/runtime/syscall/linux.Syscall6 syscall.RawSyscall6 syscall.Syscall6 syscall.recvfrom syscall.Recvfrom " + http2 + "(*socket).peek", KernelRead},
 		{"internal/runtime/syscall/linux.Syscall6 internal/runtime/syscall/linux.EpollWait runtime.netpoll runtime.findRunnable runtime.schedule", KernelPoll},

@@ -58,7 +58,8 @@ func kernelLayer(frames []string) (Layer, bool) {
 // isSystemCall reports whether a package does nothing but enter the kernel.
 func isSystemCall(path string) bool {
 	switch path {
-	case "syscall", "internal/runtime/syscall", "internal/runtime/syscall/linux", "internal/syscall/unix", "golang.org/x/sys/unix":
+	case "syscall", "internal/runtime/syscall", "internal/runtime/syscall/linux", "internal/syscall/unix", "golang.org/x/sys/unix",
+		"github.com/farcall/farcall/internal/nonblock":
 		return true
 	}
 	return false
