@@ -237,6 +237,60 @@ func TestReconnectsAfterBackoff(t *testing.T) {
 	waitFor(t, "a call that succeeds", func() bool { _, err := call(t.Context(), conn, "x"); return err == nil })
 }
 
+// TestSecondConnectionWhereTheFirstWasDropped has a server that ends so many connections before it says anything: closed at
+// once, or reset. A call survives one such, and a server that always does it is not asked a third time before the backoff.
+func TestSecondConnectionWhereTheFirstWasDropped(t *testing.T) {
+	address := serveTCP(t, server.Options{}, repeat)
+	secure := &tls.Config{InsecureSkipVerify: true} // it does not come to that
+	for _, test := range []struct {
+		name    string
+		drops   int
+		reset   bool
+		tls     *tls.Config
+		dials   int
+		outcome farcall.Code
+	}{
+		{"closed once", 1, false, nil, 2, farcall.OK},
+		{"reset once", 1, true, nil, 2, farcall.OK},
+		{"closed always", 100, false, nil, 2, farcall.Unavailable},
+		{"closed always, with TLS", 100, false, secure, 2, farcall.Unavailable},
+		{"reset always, with TLS", 100, true, secure, 2, farcall.Unavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dropping := listen(t, "tcp", "127.0.0.1:0")
+			defer dropping.Close()
+			go func() { // ends with the listener
+				for {
+					nc, err := dropping.Accept()
+					if err != nil {
+						return
+					}
+					if test.reset {
+						_ = nc.(*net.TCPConn).SetLinger(0)
+					} else { // or what the client has sent would make it a reset
+						_, _ = nc.Read(make([]byte, 4096))
+					}
+					nc.Close()
+				}
+			}()
+			dials := 0 // one dial after the other: no race
+			conn := dial(t, address, client.Options{TLS: test.tls, Plaintext: test.tls == nil, Backoff: client.Backoff{First: time.Hour},
+				Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+					if dials++; dials <= test.drops {
+						address = dropping.Addr().String()
+					}
+					return new(net.Dialer).DialContext(ctx, network, address)
+				}})
+			if _, err := call(t.Context(), conn, "x"); farcall.CodeOf(err) != test.outcome {
+				t.Errorf("got %v", err)
+			}
+			if dials != test.dials {
+				t.Errorf("dialled %d times", dials)
+			}
+		})
+	}
+}
+
 // waitFor polls for what is told by no signal.
 func waitFor(t testing.TB, what string, done func() bool) {
 	t.Helper()

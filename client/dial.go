@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -38,10 +39,31 @@ func secured(given *tls.Config, host string) *tls.Config {
 	return config
 }
 
-// connect opens one connection and makes it ready for calls, within Options.ConnectTimeout.
+// connect opens one connection and makes it ready for calls, within Options.ConnectTimeout. Where the server has accepted one and
+// dropped it before it said anything, a second is tried at once: a server that stops does that to what came while it closed its
+// listener, and the next one, or another behind the same name, has taken its place by then.
 func (c *Conn) connect(ctx context.Context, d *dialing) (*http2.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.ConnectTimeout)
 	defer cancel()
+	conn, err := c.connectOnce(ctx, d)
+	if err != nil && dropped(err) && ctx.Err() == nil {
+		d.stage.Store(stageConnecting)
+		conn, err = c.connectOnce(ctx, d)
+	}
+	return conn, err
+}
+
+// dropped reports whether an error says that the peer has closed or reset the connection.
+func dropped(err error) bool {
+	for _, sign := range []error{http2.ErrNoSettings, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Conn) connectOnce(ctx context.Context, d *dialing) (*http2.Conn, error) {
 	nc, err := c.options.Dialer(ctx, c.target.network, c.target.address)
 	if err != nil {
 		return nil, err

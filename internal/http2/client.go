@@ -72,13 +72,16 @@ func NewClient(ctx context.Context, nc net.Conn, options Options) (*Conn, error)
 	}
 }
 
+// ErrNoSettings is among the causes where the server has closed a connection and said nothing.
+var ErrNoSettings = errors.New("closed before its SETTINGS came: does the server speak HTTP/2 without TLS?")
+
 // readAsClient is the reader goroutine. It ends with the connection, or when that rests.
 func (c *Conn) readAsClient() {
 	r := &c.reader
 	for r.end-r.start < frame.HeaderBytes && !speaksTLS(r.read()) {
 		if err := c.read(true); err != nil {
 			if err == io.EOF {
-				err = errors.New("closed before its SETTINGS came: does the server speak HTTP/2 without TLS?")
+				err = ErrNoSettings
 			}
 			c.endReading(err)
 			return
