@@ -277,7 +277,7 @@ func (e *Encoder) String(i int, tag uint32, s string) int {
 	from, seen := unsafe.Pointer(unsafe.StringData(s)), uint64(0) // seen is a word of highBits if there are any
 	switch to := unsafe.Pointer(unsafe.SliceData(b[i : i+n])); {
 	case n > 256:
-		copy(b[i:], s)
+		buffer.Copy(b[i:], unsafe.Slice(unsafe.StringData(s), n))
 		if !validText(b[i : i+n]) {
 			e.failed = true
 		}

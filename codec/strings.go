@@ -30,7 +30,7 @@ func (t *text) add(data []byte, i, end int) []byte {
 	n := end - i
 	if n > cap(t.piece)-len(t.piece) {
 		if t.singly || n > firstPiece {
-			return append([]byte(nil), data[i:end]...)
+			return buffer.Clone(data[i:end])
 		}
 		t.grow(n, i, len(data))
 	}
