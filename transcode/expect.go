@@ -115,6 +115,9 @@ func ownForm(message protoreflect.MessageDescriptor) string {
 
 // reason says why the token does not fit. text is protojson's own reason, used where the descriptors tell nothing.
 func (e expected) reason(token, text string) string {
+	if text == textDeep { // whatever stands there
+		return text
+	}
 	if e.isName {
 		return e.nameReason(token, text)
 	}

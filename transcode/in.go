@@ -145,7 +145,8 @@ func (r *reader) close(at, grown int) {
 // message reads a message's JSON form.
 func (r *reader) message(t *table) bool {
 	if r.depth--; r.depth < 0 {
-		return r.fail(noPlace, textDeep)
+		r.peek()
+		return r.fail(r.i, textDeep)
 	}
 	ok := r.form(t)
 	r.depth++

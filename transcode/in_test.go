@@ -93,8 +93,16 @@ func TestOptionsIn(t *testing.T) {
 	if _, err := readOrder(t, nested, transcode.Options{RecursionLimit: 3}); err != nil {
 		t.Error(err)
 	}
-	if _, err := readOrder(t, nested, transcode.Options{RecursionLimit: 2}); err == nil {
-		t.Error("three messages in each other were accepted")
+	for text, want := range map[string]string{
+		nested: "line 1, column 21: nested.nested: exceeded max recursion depth",
+		`{"nested":` + "\n" + ` {"free":{"a":{}}}}`:                      "line 2, column 10: nested.free: exceeded max recursion depth",
+		`{"no":[[` + "\n[]]]}":                                           "line 1, column 8: no[0]: exceeded max recursion depth",
+		`{"nested":{"extra":{"@type":"x/google.protobuf.FileOptions"}}}`: "line 1, column 20: nested.extra: exceeded max recursion depth",
+		`{"extra":{"@type":"x/google.protobuf.FileOptions"}}`:            "line 1, column 10: extra: exceeded max recursion depth",
+	} {
+		if _, err := readOrder(t, text, transcode.Options{RecursionLimit: 2, DiscardUnknown: true}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
 	}
 }
 

@@ -309,7 +309,7 @@ func (r *reader) any() bool {
 	r.i = start
 	if t := tableOf(found.Descriptor()); t.form == membersForm {
 		if r.depth--; r.depth < 0 {
-			return r.fail(noPlace, textDeep)
+			return r.fail(start, textDeep)
 		}
 		ok = r.members(t, true)
 		r.depth++

@@ -272,7 +272,7 @@ func (r *reader) skip(depth int) bool {
 	case c != '{' && c != '[':
 		return r.fail(start, textMalformed)
 	case depth <= 0:
-		return r.fail(noPlace, textDeep)
+		return r.fail(start, textDeep)
 	}
 	r.i++
 	own := len(r.types)
