@@ -107,10 +107,40 @@ func (c *call) bind(in input) (request any, err error) {
 	route := c.match.route
 	direct := c.router.options.Raw && route.method.Kind == farcall.KindUnary && in.format == formatJSON && c.query == "" &&
 		len(route.rule.Template.Variables) == 0 && route.mask == nil && !route.required
-	if !direct {
-		return route.bind(in, c.match.path, c.query)
+	if direct {
+		request, err = c.encoded(in)
+	} else {
+		request, err = route.bind(in, c.match.path, c.query)
 	}
-	return c.encoded(in)
+	if err == nil {
+		err = c.router.fits(in, request)
+	}
+	if err != nil {
+		release(request)
+		return nil, err
+	}
+	return request, nil
+}
+
+// fits refuses a message that is larger than one may be, which its text was not: a number of one digit may take ten bytes.
+func (r *Router) fits(in input, request any) error {
+	size, limit := 0, r.options.MaxBodyBytes
+	switch encoded := request.(type) {
+	case *farcall.Raw:
+		size = len(encoded.Data)
+	case *buffer.Buffer:
+		size = len(encoded.B) - wire.PrefixBytes
+	case proto.Message:
+		const growth = 16 // more than any text does
+		if len(in.body) <= limit/growth && in.format != formatForm {
+			return nil
+		}
+		size = codec.SizeMessage(encoded)
+	}
+	if size > limit {
+		return refuse(413, farcall.ResourceExhausted, "%s is a message of %d bytes, and %d are accepted here", in, size, limit)
+	}
+	return nil
 }
 
 // newResponse returns what the call is to fill: a *farcall.Raw where only JSON is made of it.

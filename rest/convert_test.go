@@ -128,6 +128,31 @@ func testRaw(t *testing.T, invoker farcall.Invoker, back *rawBackend) {
 	}
 }
 
+// A message may be larger than its JSON; MaxBodyBytes holds for both.
+func TestMessagesLargerThanTheirText(t *testing.T) {
+	list := func(n int) string { return `{"codes":[` + strings.Repeat("-1,", n-1) + `-1]}` } // 3 bytes of text each, and 10 of the message
+	back := &rawBackend{t: t}
+	for name, invoker := range map[string]farcall.Invoker{"raw": back, "near": &nearBackend{rawBackend: back}, "messages": &backend{stream: summing}} {
+		router := newRouter(t, Options{Invoker: invoker, Raw: name != "messages", MaxBodyBytes: 500}, shop["SearchOrders"], shop["SearchMany"])
+		for _, tc := range []struct{ target, body, want string }{
+			{"/v1/searches", list(49), ""},
+			{"/v1/searches", list(50), `413 {"code":8,"message":"the body is a message of 503 bytes, and 500 are accepted here"}`},
+			{"/v1/searches/a", list(49), ""},
+			{"/v1/searches/abcdefg", list(49), `413 {"code":8,"message":"the body is a message of 502 bytes, and 500 are accepted here"}`},
+			{"/v1/searches:many", list(49) + list(50), `413 {"code":8,"message":"message 2 of the body is a message of 503 bytes, and 500 are accepted here"}`},
+		} {
+			if name != "messages" && strings.HasSuffix(tc.target, "many") {
+				continue // these backends know no streams
+			}
+			r := newRequest(t, "POST", tc.target, tc.body)
+			router.Serve(t.Context(), r)
+			if got := r.text(); got != tc.want && (tc.want != "" || !strings.HasPrefix(got, "200 ")) {
+				t.Errorf("%s: %s: %s, want %s", name, tc.target, got, tc.want)
+			}
+		}
+	}
+}
+
 func TestJSONOptions(t *testing.T) {
 	for name, tc := range map[string]struct {
 		options Options

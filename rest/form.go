@@ -232,7 +232,7 @@ func (f *formParts) nextPart() (proto.Message, error) {
 
 // content returns a message with a portion of the part, nil at the part's end.
 func (f *formParts) content() (proto.Message, error) {
-	content := make([]byte, min(portion, f.body.limit))
+	content := make([]byte, f.body.portion())
 	n, ended := 0, false
 	for n < len(content) && !ended { // not io.ReadFull, to which a body that is cut off looks like the end of a part
 		read, err := f.part.Read(content[n:])

@@ -16,7 +16,7 @@ import (
 	"github.com/farcall/farcall/internal/exchange"
 )
 
-// portion is how much of a body becomes one message, where that is up to us.
+// portion is how much of a body becomes one message, where that is up to us, and the limit allows it.
 const portion = 64 << 10
 
 // prepareMessages begins to read a body that is a stream of messages. With a nil error, cancel must be called.
@@ -148,6 +148,9 @@ func (b *bodyReader) take(n int) []byte {
 	return taken
 }
 
+// portion is how many bytes become one message, where that is up to us: beside them it has a tag, and what else there is.
+func (b *bodyReader) portion() int { return min(portion, max(b.limit/2, 1)) }
+
 // behind says what of the body was good, for a failure of what follows.
 func (b *bodyReader) behind() string {
 	if b.count == 0 {
@@ -163,6 +166,9 @@ func (b *bodyReader) bind(in input) (proto.Message, error) {
 	in.number = b.count
 	c.step(farcall.StepRequestArrives, b.count, len(in.body), nil)
 	message, err := c.match.route.bind(in, c.match.path, c.query)
+	if err == nil {
+		err = c.router.fits(in, message)
+	}
 	c.step(farcall.StepCallStub, b.count, 0, err)
 	return message, err
 }
@@ -172,7 +178,11 @@ func (b *bodyReader) complete(message proto.Message) (proto.Message, error) {
 	c := b.call
 	b.count++
 	c.step(farcall.StepRequestArrives, b.count, 0, nil)
-	message, err := c.match.route.complete(input{format: formatForm}, message, c.match.path, c.query)
+	in := input{format: formatForm, number: b.count}
+	message, err := c.match.route.complete(in, message, c.match.path, c.query)
+	if err == nil {
+		err = c.router.fits(in, message)
+	}
 	c.step(farcall.StepCallStub, b.count, 0, err)
 	return message, err
 }
@@ -234,10 +244,12 @@ type portions struct {
 }
 
 func (p *portions) next(ctx context.Context) (proto.Message, error) {
-	if err := p.body.more(ctx); err != nil {
-		return nil, err
+	if len(p.body.pending) == 0 {
+		if err := p.body.more(ctx); err != nil {
+			return nil, err
+		}
 	}
-	in := input{body: p.body.take(len(p.body.pending)), format: formatBytes}
+	in := input{body: p.body.take(min(len(p.body.pending), p.body.portion())), format: formatBytes}
 	if !p.begun {
 		p.begun, in.contentType = true, p.body.call.headers.contentType
 	}

@@ -62,6 +62,8 @@ PutUpload Upload Order | post: "/v1/uploads" body: "*" additional_bindings { put
 StreamUpload Upload Order requests | post: "/v1/streams" body: "*" additional_bindings { put: "/v1/streams/{name}" body: "file" } additional_bindings { get: "/v1/streams" } additional_bindings { put: "/v1/streams/{name}/items" body: "items" }
 Chat Item Order requests stream | post: "/v1/chat" body: "*" additional_bindings { get: "/v1/chat" }
 PutRaw .google.api.HttpBody .google.api.HttpBody | post: "/v1/raw" body: "*"
+SearchOrders List Order | post: "/v1/searches" body: "*" additional_bindings { post: "/v1/searches/{page_token}" body: "*" }
+SearchMany List Order requests | post: "/v1/searches:many" body: "*"
 Spread Update Order | put: "/v1/spread" body: "*" response_body: "items" additional_bindings { put: "/v1/spread/total" body: "*" response_body: "total" }
 `
 
