@@ -295,12 +295,16 @@ func (o *operation) body() *object {
 		if message != nil {
 			content.set("application/protobuf", newObject())
 		}
-		if message != nil && hasBytes(message) {
-			content.set("multipart/form-data", newObject("schema", form))
-		}
+	}
+	forms := message != nil && !isHTTPBody(message) && hasBytes(message)
+	if forms {
+		content.set("multipart/form-data", newObject("schema", o.document.form(message)))
 	}
 	body := newObject()
-	if o.method.Kind.SendsStream() {
+	switch stream := o.method.Kind.SendsStream(); {
+	case stream && forms:
+		body.set("description", "A stream: one message for each line, or element, or for each portion of a file that a form has.")
+	case stream:
 		body.set("description", "A stream: one message for each line, or element.")
 	}
 	body.set("content", content)
@@ -341,9 +345,14 @@ func isHTTPBody(message protoreflect.MessageDescriptor) bool {
 // hasBytes reports whether a form could have an upload.
 func hasBytes(message protoreflect.MessageDescriptor) bool {
 	for i := range message.Fields().Len() {
-		if field := message.Fields().Get(i); field.Kind() == protoreflect.BytesKind || isHTTPBody(field.Message()) {
+		if isUpload(message.Fields().Get(i)) {
 			return true
 		}
 	}
 	return false
+}
+
+// isUpload reports whether a form has a field's bytes as they are.
+func isUpload(field protoreflect.FieldDescriptor) bool {
+	return !field.IsMap() && (field.Kind() == protoreflect.BytesKind || isHTTPBody(field.Message()))
 }

@@ -125,6 +125,28 @@ func (d *document) message(message protoreflect.MessageDescriptor) *object {
 	return reference(name)
 }
 
+// form returns the schema of a message that is sent as a form: its JSON's, but that files are not in base64.
+func (d *document) form(message protoreflect.MessageDescriptor) *object {
+	form := newObject("type", "object")
+	d.addProperties(form, message)
+	properties, _ := form.get("properties").(*object)
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		if !isUpload(field) {
+			continue
+		}
+		file := newObject("type", "string", "contentMediaType", "application/octet-stream")
+		if field.IsList() {
+			file = newObject("type", "array", "items", file)
+		}
+		if described, ok := properties.get(field.JSONName()).(*object); ok && described.has("description") {
+			file.set("description", described.get("description"))
+		}
+		properties.set(field.JSONName(), file)
+	}
+	return form
+}
+
 func (d *document) addProperties(form *object, message protoreflect.MessageDescriptor) {
 	properties := newObject()
 	var needed []any

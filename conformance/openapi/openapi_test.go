@@ -160,7 +160,7 @@ func TestDocumentOfTheLibrary(t *testing.T) {
 		`"deprecated": true`, `"name": "labels", "in": "query", "style": "deepObject", "explode": true`, `"name": "filter.text"`,
 		`"name": "shelf", "in": "query", "required": true`, `"exclusiveMinimum": 0`, `"maximum": 100`, `"name": "kinds", "in": "query", "style": "form", "explode": true`,
 		`"minLength": 1, "maxLength": 80, "pattern": "^[A-Z]"`, `"minItems": 1, "uniqueItems": true`, `"maxProperties": 3`, `"format": "email"`, `"required": [ "title" ]`,
-		`"readOnly": true`, `"writeOnly": true`, `"x-immutable": true`, `"text/event-stream"`, `"application/x-ndjson"`, `"multipart/form-data"`, `"*/*": {}`,
+		`"readOnly": true`, `"writeOnly": true`, `"x-immutable": true`, `"text/event-stream"`, `"application/x-ndjson"`, `"*/*": {}`, `"multipart/form-data": { "schema": { "type": "object", "properties": { "content": { "type": "string", "contentMediaType": "application/octet-stream" }, "picture": {`, `or for each portion of a file`,
 		`"contentEncoding": "base64"`, `- FICTION: made up`, `At most one of person, author may be given.`, `"where it stands"`, `"#/components/responses/Error"`,
 	} {
 		if !strings.Contains(flat, want) {
