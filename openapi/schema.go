@@ -3,6 +3,7 @@
 package openapi
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func scalar(kind protoreflect.Kind) *object {
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		return newObject("type", "integer", "format", "int32")
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return newObject("type", "integer", "format", "int64", "minimum", 0, "maximum", 4294967295)
+		return newObject("type", "integer", "format", "int64", "minimum", 0, "maximum", int64(math.MaxUint32))
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		return newObject("type", "string", "format", "int64")
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:

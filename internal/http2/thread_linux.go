@@ -22,6 +22,6 @@ func ownThread() (threadUsage, bool) {
 	return threadUsage{
 		thread: syscall.Gettid(),
 		cpu:    time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
-		sleeps: usage.Nvcsw,
+		sleeps: int64(usage.Nvcsw), // int32 on some processors
 	}, err == nil
 }

@@ -2,7 +2,7 @@
 
 //go:build unix
 
-// Package nonblock reads and writes descriptors that never block, without giving up the processor meanwhile.
+// Package nonblock reads and writes sockets that never block, without giving up the processor meanwhile.
 //
 // For package syscall any system call may block: the Go scheduler is told before and after it, a monitor that wakes every
 // 20 µs gives the processor to another thread where the call takes longer than that, and the goroutine has to find one again. A read
@@ -16,7 +16,7 @@ import "syscall"
 // garbage collection waits for it.
 const most = 64 << 10
 
-// Read reads what is there from a descriptor in non-blocking mode. With syscall.EAGAIN nothing is there; 0 bytes and no error
+// Read reads what is there from a socket in non-blocking mode. With syscall.EAGAIN nothing is there; 0 bytes and no error
 // are the end.
 func Read(descriptor uintptr, b []byte) (int, error) {
 	for {
@@ -32,7 +32,7 @@ func Read(descriptor uintptr, b []byte) (int, error) {
 	}
 }
 
-// Write writes to a descriptor in non-blocking mode what it takes, possibly not all. With syscall.EAGAIN it takes nothing.
+// Write writes to a socket in non-blocking mode what it takes, possibly not all. With syscall.EAGAIN it takes nothing.
 func Write(descriptor uintptr, b []byte) (int, error) {
 	for {
 		n, err := 0, error(nil)
