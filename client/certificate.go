@@ -4,6 +4,7 @@ package client
 
 import (
 	"crypto/tls"
+	"log/slog"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/certificate"
@@ -19,7 +20,7 @@ import (
 // read, or does not fit because only one file has been replaced yet, is not taken: the old one stays in use, and
 // slog.Default() is told if that is so at two looks in a row. The error is for files that are of no use to begin with.
 func CertificateFiles(certificateFile, keyFile string) (func(*tls.CertificateRequestInfo) (*tls.Certificate, error), error) {
-	files, err := certificate.Open(certificateFile, keyFile)
+	files, err := certificate.Open(certificateFile, keyFile, func() certificate.Logger { return slog.Default() })
 	if err != nil {
 		return nil, farcall.Errorf(farcall.FailedPrecondition, "%w", err)
 	}

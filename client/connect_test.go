@@ -51,7 +51,7 @@ func certificate(t testing.TB, name string) (tls.Certificate, *x509.CertPool) {
 
 func TestTLS(t *testing.T) {
 	own, roots := certificate(t, "payments.test")
-	address := serveTCP(t, server.Options{TLS: &tls.Config{Certificates: []tls.Certificate{own}}}, repeat)
+	address := serveTCP(t, server.Options{TLS: server.UseTLS(&tls.Config{Certificates: []tls.Certificate{own}})}, repeat)
 	conn := dial(t, address, client.Options{TLS: &tls.Config{RootCAs: roots}, Authority: "payments.test"})
 	if got, err := call(t.Context(), conn, "secret"); err != nil || got != "secret" {
 		t.Fatalf("got %q, %v", got, err)

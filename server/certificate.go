@@ -17,9 +17,9 @@ import (
 //
 // Handshakes look at the files, at most once a second; connections that are there stay as they are. A pair that cannot be
 // read, or does not fit because only one file has been replaced yet, is not taken: the old one stays in use, and
-// slog.Default() is told if that is so at two looks in a row. The error is for files that are of no use to begin with.
+// slog.Default() is told if that is so at two looks in a row (package log with the build tag farcall_grpconly). The error is for files that are of no use to begin with.
 func CertificateFiles(certificateFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	files, err := certificate.Open(certificateFile, keyFile)
+	files, err := certificate.Open(certificateFile, keyFile, func() certificate.Logger { return defaultLogger() })
 	if err != nil {
 		return nil, farcall.Errorf(farcall.FailedPrecondition, "%w", err)
 	}

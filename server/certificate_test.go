@@ -59,7 +59,7 @@ func TestCertificatesAreReplacedUnderLiveConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := runSay(t, server.Options{TLS: &tls.Config{GetCertificate: ofServer, ClientAuth: tls.RequireAnyClientCert}}, names)
+	address := runSay(t, server.Options{TLS: server.UseTLS(&tls.Config{GetCertificate: ofServer, ClientAuth: tls.RequireAnyClientCert})}, names)
 	// both is who the two ends are to each other.
 	both := func(conn *client.Conn) string {
 		ctx, answer := farcall.NewCall(t.Context())

@@ -44,17 +44,6 @@ func inEveryProtocol(t *testing.T, test func(t *testing.T, options client.Option
 	}
 }
 
-// dialWith is dial with options.
-func dialWith(t *testing.T, target string, options client.Options) *client.Conn {
-	t.Helper()
-	conn, err := client.New(target, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
 // exchangeTexts makes a call of any kind that sends texts, and returns what came back.
 func exchangeTexts(ctx context.Context, conn *client.Conn, method *farcall.Method, texts ...string) (answers []string, err error) {
 	err = conn.Stream(ctx, method, func(_ context.Context, stream farcall.Stream) error {

@@ -6,6 +6,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"time"
 
 	"github.com/farcall/farcall"
@@ -18,6 +19,27 @@ type HTTPHandler interface{ leftOutByFarcallGRPCOnly() }
 
 // REST has no settings in such a program. A compiler says so, rather than that routes be missing.
 type REST struct{}
+
+// TLS is what UseTLS returns. A compiler says so of a *tls.Config, which to take here would be to link crypto/tls into every program.
+type TLS interface{ fromUseTLS() securer }
+
+// UseTLS makes a server speak TLS by config. nil is plaintext.
+func UseTLS(config *tls.Config) TLS {
+	if config == nil {
+		return nil
+	}
+	return newTLSServer(config)
+}
+
+func (s *tlsServer) fromUseTLS() securer { return s }
+
+// newSecurer returns nil for plaintext.
+func newSecurer(how TLS) securer {
+	if how == nil {
+		return nil
+	}
+	return how.fromUseTLS()
+}
 
 const grpcOnlyText = "This server speaks gRPC over HTTP/2 only: it was built with the tag farcall_grpconly.\n"
 

@@ -222,13 +222,12 @@ func (s *Server) greet(nc net.Conn) (*greeted, error) {
 		return nil, fmt.Errorf("cannot set a deadline: %w", err)
 	}
 	g := &greeted{nc: nc}
-	if s.options.TLS != nil {
-		secured := http2.NewTLS(nc, func(under net.Conn) *tls.Conn { return tls.Server(under, s.options.TLS) })
-		if err := secured.HandshakeContext(context.Background()); err != nil { // the deadline above ends it
-			return nil, explainTLS(err)
+	if s.secure != nil {
+		var err error
+		if g.nc, g.tls, err = s.secure.handshake(nc); err != nil {
+			return nil, err
 		}
-		state := secured.ConnectionState()
-		g.nc, g.tls, g.protocol = secured, &state, state.NegotiatedProtocol
+		g.protocol = g.tls.NegotiatedProtocol
 	}
 	if g.protocol == "" {
 		var err error

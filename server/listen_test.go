@@ -50,7 +50,7 @@ func certificate(t testing.TB, name string) (tls.Certificate, *x509.CertPool) {
 func TestTLS(t *testing.T) {
 	own, roots := certificate(t, "test")
 	given := &tls.Config{Certificates: []tls.Certificate{own}}
-	address := runSay(t, server.Options{TLS: given}, repeat)
+	address := runSay(t, server.Options{TLS: server.UseTLS(given)}, repeat)
 	conn, err := client.New(address, client.Options{TLS: &tls.Config{RootCAs: roots, ServerName: "test"}})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestSilentConnectionsAreClosed(t *testing.T) {
 	own, _ := certificate(t, "test")
 	for name, options := range map[string]server.Options{
 		"plaintext": {HandshakeTimeout: 20 * time.Millisecond},
-		"TLS":       {HandshakeTimeout: 20 * time.Millisecond, TLS: &tls.Config{Certificates: []tls.Certificate{own}}},
+		"TLS":       {HandshakeTimeout: 20 * time.Millisecond, TLS: server.UseTLS(&tls.Config{Certificates: []tls.Certificate{own}})},
 	} {
 		for begin, first := range map[string]string{"silence": "", "half a preface": frame.Preface[:10], "no SETTINGS": frame.Preface, "half a request": "GET / HT"} {
 			if name == "TLS" && first != "" {

@@ -3,7 +3,6 @@
 package server
 
 import (
-	"crypto/tls"
 	"math"
 	"runtime/debug"
 	"time"
@@ -90,8 +89,8 @@ type Options struct {
 	// TLS makes the server speak TLS. Its NextProtos are "h2" and "http/1.1" unless given, also those of what its
 	// GetConfigForClient returns. HTTP/2 is spoken to clients only that have agreed on it (ALPN), and as RFC 9113 wants it
 	// on TLS 1.2 or later without the cipher suites that it prohibits. nil: plaintext. CertificateFiles serves certificates
-	// that are replaced while the server runs.
-	TLS *tls.Config
+	// that are replaced while the server runs. With the build tag farcall_grpconly it is UseTLS(config).
+	TLS TLS
 	// Protocols leaves protocols out. The zero value leaves none.
 	Protocols Protocols
 	// REST are the settings of what google.api.http rules serve.
@@ -187,11 +186,6 @@ func (o Options) withDefaults() Options {
 	o.ReceiveBudgetBytes = limit(o.ReceiveBudgetBytes, defaultReceiveBudget, math.MaxInt64)
 	if o.Logger == nil {
 		o.Logger = defaultLogger()
-	}
-	if o.TLS != nil {
-		o.TLS = o.TLS.Clone()
-		o.TLS.NextProtos = protocols(o.TLS.NextProtos)
-		o.TLS.GetConfigForClient = forClients(o.TLS.GetConfigForClient)
 	}
 	return o
 }

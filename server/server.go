@@ -34,6 +34,7 @@ type Server struct {
 	standby    http2.Standby
 	tap        http2.Tap // nil without Options.Frames
 	edge       edge
+	secure     securer // nil in plaintext
 	workers    workers
 	crowd      crowd
 	handshakes handshakes
@@ -80,6 +81,7 @@ func New(options Options) *Server {
 	options = options.withDefaults()
 	s := &Server{
 		options:     options,
+		secure:      newSecurer(options.TLS),
 		logger:      options.Logger,
 		refusals:    options.Protocols.refusals(),
 		budget:      http2.NewBudget(options.ReceiveBudgetBytes),

@@ -89,7 +89,13 @@ func runSay(t testing.TB, options server.Options, handle handleSay) string {
 // dial returns a channel to target, and closes it with the test.
 func dial(t testing.TB, target string) *client.Conn {
 	t.Helper()
-	conn, err := client.New(target, client.Options{})
+	return dialWith(t, target, client.Options{})
+}
+
+// dialWith is dial with options.
+func dialWith(t testing.TB, target string, options client.Options) *client.Conn {
+	t.Helper()
+	conn, err := client.New(target, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,7 +16,33 @@ import (
 	"github.com/farcall/farcall/internal/http2"
 )
 
-// What becomes of connections whose TLS is not right.
+// How connections come to speak TLS, and what becomes of those whose TLS is not right.
+
+// securer makes connections speak TLS. It is an interface because to call crypto/tls is to link it, a fifth of a program
+// that speaks gRPC alone: with the build tag farcall_grpconly it is UseTLS that makes one, and its callers alone pay.
+type securer interface {
+	// handshake returns the connection that speaks TLS over nc, whose deadline ends it.
+	handshake(nc net.Conn) (net.Conn, *tls.ConnectionState, error)
+}
+
+// tlsServer is the only securer.
+type tlsServer struct{ config *tls.Config }
+
+func newTLSServer(config *tls.Config) *tlsServer {
+	config = config.Clone()
+	config.NextProtos = protocols(config.NextProtos)
+	config.GetConfigForClient = forClients(config.GetConfigForClient)
+	return &tlsServer{config}
+}
+
+func (s *tlsServer) handshake(nc net.Conn) (net.Conn, *tls.ConnectionState, error) {
+	secured := http2.NewTLS(nc, func(under net.Conn) *tls.Conn { return tls.Server(under, s.config) })
+	if err := secured.HandshakeContext(context.Background()); err != nil {
+		return nil, nil, explainTLS(err)
+	}
+	state := secured.ConnectionState()
+	return secured, &state, nil
+}
 
 // protocols returns the protocols that clients can agree on.
 func protocols(given []string) []string {

@@ -33,7 +33,7 @@ func TestTLSThatIsNotForHTTP2(t *testing.T) {
 			clientEnd := &tls.Config{RootCAs: roots, ServerName: "test", NextProtos: []string{"h2"}}
 			c.change(serverEnd)
 			c.change(clientEnd)
-			nc, err := tls.Dial("tcp", runSay(t, server.Options{TLS: serverEnd}, repeat), clientEnd)
+			nc, err := tls.Dial("tcp", runSay(t, server.Options{TLS: server.UseTLS(serverEnd)}, repeat), clientEnd)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestTLSThatIsNotForHTTP2(t *testing.T) {
 // TestProtocolThatNobodySpeaks has a client ask for another protocol alone: there is no handshake then (RFC 7301).
 func TestProtocolThatNobodySpeaks(t *testing.T) {
 	own, roots := certificate(t, "test")
-	address := runSay(t, server.Options{TLS: &tls.Config{Certificates: []tls.Certificate{own}}}, repeat)
+	address := runSay(t, server.Options{TLS: server.UseTLS(&tls.Config{Certificates: []tls.Certificate{own}})}, repeat)
 	nc, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "test", NextProtos: []string{"spdy/3"}})
 	if err == nil {
 		nc.Close()
@@ -75,9 +75,9 @@ func TestProtocolThatNobodySpeaks(t *testing.T) {
 func TestConfigurationsForClients(t *testing.T) {
 	own, roots := certificate(t, "test")
 	chosen := &tls.Config{Certificates: []tls.Certificate{own}}
-	address := runSay(t, server.Options{TLS: &tls.Config{
+	address := runSay(t, server.Options{TLS: server.UseTLS(&tls.Config{
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return chosen, nil },
-	}}, repeat)
+	})}, repeat)
 	conn, err := client.New(address, client.Options{TLS: &tls.Config{RootCAs: roots, ServerName: "test"}})
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ type Binary struct {
 var Binaries = []Binary{
 	{Name: "everything", About: "farcall: gRPC, REST, TLS, health and reflection", Folder: "everything"},
 	{Name: "grpconly", About: "farcall: gRPC only, built with -tags farcall_grpconly", Folder: "farcall", Tags: "farcall_grpconly"},
+	{Name: "grpconly+TLS", About: "farcall: gRPC only over TLS, built with -tags farcall_grpconly", Folder: "secure", Tags: "farcall_grpconly"},
 	{Name: "farcall", About: "the same program without the tag", Folder: "farcall"},
 	{Name: "grpc-go", About: "grpc-go: the same service", Folder: "grpcgo"},
 	{Name: "net/http", About: "net/http with protobuf: the same service", Folder: "nethttp"},

@@ -4,6 +4,7 @@
 package certificate
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const settled = 2 * time.Second
 type Files struct {
 	certificate, key string
 	clock            func() time.Time
-	logger           func() *slog.Logger
+	logger           func() Logger
 
 	current atomic.Pointer[tls.Certificate]
 	next    atomic.Int64 // nanoseconds of the Unix epoch from which on the files are looked at again
@@ -38,9 +39,14 @@ type Files struct {
 	failures int        // looks in a row that found them of no use
 }
 
-// Open reads the files.
-func Open(certificate, key string) (*Files, error) {
-	f := &Files{certificate: certificate, key: key, clock: time.Now, logger: slog.Default}
+// Logger is what a *slog.Logger has. To call more of it is to link slog's handlers, and encoding/json with them.
+type Logger interface {
+	Log(ctx context.Context, level slog.Level, message string, fields ...any)
+}
+
+// Open reads the files. logger returns who is told of files that are of no use later.
+func Open(certificate, key string, logger func() Logger) (*Files, error) {
+	f := &Files{certificate: certificate, key: key, clock: time.Now, logger: logger}
 	if err := f.load(); err != nil {
 		return nil, err
 	}
@@ -70,13 +76,14 @@ func (f *Files) look() {
 	}
 	if err == nil {
 		if f.failures > 1 {
-			f.logger().Info("the certificate is in order again", "certificate", f.certificate)
+			f.logger().Log(context.Background(), slog.LevelInfo, "the certificate is in order again", "certificate", f.certificate)
 		}
 		f.failures = 0
 		return
 	}
 	if f.failures++; f.failures == 2 { // the first time, somebody may be between the two files
-		f.logger().Error("the certificate cannot be read again; the old one stays in use", "certificate", f.certificate, "key", f.key, "error", err)
+		f.logger().Log(context.Background(), slog.LevelError, "the certificate cannot be read again; the old one stays in use",
+			"certificate", f.certificate, "key", f.key, "error", err)
 	}
 }
 

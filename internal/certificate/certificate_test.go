@@ -39,6 +39,8 @@ func pair(t testing.TB, name string) (certificate, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 }
 
+func standard() Logger { return slog.Default() }
+
 // files are two files and a reader of theirs whose time the test makes.
 type files struct {
 	t                testing.TB
@@ -52,13 +54,12 @@ func newFiles(t testing.TB) *files {
 	directory := t.TempDir()
 	f := &files{t: t, certificate: filepath.Join(directory, "tls.crt"), key: filepath.Join(directory, "tls.key"), now: time.Now().Add(time.Hour)}
 	f.write("one")
-	opened, err := Open(f.certificate, f.key)
+	opened, err := Open(f.certificate, f.key, func() Logger { return slog.New(slog.NewTextHandler(&f.log, nil)) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Files = opened
 	f.Files.clock = func() time.Time { return f.now }
-	f.Files.logger = func() *slog.Logger { return slog.New(slog.NewTextHandler(&f.log, nil)) }
 	return f
 }
 
@@ -206,7 +207,7 @@ func TestLinkedDirectoryIsReplaced(t *testing.T) {
 		}
 	}
 	link("one")
-	f, err := Open(filepath.Join(root, "data", "tls.crt"), filepath.Join(root, "data", "tls.key"))
+	f, err := Open(filepath.Join(root, "data", "tls.crt"), filepath.Join(root, "data", "tls.key"), standard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,13 +240,13 @@ func TestManyAskWhileFilesChange(t *testing.T) {
 func TestOpenNamesTheFile(t *testing.T) {
 	f := newFiles(t)
 	missing := filepath.Join(t.TempDir(), "missing")
-	if _, err := Open(missing, f.key); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := Open(missing, f.key, standard); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("no certificate: %v", err)
 	}
-	if _, err := Open(f.certificate, missing); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := Open(f.certificate, missing, standard); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("no key: %v", err)
 	}
-	if _, err := Open(f.key, f.certificate); err == nil || !strings.Contains(err.Error(), "with the key "+f.certificate) {
+	if _, err := Open(f.key, f.certificate, standard); err == nil || !strings.Contains(err.Error(), "with the key "+f.certificate) {
 		t.Errorf("mixed up: %v", err)
 	}
 }

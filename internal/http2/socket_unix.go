@@ -21,7 +21,8 @@ import (
 type socket struct {
 	raw   syscall.RawConn // nil if wrapped
 	under net.Conn        // what the raw descriptor belongs to; with TLS not the connection that the engine was given
-	tls   *TLSConn        // nil in plaintext
+	tls   sealing         // nil in plaintext
+	shim  *tlsShim        // of tls
 
 	writing    []byte
 	written    int
@@ -42,9 +43,9 @@ type socket struct {
 
 func newSocket(nc net.Conn) *socket {
 	s := &socket{under: nc}
-	secured, isTLS := nc.(*TLSConn)
+	secured, isTLS := nc.(sealing)
 	if isTLS {
-		s.under = secured.shim.Conn
+		s.under = secured.taken().Conn
 	}
 	switch s.under.(type) {
 	case *net.TCPConn, *net.UnixConn:
@@ -57,8 +58,8 @@ func newSocket(nc net.Conn) *socket {
 		return &socket{under: nc}
 	}
 	if isTLS {
-		s.tls = secured
-		secured.shim.socket = s
+		s.tls, s.shim = secured, secured.taken()
+		s.shim.socket = s
 	}
 	return s
 }
@@ -66,7 +67,7 @@ func newSocket(nc net.Conn) *socket {
 func (s *socket) wrapped() bool { return s.raw == nil }
 
 // owes reports that there is ciphertext which no writer has asked for.
-func (s *socket) owes() bool { return s.tls != nil && s.tls.shim.owes() }
+func (s *socket) owes() bool { return s.tls != nil && s.shim.owes() }
 
 // seal turns what the writer has taken into what it writes: itself in plaintext. The writer owns the result until it
 // seals again.
@@ -82,7 +83,7 @@ func (s *socket) seal(fast, bulk []byte) (first, second []byte, err error) {
 			return nil, nil, err
 		}
 	}
-	sealed := s.tls.shim.fetch(s.spare)
+	sealed := s.shim.fetch(s.spare)
 	s.spare = sealed
 	if cap(sealed) > bulkBound+keptBuffer {
 		s.spare = nil
@@ -125,7 +126,7 @@ func writeDescriptor(descriptor uintptr, b []byte) (written int, err error) {
 func (s *socket) dropSpare() {
 	if s.tls != nil {
 		s.spare = nil
-		s.tls.shim.dropRoom()
+		s.shim.dropRoom()
 	}
 }
 
@@ -134,7 +135,7 @@ func (s *socket) sayGoodbye() {
 	if s.tls == nil || s.tls.CloseWrite() != nil {
 		return
 	}
-	if last := s.tls.shim.fetch(nil); len(last) > 0 {
+	if last := s.shim.fetch(nil); len(last) > 0 {
 		_, _ = s.tryWrite(last)
 	}
 }

@@ -24,6 +24,17 @@ func NewTLS(nc net.Conn, secure func(net.Conn) *tls.Conn) *TLSConn {
 	return &TLSConn{Conn: secure(shim), shim: shim}
 }
 
+// sealing is what a socket sees of a *TLSConn. It is an interface because methods are linked only of types that somebody
+// makes, and crypto/tls with its certificates is a fifth of a program that speaks gRPC alone.
+type sealing interface {
+	net.Conn
+	CloseWrite() error
+	taken() *tlsShim
+}
+
+// taken returns what is between crypto/tls and the connection under it.
+func (c *TLSConn) taken() *tlsShim { return c.shim }
+
 // tlsShim is what crypto/tls takes for the connection.
 //
 // Once the engine has taken over, what crypto/tls writes stays in pending until the writer fetches it. Records come from
