@@ -40,36 +40,36 @@ var importTable = map[string]packageRow{
 	"internal/fallback":             {1, nil},
 	"internal/frame":                {1, nil},
 	"internal/nonblock":             {1, nil},
-	"codec":                         {2, []string{".", "internal/buffer", "internal/fallback"}},
+	"codec":                         {3, []string{".", "internal/buffer", "internal/fallback", "transcode"}},
 	"compress":                      {2, nil},
 	"internal/hpack":                {2, []string{"internal/exchange"}},
 	"internal/http1":                {2, []string{"internal/exchange"}},
 	"internal/schema":               {2, []string{"."}},
 	"internal/wire":                 {2, []string{".", "internal/exchange"}},
 	"transcode":                     {2, []string{"."}},
-	"internal/call":                 {3, []string{".", "codec", "compress", "internal/buffer", "internal/exchange", "internal/wire"}},
+	"internal/call":                 {4, []string{".", "codec", "compress", "internal/buffer", "internal/exchange", "internal/wire"}},
 	"internal/http2":                {3, []string{"internal/buffer", "internal/exchange", "internal/frame", "internal/hpack", "internal/nonblock"}},
 	"internal/pb":                   {3, nil},
 	"internal/pb/healthv1":          {3, nil},
 	"internal/pb/reflectionv1":      {3, nil},
 	"internal/pb/reflectionv1alpha": {3, nil},
-	"openapi":                       {4, []string{".", "internal/schema"}},
-	"rest": {4, []string{
+	"openapi":                       {5, []string{".", "internal/schema"}},
+	"rest": {5, []string{
 		".", "codec", "compress", "internal/buffer", "internal/exchange", "internal/schema", "internal/wire", "transcode",
 	}},
-	"web": {4, []string{
-		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/wire", "transcode",
+	"web": {5, []string{
+		".", "codec", "compress", "internal/buffer", "internal/call", "internal/exchange", "internal/wire",
 	}},
-	"client": {5, []string{
+	"client": {6, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
 		"internal/frame", "internal/http2", "internal/wire",
 	}},
-	"server": {5, []string{
+	"server": {6, []string{
 		".", "codec", "compress", "internal/buffer", "internal/call", "internal/certificate", "internal/exchange",
 		"internal/frame", "internal/http1", "internal/http2", "internal/nonblock", "internal/wire", "openapi", "rest", "transcode", "web",
 	}},
-	"health":     {6, []string{".", "internal/pb/healthv1"}},
-	"reflection": {6, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},
+	"health":     {7, []string{".", "internal/pb/healthv1"}},
+	"reflection": {7, []string{".", "internal/pb/reflectionv1", "internal/pb/reflectionv1alpha"}},
 }
 
 // netHTTPFiles are the only files that may import net/http: what serves HTTP/1.1, and the user's http.Handler. The build tag farcall_grpconly leaves

@@ -3,12 +3,10 @@
 package rest
 
 import (
-	"bytes"
-	"encoding/json"
-
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/farcall/farcall/internal/schema"
+	"github.com/farcall/farcall/transcode"
 )
 
 // maxMaskNames bounds the paths of a mask: what lies deeper is named with all that is around it.
@@ -66,10 +64,7 @@ func (r *route) setMask(in input, request protoreflect.Message) {
 }
 
 // mask collects the paths of fields.
-type mask struct {
-	paths   []string
-	decoder *json.Decoder // of readJSON
-}
+type mask struct{ paths []string }
 
 // descends reports whether the fields of a field are noted instead of it.
 func (m *mask) descends(field protoreflect.FieldDescriptor, depth int) bool {
@@ -110,50 +105,23 @@ func (m *mask) readMessage(message protoreflect.Message, prefix string, depth in
 // readJSON notes the fields that the JSON of a message has: also those that are null, which a PATCH clears. The text has been
 // read as such a message, so what cannot be read here is not there.
 func (m *mask) readJSON(text []byte, message protoreflect.MessageDescriptor) {
-	m.decoder = json.NewDecoder(bytes.NewReader(text))
-	if opened, err := m.decoder.Token(); err == nil && opened == json.Delim('{') {
-		m.readObject(message, "", 1)
+	if walk := transcode.NewWalk(text); walk.Open() {
+		m.readObject(walk, message, "", 1)
 	}
 }
 
 // readObject reads to the end of an object that has been opened.
-func (m *mask) readObject(message protoreflect.MessageDescriptor, prefix string, depth int) {
-	for m.decoder.More() {
-		name, err := m.decoder.Token()
-		if err != nil {
-			return
-		}
-		text, _ := name.(string)
-		field := schema.FieldByName(message, text, true)
-		value, err := m.decoder.Token()
-		if err != nil {
-			return
-		}
+func (m *mask) readObject(walk *transcode.Walk, message protoreflect.MessageDescriptor, prefix string, depth int) {
+	for name, ok := walk.Next(); ok; name, ok = walk.Next() {
+		field := schema.FieldByName(message, name, true)
 		before := len(m.paths)
-		if field != nil && value == json.Delim('{') && m.descends(field, depth) {
-			m.readObject(field.Message(), prefix+string(field.Name())+".", depth+1)
-		} else if _, opened := value.(json.Delim); opened {
-			m.skip()
+		if field != nil && m.descends(field, depth) && walk.Open() {
+			m.readObject(walk, field.Message(), prefix+string(field.Name())+".", depth+1)
+		} else {
+			walk.Pass()
 		}
 		if field != nil && len(m.paths) == before {
 			m.paths = append(m.paths, prefix+string(field.Name()))
-		}
-	}
-	_, _ = m.decoder.Token() // "}"
-}
-
-// skip reads to the end of an object or array that has been opened.
-func (m *mask) skip() {
-	for depth := 1; depth > 0; {
-		token, err := m.decoder.Token()
-		if err != nil {
-			return
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
 		}
 	}
 }

@@ -37,10 +37,19 @@ func TestAppend(t *testing.T) {
 func TestAppendRefusals(t *testing.T) {
 	invalid := newOrder()
 	invalid.Set(orderField("order_id"), protoreflect.ValueOfString("\xff"))
+	inItem, inKey, inValue := newOrder(), newOrder(), newOrder()
+	items := inItem.Mutable(orderField("items")).List()
+	items.AppendMutable()
+	items.AppendMutable().Message().Set(orderField("items").Message().Fields().ByName("sku"), protoreflect.ValueOfString("\xff"))
+	inKey.Mutable(orderField("labels")).Map().Set(protoreflect.ValueOfString("\xff").MapKey(), protoreflect.ValueOfString("a"))
+	inValue.Mutable(orderField("labels")).Map().Set(protoreflect.ValueOfString("a").MapKey(), protoreflect.ValueOfString("\xff"))
 	for _, tc := range []struct {
 		message proto.Message
 		want    string
 	}{
+		{inItem, "shop.Order cannot be written as JSON: field shop.Item.sku contains invalid UTF-8"},
+		{inKey, "shop.Order cannot be written as JSON: field shop.Order.labels contains invalid UTF-8"},
+		{inValue, "shop.Order cannot be written as JSON: field shop.Order.LabelsEntry.value contains invalid UTF-8"},
 		{nil, "a nil message has no JSON form"},
 		{&anypb.Any{TypeUrl: "no/such.Type"}, `google.protobuf.Any cannot be written as JSON: google.protobuf.Any: unable to resolve "no/such.Type": not found`},
 		{invalid, "shop.Order cannot be written as JSON: field shop.Order.order_id contains invalid UTF-8"},

@@ -4,11 +4,8 @@ package transcode
 
 import (
 	"bytes"
-	"regexp"
+	"strings"
 )
-
-// refusal is how protobuf's errors begin. It varies the space on purpose.
-var refusal = regexp.MustCompile(`^proto:[ \x{a0}]`)
 
 // explain makes an *Error of what was found wrong with data: at is the token's place, negative where that is not known, and
 // want is what data as a whole should have been.
@@ -26,8 +23,11 @@ func explain(data []byte, at int, want expected, why string) *Error {
 	return explained
 }
 
-// reasonOf returns the words of one of protobuf's errors without its prefix.
+// reasonOf returns the words of one of protobuf's errors without its prefix, of which protobuf varies the space on purpose.
 func reasonOf(err error) string {
-	text := err.Error()
-	return text[len(refusal.FindString(text)):]
+	text, found := strings.CutPrefix(err.Error(), "proto: ")
+	if !found {
+		text, _ = strings.CutPrefix(text, "proto:\u00a0")
+	}
+	return text
 }

@@ -10,7 +10,9 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/farcall/farcall/transcode"
 )
@@ -155,4 +157,23 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	everybody.Wait()
+}
+
+// messageSet is a message set, as a file says that the protobuf library does not read any more.
+type messageSet struct{ protoreflect.MessageDescriptor }
+
+func (messageSet) IsMessageSet() bool { return true }
+
+func TestMessageSetsHaveNoForm(t *testing.T) {
+	empty := transcode.New((&emptypb.Empty{}).ProtoReflect().Descriptor(), transcode.Options{})
+	if _, err := empty.AppendMessage(nil, []byte("{}")); err != nil {
+		t.Error(err)
+	}
+	set := transcode.New(messageSet{(&emptypb.Empty{}).ProtoReflect().Descriptor()}, transcode.Options{})
+	if encoded, err := set.AppendMessage(nil, []byte("{}")); err == nil {
+		t.Errorf("read as %x", encoded)
+	}
+	if text, err := set.AppendJSON(nil, nil); err == nil {
+		t.Errorf("written as %s", text)
+	}
 }

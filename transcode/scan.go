@@ -4,7 +4,6 @@ package transcode
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -244,10 +243,35 @@ func (s *scanner) number() bool {
 	if len(digits) > 1 && digits[0] == '0' && '0' <= digits[1] && digits[1] <= '9' {
 		return s.fail(start, "the number %s begins with 0", quoted(word))
 	}
-	if !json.Valid([]byte(word)) {
+	if !isJSONNumber(digits) {
 		return s.fail(start, "%s is not a number", quoted(word))
 	}
 	return true
+}
+
+// isJSONNumber reports whether text is a number without its sign (RFC 8259 section 6).
+func isJSONNumber(text string) bool {
+	whole := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+	rest := text[len(whole):]
+	if whole == "" || whole[0] == '0' && len(whole) > 1 {
+		return false
+	}
+	if fraction, ok := strings.CutPrefix(rest, "."); ok {
+		if rest = strings.TrimLeft(fraction, "0123456789"); rest == fraction {
+			return false
+		}
+	}
+	if rest == "" {
+		return true
+	}
+	if rest[0] != 'e' && rest[0] != 'E' {
+		return false
+	}
+	exponent := rest[1:]
+	if exponent != "" && (exponent[0] == '+' || exponent[0] == '-') {
+		exponent = exponent[1:]
+	}
+	return exponent != "" && strings.TrimLeft(exponent, "0123456789") == ""
 }
 
 // string reads a string; the scanner stands at its first quote.
@@ -319,11 +343,11 @@ func codeUnit(text []byte) (rune, bool) {
 
 // name decodes the name of a step.
 func (p *step) name(data []byte) string {
-	var name string
-	if json.Unmarshal(data[p.start:p.end], &name) != nil {
+	name, next := unescape(nil, data[:p.end], p.start+1, p.start+1)
+	if next < 0 {
 		return string(data[p.start:p.end]) // cannot be: the scanner has read it
 	}
-	return name
+	return string(name)
 }
 
 // field writes the way to the place: "items[2].quantity". Names that would mislead are quoted, long ways lose their

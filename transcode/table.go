@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
 )
 
 // form is the JSON form of a message.
@@ -164,7 +163,7 @@ func (b builder) table(message protoreflect.MessageDescriptor) *table {
 
 // formOf is membersForm also for what is only called like a known type.
 func formOf(message protoreflect.MessageDescriptor) form {
-	if options, ok := message.Options().(*descriptorpb.MessageOptions); ok && options.GetMessageSetWireFormat() {
+	if set, ok := message.(interface{ IsMessageSet() bool }); ok && set.IsMessageSet() { // its options would link descriptorpb
 		return refusedForm
 	}
 	known := knownForms[message.FullName()]

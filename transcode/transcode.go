@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"sync"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -73,8 +72,8 @@ func appendMessage(dst []byte, m proto.Message, c *Converter) ([]byte, error) {
 	defer encodings.Put(encoded)
 	data, err := proto.MarshalOptions{AllowPartial: true}.MarshalAppend((*encoded)[:0], m)
 	if err != nil {
-		if _, told := protojson.Marshal(m); told != nil { // it names the field that is not UTF-8
-			err = told
+		if field := notText(m.ProtoReflect()); field != nil {
+			err = fmt.Errorf("field %s contains invalid UTF-8", field.FullName())
 		}
 		return dst, fmt.Errorf("%s cannot be written as JSON: %s", c.table.descriptor.FullName(), reasonOf(err))
 	}

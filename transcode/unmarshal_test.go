@@ -221,3 +221,17 @@ func TestPlainValues(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with a number is only asked once a text is refused, and then the numbers before the fault are looked at too.
+func TestNumbersOfRefusedTexts(t *testing.T) {
+	for _, number := range []string{
+		"0", "-0", "00", "01", "-01", "1", "10", "1.", "1.5", "1.50", ".5", "-.5", "1e", "1e+", "1e-", "1e5", "1E-5", "1e+05", "1.e5", "1.5e5",
+		"-", "--1", "-1", "+1", "1.5.5", "1x", "1e5.5", "0x1", "1_000", "0.0", "0e0", "1e5e5", "1-1",
+	} {
+		err := transcode.Unmarshal([]byte(`{"freeValue":`+number+`,"total":"x"}`), newOrder())
+		var refused *transcode.Error
+		if !errors.As(err, &refused) || refused.Malformed == json.Valid([]byte(number)) {
+			t.Errorf("%s: %v", number, err)
+		}
+	}
+}

@@ -149,7 +149,7 @@ func (s *stream) headLocked(compressed bool) (exchange.Head, error) {
 
 // headForm returns the form of the head. A subtype that nobody knows is not answered in, and not remembered.
 func (s *stream) headForm() headForm {
-	if _, known := s.handler.findCodec(s.subtype); known {
+	if _, known := s.handler.options.Codecs.Find(s.subtype); known {
 		return headForm{form: s.form, subtype: s.subtype}
 	}
 	return headForm{form: s.form}

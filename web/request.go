@@ -107,7 +107,7 @@ func (r *refusal) Error() string { return r.text }
 // checkForm makes sure that the method can be called in the form that the request has.
 func (s *stream) checkForm() error {
 	var known bool
-	s.format.Codec, known = s.handler.findCodec(s.subtype)
+	s.format.Codec, known = s.handler.options.Codecs.Find(s.subtype)
 	unary := s.method.Kind == farcall.KindUnary || s.method.NewRequest == nil // a proxy's may be anything
 	switch {
 	case !s.form.isConnect():
