@@ -14,6 +14,8 @@ type object struct {
 }
 
 // newObject returns an object of name, value, name, value.
+//
+//go:noinline
 func newObject(members ...any) *object {
 	o := &object{}
 	for i := 0; i+1 < len(members); i += 2 {
@@ -25,6 +27,8 @@ func newObject(members ...any) *object {
 }
 
 // set gives a member its value. A member that is there keeps its place.
+//
+//go:noinline
 func (o *object) set(name string, value any) {
 	if o.values == nil {
 		o.values = make(map[string]any)
