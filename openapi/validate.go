@@ -3,22 +3,30 @@
 package openapi
 
 import (
+	"iter"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // The rules of protovalidate are options of fields. They are read by the descriptors of buf/validate/validate.proto that the
-// .proto file imports, so that nothing of it need be linked; a rule that JSON Schema has no word for is left out.
+// .proto file imports and from their bytes, so that nothing of it need be linked, nor dynamicpb; a rule that JSON Schema has no
+// word for is left out.
 const (
 	validateFile = "buf/validate/validate.proto"
 	validateRule = "buf.validate.field"
 )
 
+// rules are a message of rules as its bytes.
+type rules struct {
+	descriptor protoreflect.MessageDescriptor
+	encoded    []byte
+}
+
 // fieldRules returns the buf.validate.FieldRules of a field, nil if it has none.
-func fieldRules(field protoreflect.FieldDescriptor) protoreflect.Message {
+func fieldRules(field protoreflect.FieldDescriptor) *rules {
 	if field.ParentFile() == nil {
 		return nil
 	}
@@ -31,41 +39,142 @@ func fieldRules(field protoreflect.FieldDescriptor) protoreflect.Message {
 		if extension == nil || extension.Message() == nil {
 			return nil
 		}
-		kind := dynamicpb.NewExtensionType(extension)
-		types := &protoregistry.Types{}
-		if types.RegisterExtension(kind) != nil {
-			return nil
-		}
 		encoded, err := proto.Marshal(field.Options())
 		if err != nil {
 			return nil
 		}
-		options := &descriptorpb.FieldOptions{}
-		if (proto.UnmarshalOptions{Resolver: types}).Unmarshal(encoded, options) != nil || !proto.HasExtension(options, kind) {
-			return nil
-		}
-		if rules, ok := proto.GetExtension(options, kind).(proto.Message); ok {
-			return rules.ProtoReflect()
-		}
+		return (&rules{encoded: encoded}).inside(extension)
 	}
 	return nil
 }
 
-// ruleOf returns the value of a rule, false if it is not set or not known.
-func ruleOf(rules protoreflect.Message, name protoreflect.Name) (protoreflect.Value, bool) {
-	if rules == nil {
-		return protoreflect.Value{}, false
+// inside returns the rules that a field holds, nil if it is not set.
+func (r *rules) inside(field protoreflect.FieldDescriptor) *rules {
+	var found *rules
+	for part := range r.values(field) {
+		if found == nil {
+			found = &rules{descriptor: field.Message()}
+		}
+		if part, ok := part.([]byte); ok {
+			found.encoded = append(found.encoded, part...) // which merges them
+		}
 	}
-	field := rules.Descriptor().Fields().ByName(name)
-	if field == nil || !rules.Has(field) {
-		return protoreflect.Value{}, false
+	return found
+}
+
+// values yields what the encoded message has for a field: once for each value of a list, and bytes for a message. What
+// cannot be read ends it.
+func (r *rules) values(field protoreflect.FieldDescriptor) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for rest := r.encoded; len(rest) > 0; {
+			number, wire, n := protowire.ConsumeTag(rest)
+			if n < 0 {
+				return
+			}
+			rest = rest[n:]
+			if n = protowire.ConsumeFieldValue(number, wire, rest); n < 0 {
+				return
+			}
+			data := rest[:n]
+			rest = rest[n:]
+			if number != field.Number() {
+				continue
+			}
+			if wire == protowire.BytesType {
+				data, _ = protowire.ConsumeBytes(data)
+				if plain, ok := plainBytes(field.Kind(), data); ok {
+					if !yield(plain) {
+						return
+					}
+					continue
+				}
+			}
+			for len(data) > 0 { // one number, or packed ones
+				value, n := plainNumber(field.Kind(), data)
+				if n < 0 || !yield(value) {
+					return
+				}
+				data = data[n:]
+			}
+		}
 	}
-	return rules.Get(field), true
+}
+
+func plainBytes(kind protoreflect.Kind, data []byte) (any, bool) {
+	switch kind {
+	case protoreflect.StringKind:
+		return string(data), true
+	case protoreflect.BytesKind, protoreflect.MessageKind:
+		return data, true
+	}
+	return nil, false
+}
+
+// plainNumber reads the number at the beginning of data, and returns its length, negative if there is none.
+func plainNumber(kind protoreflect.Kind, data []byte) (value any, n int) {
+	switch kind {
+	case protoreflect.FloatKind:
+		bits, n := protowire.ConsumeFixed32(data)
+		return math.Float32frombits(bits), n
+	case protoreflect.DoubleKind:
+		bits, n := protowire.ConsumeFixed64(data)
+		return math.Float64frombits(bits), n
+	case protoreflect.Fixed32Kind:
+		return consumed(protowire.ConsumeFixed32(data))
+	case protoreflect.Sfixed32Kind:
+		bits, n := protowire.ConsumeFixed32(data)
+		return int32(bits), n
+	case protoreflect.Fixed64Kind:
+		return consumed(protowire.ConsumeFixed64(data))
+	case protoreflect.Sfixed64Kind:
+		bits, n := protowire.ConsumeFixed64(data)
+		return int64(bits), n
+	}
+	bits, n := protowire.ConsumeVarint(data)
+	switch kind {
+	case protoreflect.BoolKind:
+		return bits != 0, n
+	case protoreflect.Int32Kind, protoreflect.EnumKind:
+		return int32(bits), n
+	case protoreflect.Sint32Kind:
+		return int32(protowire.DecodeZigZag(bits & math.MaxUint32)), n
+	case protoreflect.Uint32Kind:
+		return uint32(bits), n
+	case protoreflect.Int64Kind:
+		return int64(bits), n
+	case protoreflect.Sint64Kind:
+		return protowire.DecodeZigZag(bits), n
+	case protoreflect.Uint64Kind:
+		return bits, n
+	}
+	return nil, -1
+}
+
+func consumed[T any](value T, n int) (any, int) { return value, n }
+
+// value returns the value of a rule as JSON has it, false if it is not set or not known.
+func (r *rules) value(field protoreflect.FieldDescriptor) (value any, ok bool) {
+	var list []any
+	for value = range r.values(field) {
+		list = append(list, value)
+	}
+	if field.IsList() {
+		return list, len(list) > 0
+	}
+	return value, len(list) > 0
 }
 
 func requiredByRule(field protoreflect.FieldDescriptor) bool {
-	needed, ok := ruleOf(fieldRules(field), "required")
-	return ok && needed.Bool()
+	of := fieldRules(field)
+	if of == nil {
+		return false
+	}
+	rule := of.descriptor.Fields().ByName("required")
+	if rule == nil {
+		return false
+	}
+	needed, _ := of.value(rule)
+	return needed == true
 }
 
 // keywords are the rules that JSON Schema has a word for, by the field of FieldRules that holds them.
@@ -88,36 +197,35 @@ func init() {
 
 // addRules adds what a field's rules say to its schema.
 func addRules(form *object, field protoreflect.FieldDescriptor) {
-	rules := fieldRules(field)
-	if rules == nil {
+	of := fieldRules(field)
+	if of == nil {
 		return
 	}
 	for kind, words := range keywords {
-		of, ok := ruleOf(rules, kind)
-		if !ok {
+		holder := of.descriptor.Fields().ByName(kind)
+		if holder == nil || holder.Message() == nil {
 			continue
 		}
-		own := of.Message()
-		for i := range own.Descriptor().Fields().Len() {
-			rule := own.Descriptor().Fields().Get(i)
-			if word := words[rule.Name()]; word != "" && own.Has(rule) {
-				form.set(word, plainValue(rule, own.Get(rule)))
+		own := of.inside(holder)
+		if own == nil {
+			continue
+		}
+		for i := range own.descriptor.Fields().Len() {
+			rule := own.descriptor.Fields().Get(i)
+			word, format := words[rule.Name()], ""
+			if kind == "string" {
+				format = formats[rule.Name()]
 			}
-			if format := formats[rule.Name()]; kind == "string" && format != "" && own.Has(rule) && own.Get(rule).Bool() {
+			if word == "" && format == "" {
+				continue
+			}
+			value, ok := own.value(rule)
+			if word != "" && ok {
+				form.set(word, value)
+			}
+			if format != "" && value == true {
 				form.set("format", format)
 			}
 		}
 	}
-}
-
-// plainValue is a rule's value as JSON has it.
-func plainValue(rule protoreflect.FieldDescriptor, value protoreflect.Value) any {
-	if !rule.IsList() {
-		return value.Interface()
-	}
-	var list []any
-	for i := range value.List().Len() {
-		list = append(list, value.List().Get(i).Interface())
-	}
-	return list
 }
