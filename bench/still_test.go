@@ -22,10 +22,11 @@ func TestLinked(t *testing.T) {
 		jsonOut   = "encoding/json.(*encodeState).marshal"
 		jsonIn    = "encoding/json.(*decodeState).object"
 		protojson = "google.golang.org/protobuf/encoding/protojson.encoder.marshalMessage"
+		describes = "github.com/farcall/farcall/openapi.Document"
 		dynamic   = "google.golang.org/protobuf/types/dynamicpb.(*Message).Set"
 	)
 	for name, of := range map[string]struct{ wanted, unwanted []string }{
-		"everything":   {wanted: []string{handshake, http1, slog, zstd, jsonOut}, unwanted: []string{jsonIn, protojson, dynamic}},
+		"everything":   {wanted: []string{handshake, http1, slog, zstd, jsonOut}, unwanted: []string{jsonIn, protojson, dynamic, describes}},
 		"grpconly":     {unwanted: []string{handshake, http1, slog, zstd, jsonOut, jsonIn, protojson, dynamic}},
 		"grpconly+TLS": {wanted: []string{handshake}, unwanted: []string{http1, slog, zstd, jsonOut, jsonIn, protojson, dynamic}},
 	} {

@@ -36,26 +36,31 @@ type page struct {
 
 // find returns the page of a path, false if there is none, or if it is not asked for.
 func (d *description) find(method, path string) (page, bool) {
-	options := d.server.options.REST.OpenAPI
-	if method != "GET" && method != "HEAD" {
+	describes := d.server.options.REST.OpenAPI
+	if describes == nil || method != "GET" && method != "HEAD" {
 		return page{}, false
 	}
-	switch path, _, _ := strings.Cut(path, "?"); {
-	case path == "/openapi.json" && (options.On || options.Docs):
-		return page{"application/json", d.json}, true
-	case path == "/docs" && options.Docs:
+	path, _, _ = strings.Cut(path, "?")
+	return describes.page(d, path)
+}
+
+// page returns the page of a path, false if there is none.
+func (o OpenAPI) page(d *description, path string) (page, bool) {
+	switch {
+	case path == "/openapi.json" && (o.On || o.Docs):
+		return page{"application/json", func() ([]byte, error) { return o.json(d) }}, true
+	case path == "/docs" && o.Docs:
 		return page{"text/html; charset=utf-8", func() ([]byte, error) { return docsPage, nil }}, true
 	}
 	return page{}, false
 }
 
 // json returns the document, which is made when it is first asked for: methods are registered by then.
-func (d *description) json() ([]byte, error) {
+func (o OpenAPI) json(d *description) ([]byte, error) {
 	d.once.Do(func() {
-		options := d.server.options.REST
-		if d.document = options.OpenAPI.Document; d.document == nil {
+		if d.document = o.Document; d.document == nil {
 			d.document, d.err = openapi.Document(d.server.Methods(), openapi.Options{
-				Title: options.OpenAPI.Title, Version: options.OpenAPI.Version, Rules: options.Rules})
+				Title: o.Title, Version: o.Version, Rules: d.server.options.REST.Rules})
 		}
 	})
 	return d.document, d.err

@@ -61,7 +61,7 @@ var leavingOut = map[string]struct {
 
 // newProtocolServer has the methods of newEchoServer, a REST route, and the page that describes it.
 func newProtocolServer(t *testing.T, options server.Options) *server.Server {
-	options.REST.OpenAPI.On = true
+	options.REST.OpenAPI = server.OpenAPI{On: true}
 	srv := newEchoServer(options)
 	routed := *say
 	routed.Path = "/test.v1.Echo/Routed"

@@ -34,8 +34,14 @@ type REST struct {
 	JSON transcode.Options
 	// ServiceJSON says so for single services, by full name, in the place of JSON.
 	ServiceJSON map[string]transcode.Options
-	// OpenAPI describes the routes to whoever asks. The zero value is off.
-	OpenAPI OpenAPI
+	// OpenAPI describes the routes to whoever asks: it is an OpenAPI. nil: nothing does.
+	OpenAPI Describer
+}
+
+// Describer is an OpenAPI, and nothing else is. It is an interface so that those alone link what makes the document who set
+// one: the linker drops methods of types that nobody makes an interface of.
+type Describer interface {
+	page(d *description, path string) (page, bool)
 }
 
 // OpenAPI is a description of the REST routes, as a document and as a page.
