@@ -74,7 +74,11 @@ func (c *call) readMetadata() error {
 			}
 			field.Name = key
 		}
+		before := metadata.Len()
 		fault = wire.AddReceived(&metadata, &field, 0)
+		if fault == nil && metadata.Len() == before && field.Name == "idempotency-key" { // whoever tries again without it pays twice
+			fault = farcall.Errorf(farcall.InvalidArgument, "the idempotency-key cannot be passed on: it is not printable ASCII")
+		}
 		return fault == nil
 	})
 	if fault != nil {

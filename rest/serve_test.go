@@ -183,6 +183,7 @@ func TestBadInput(t *testing.T) {
 		// Headers.
 		{"GET", "/v1/orders", ``, []string{"grpc-timeout: soon"}, status3("", `grpc-timeout "soon" is malformed: one to eight digits and one of the units H, M, S, m, u, n are expected`)},
 		{"GET", "/v1/orders", ``, []string{"grpc-metadata-x-bin: %"}, status3("", `the request's headers: the value "%" of metadata key "x-bin" is malformed: keys that end in -bin carry base64`)},
+		{"POST", "/v1/orders", `{}`, []string{"idempotency-key: k\u00fc"}, status3("", `the request's headers: the idempotency-key cannot be passed on: it is not printable ASCII`)},
 	} {
 		r := newRequest(t, tc.method, tc.target, tc.body, tc.headers...)
 		router.Serve(t.Context(), r)
