@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -44,7 +46,7 @@ func newOpenAPICommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			run.directory = args[0]
-			return run.run(command.Context(), command.OutOrStdout())
+			return run.run(command.Context(), command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
 	flags := command.Flags()
@@ -58,7 +60,7 @@ func newOpenAPICommand() *cobra.Command {
 	return command
 }
 
-func (r *description) run(ctx context.Context, stdout io.Writer) error {
+func (r *description) run(ctx context.Context, stdout, stderr io.Writer) error {
 	r.compile.AnyGoPackage = true
 	compiled, err := compile.Directory(ctx, r.directory, r.compile)
 	if err != nil {
@@ -72,6 +74,14 @@ func (r *description) run(ctx context.Context, stdout io.Writer) error {
 	var methods []*farcall.Method
 	for _, file := range compiled.Files {
 		methods = append(methods, methodsOf(file)...)
+	}
+	for _, rule := range r.options.Rules.GetRules() { // another directory may have the method
+		named := func(method *farcall.Method) bool {
+			return strings.ReplaceAll(strings.TrimPrefix(method.Path, "/"), "/", ".") == rule.Selector
+		}
+		if !slices.ContainsFunc(methods, named) {
+			fmt.Fprintf(stderr, "%s: warning: no method below %s is called %q, as a selector says\n", r.rules, r.directory, rule.Selector)
+		}
 	}
 	document, err := openapi.Document(methods, r.options)
 	if err != nil {

@@ -49,8 +49,12 @@ func TestOpenAPI(t *testing.T) {
 	writeFile(t, filepath.Join(directory, "proto/tea.proto"), describedProto)
 	rules := writeFile(t, filepath.Join(directory, "service.yaml"), describedService)
 	out := filepath.Join(directory, "openapi.json")
-	if _, stderr, err := run(t, "openapi", filepath.Join(directory, "proto"), "--rules", rules, "--out", out, "--title", "Tea"); err != nil {
+	if _, stderr, err := run(t, "openapi", filepath.Join(directory, "proto"), "--rules", rules, "--out", out, "--title", "Tea"); err != nil || stderr != "" {
 		t.Fatal(err, stderr)
+	}
+	wrong := writeFile(t, filepath.Join(directory, "wrong.yaml"), strings.ReplaceAll(describedService, "Pour", "Pur"))
+	if _, stderr, err := run(t, "openapi", filepath.Join(directory, "proto"), "--rules", wrong); err != nil || !strings.Contains(stderr, `wrong.yaml: warning: no method below `) || !strings.Contains(stderr, `"tea.v1.Tea.Pur"`) {
+		t.Errorf("a selector that selects nothing: %v, %q", err, stderr)
 	}
 	text, err := os.ReadFile(out)
 	if err != nil {
