@@ -6,8 +6,10 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/farcall/farcall"
 	"github.com/farcall/farcall/internal/exchange"
@@ -27,6 +29,8 @@ type edge struct {
 	pages   description
 	sockets sockets
 	http1   http1Server
+
+	rulesChecked sync.Once
 }
 
 func (e *edge) init(s *Server) {
@@ -49,6 +53,27 @@ func (e *edge) init(s *Server) {
 	e.origins = web.Origins(s.options.CORS)
 	e.pages.server = s
 	e.http1.init(s)
+}
+
+// checkRules logs, once, which selectors of REST.Rules select nothing: one that is misspelt would leave its method without a
+// route and without a word. It is no error, because the rules of a google.api.Service may be for several servers.
+func (e *edge) checkRules() {
+	e.rulesChecked.Do(func() {
+		methods := *e.server.methods.Load()
+		var useless []string
+		for _, rule := range e.server.options.REST.Rules.GetRules() {
+			service, method := rule.Selector, ""
+			if dot := strings.LastIndexByte(rule.Selector, '.'); dot >= 0 {
+				service, method = rule.Selector[:dot], rule.Selector[dot+1:]
+			}
+			if _, there := methods["/"+service+"/"+method]; !there {
+				useless = append(useless, rule.Selector)
+			}
+		}
+		if len(useless) > 0 {
+			e.server.logger.Log(context.Background(), slog.LevelWarn, "no method is registered that these selectors of REST.Rules name", "selectors", useless)
+		}
+	})
 }
 
 // find returns the method of a path and its handler.

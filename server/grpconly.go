@@ -69,6 +69,8 @@ func (e *edge) shutdown(context.Context) error { return nil }
 
 func (e *edge) close() {}
 
+func (e *edge) checkRules() {}
+
 func (e *edge) serveHTTP1(connection *greeted) {
 	defer connection.nc.Close()
 	if connection.nc.SetWriteDeadline(time.Now().Add(time.Second)) == nil {

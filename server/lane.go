@@ -97,6 +97,10 @@ func (e *edge) serveLane(first *greeted) {
 		if came == plainSoFar {
 			x = l.accept(size)
 		}
+		if x == nil && came == plainSoFar && http1.TwoLengths(l.unread()[:size]) {
+			l.refuse("400", `{"code":3,"message":"Content-Length and Transfer-Encoding in one request: which of them is right?"}`)
+			return
+		}
 		if x == nil {
 			l.passOn()
 			return
@@ -274,11 +278,17 @@ func (l *lane) passOn() {
 	received := bytes.Clone(l.unread())
 	l.passedOn = l.edge.http1.serve(&greeted{nc: l.nc, received: received, tls: l.first.tls, aging: l.aging})
 	if !l.passedOn && len(received) > 0 { // the server ends
-		answer, _, _ := http1.AppendHead(nil, exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "503"}}}, http1.Framing{Close: true}, time.Now())
-		l.setWriteDeadline()
-		if _, err := l.socket.Write(answer); err == nil {
-			letRead(l.nc)
-		}
+		l.refuse("503", `{"code":14,"message":"the server is shutting down"}`)
+	}
+}
+
+// refuse answers what is unread with a status and a google.rpc.Status. The connection ends then.
+func (l *lane) refuse(status, body string) {
+	head := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: status}, {Name: "content-type", Value: "application/json"}}}
+	answer, _, _ := http1.AppendHead(nil, head, http1.Framing{Length: len(body), Close: true}, time.Now())
+	l.setWriteDeadline()
+	if _, err := l.socket.Write(append(answer, body...)); err == nil {
+		letRead(l.nc)
 	}
 }
 

@@ -40,6 +40,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	if err := s.compressors.Check(s.options.Compression); err != nil {
 		return farcall.Errorf(farcall.InvalidArgument, "server.Options.Compression: %w", err)
 	}
+	s.edge.checkRules()
 	if !s.enterListener(listener) {
 		<-s.ended
 		return nil

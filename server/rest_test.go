@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -243,5 +244,18 @@ func TestBrokenChunksOverHTTP1(t *testing.T) {
 	text, _ := io.ReadAll(response.Body)
 	if response.StatusCode != 400 || !strings.Contains(string(text), "malformed") {
 		t.Errorf("%s %s", response.Status, text)
+	}
+}
+
+// TestSelectorsThatSelectNothing: the log names them, once.
+func TestSelectorsThatSelectNothing(t *testing.T) {
+	pattern := &annotations.HttpRule_Get{Get: "/v1/say/{value}"}
+	rules := &annotations.Http{Rules: []*annotations.HttpRule{
+		{Selector: "test.v1.Echo.Say", Pattern: pattern}, {Selector: "test.v1.Echo.Sya", Pattern: pattern}, {Selector: "typo", Pattern: pattern},
+	}}
+	log := &lines{told: make(chan struct{}, 1)}
+	runSay(t, server.Options{Logger: slog.New(slog.NewTextHandler(log, nil)), REST: server.REST{Rules: rules}}, repeat)
+	if text := log.take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `selectors="[test.v1.Echo.Sya typo]"`) {
+		t.Errorf("logged %s", text)
 	}
 }

@@ -33,7 +33,8 @@ func TestSmugglingOverHTTP1(t *testing.T) {
 	}{
 		{"right", "Content-Length: 3", `"a"`, "200 404"},
 		{"right in chunks", "Transfer-Encoding: chunked", "3\r\n\"a\"\r\n0\r\n\r\n", "200 404"},
-		{"both lengths", "Content-Length: 3\r\nTransfer-Encoding: chunked", "3\r\n\"a\"\r\n0\r\n\r\n", "200 404"}, // the chunks count (RFC 9112 section 6.3); net/http keeps the connection
+		{"both lengths", "Content-Length: 3\r\nTransfer-Encoding: chunked", "3\r\n\"a\"\r\n0\r\n\r\n", "400"},
+		{"both lengths, otherwise", "TRANSFER-ENCODING: chunked\r\nX: a\r\ncontent-length: 0", "3\r\n\"a\"\r\n0\r\n\r\n", "400"},
 		{"two lengths", "Content-Length: 3\r\nContent-Length: 100", `"a"`, "400"},
 		{"a list of lengths", "Content-Length: 3, 3", `"a"`, "400"},
 		{"a signed length", "Content-Length: +3", `"a"`, "400"},

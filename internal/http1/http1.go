@@ -103,6 +103,20 @@ func Parse(head []byte, fields []exchange.Field) (Request, bool) {
 	return request, request.Host != "" && lengths <= 1
 }
 
+// TwoLengths reports whether a head that Scan has found whole gives its body's length in two ways, by Content-Length and by
+// Transfer-Encoding. Whoever passed it on may have counted by the other one: such a connection must not go on, and the
+// request may be refused (RFC 9112 section 6.1).
+func TwoLengths(head []byte) bool {
+	var length, coding bool
+	for line := range bytes.Lines(head) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		name = bytes.TrimSpace(name)
+		length = length || bytes.EqualFold(name, []byte("Content-Length"))
+		coding = coding || bytes.EqualFold(name, []byte("Transfer-Encoding"))
+	}
+	return length && coding
+}
+
 // parseLine reads the request line.
 func (r *Request) parseLine(line string) bool {
 	var version string

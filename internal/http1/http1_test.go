@@ -168,3 +168,23 @@ func same(t *testing.T, received []byte) {
 		t.Errorf("%q: net/http's body is %q", received, body)
 	}
 }
+
+func TestTwoLengths(t *testing.T) {
+	for _, test := range []struct {
+		fields string
+		want   bool
+	}{
+		{"Host: a", false},
+		{"Content-Length: 3", false},
+		{"Transfer-Encoding: chunked", false},
+		{"Content-Length: 3\r\nTransfer-Encoding: chunked", true},
+		{"transfer-encoding:x\r\nHost: a\r\ncontent-length:", true},
+		{"Transfer-Encoding : chunked\r\nContent-Length\t: 3", true},
+		{"X-Content-Length: 3\r\nTransfer-Encoding: chunked", false},
+		{"X: Content-Length: 3\r\nTransfer-Encoding: chunked", false},
+	} {
+		if got := http1.TwoLengths([]byte("POST / HTTP/1.1\r\n" + test.fields + "\r\n\r\n")); got != test.want {
+			t.Errorf("%q: %v", test.fields, got)
+		}
+	}
+}
