@@ -6,8 +6,8 @@
 //
 // For package syscall any system call may block: the Go scheduler is told before and after it, a monitor that wakes every
 // 20 µs gives the processor to another thread where the call takes longer than that, and the goroutine has to find one again. A read
-// or write of a socket in non-blocking mode, as all of package net's are, copies bytes and returns. For a call with one in
-// flight, what the scheduler does about its system calls is almost a third of the CPU.
+// or write of a socket in non-blocking mode, as all of package net's are, copies bytes and returns. What the scheduler
+// does about it all the same is a good part of a small call.
 package nonblock
 
 import "syscall"
