@@ -45,13 +45,18 @@ func secured(given *tls.Config, host string) *tls.Config {
 func (c *Conn) connect(ctx context.Context, d *dialing) (*http2.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.ConnectTimeout)
 	defer cancel()
+	began := time.Now()
 	conn, err := c.connectOnce(ctx, d)
-	if err != nil && dropped(err) && ctx.Err() == nil {
+	if err != nil && dropped(err) && time.Since(began) < droppedTime && ctx.Err() == nil {
 		d.stage.Store(stageConnecting)
 		conn, err = c.connectOnce(ctx, d)
 	}
 	return conn, err
 }
+
+// droppedTime is how soon a server that stops drops a connection. One that took its time has another reason, such as a
+// network that swallows the handshake, and would take it again.
+const droppedTime = time.Second
 
 // dropped reports whether an error says that the peer has closed or reset the connection.
 func dropped(err error) bool {

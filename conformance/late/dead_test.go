@@ -248,8 +248,11 @@ func TestAnAnnouncedRequest(t *testing.T) {
 // heap returns the bytes in use. A pool gives what nobody takes back with the second collection.
 func heap() uint64 {
 	var stats runtime.MemStats
-	for range 3 {
+	for range 5 {
+		over := make(chan struct{})
+		runtime.AddCleanup(new([16]byte), func(over chan struct{}) { close(over) }, over)
 		runtime.GC()
+		<-over // so that others who act upon a cycle have: large buffers that nobody needs go so
 	}
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
