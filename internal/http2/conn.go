@@ -94,7 +94,6 @@ func newConn(nc net.Conn, options Options) *Conn {
 		done:      make(chan struct{}),
 		encoder:   hpack.NewEncoder(options.HeaderTableBytes),
 		credit:    sendWindow{credit: defaultWindow},
-		writer:    writer{share: bulkShare},
 		window:    receiveWindow{target: options.ConnectionWindow, open: options.ConnectionWindow},
 		bandwidth: bandwidth{window: options.StreamWindow, largest: options.MaxWindow},
 		settings: peerSettings{

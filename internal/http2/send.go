@@ -103,7 +103,7 @@ func (c *Conn) appendData(s *stream, data []byte, end bool) (rest []byte) {
 	if n == len(data) && n <= smallMessage && s.queued == 0 {
 		c.appendSmall(s, data, end)
 	} else {
-		n = max(0, min(n, c.share-s.queued, c.bulkRoom()))
+		n = max(0, min(n, bulkShare-s.queued, c.bulkRoom()))
 		if n == 0 && len(data) > 0 {
 			return data
 		}
@@ -239,7 +239,7 @@ func (c *Conn) wakeBlockedLocked() {
 	available := min(c.credit.credit, int64(c.bulkRoom()))
 	kept := c.blocked[:0]
 	for _, s := range c.blocked {
-		share := min(s.credit.credit, int64(c.share-s.queued), available)
+		share := min(s.credit.credit, int64(bulkShare-s.queued), available)
 		switch {
 		case s.sender == nil: // gone meanwhile
 		case share > 0:

@@ -28,7 +28,7 @@ import (
 const (
 	fastBound        = 128 << 10 // above it, senders wait for room
 	bulkBound        = 256 << 10
-	bulkShare        = 64 << 10 // of one stream, then the others' turn; more while nobody else sends
+	bulkShare        = 64 << 10 // of one stream, then the others' turn
 	smallMessage     = 4 << 10  // up to here DATA goes to fast
 	controlAllowance = 128 << 10
 	writerRounds     = 2         // a caller writes at most so often
@@ -41,7 +41,6 @@ type writer struct {
 	fast, bulk           []byte
 	spareFast, spareBulk []byte    // what was written last, to be used again
 	bulkStreams          []*stream // the streams that have bytes in bulk
-	share                int       // of one stream in bulk, as it is now; see learnShare
 	control              int       // bytes of control frames in fast
 	merged               int       // bytes that were in bulk and are now in fast
 	writing              bool      // somebody is the writer
@@ -182,25 +181,11 @@ func (c *Conn) write(rounds int) {
 			c.writeFailed(err)
 			return
 		}
-		c.mu.Lock()
-		c.learnShare(len(bulk), blocked)
 		if blocked {
-			c.mu.Unlock()
 			go c.drain() // inherits writing and unwritten
 			return
 		}
-	}
-}
-
-// learnShare is told, with mu held, how much of bulk was written at once, or that the socket did not take all of it. A stream
-// with much to send needs fewer writes if its share is larger, and each of them wakes the receiver. So the share grows as long as
-// the socket takes everything, and nobody has small frames that would be written behind it: see takeLocked.
-func (c *Conn) learnShare(bulk int, blocked bool) {
-	switch {
-	case blocked:
-		c.share = bulkShare
-	case bulk >= c.share:
-		c.share = min(2*c.share, bulkBound)
+		c.mu.Lock()
 	}
 }
 
@@ -259,9 +244,6 @@ func (c *Conn) takeLocked() (fast, bulk []byte) {
 	}
 	if cap(bulk) > bulkBound+keptBuffer {
 		c.spareBulk = nil
-	}
-	if len(fast) > c.control {
-		c.share = bulkShare
 	}
 	c.control, c.merged, c.open = 0, 0, openFrame{}
 	c.stampLocked()
