@@ -16,10 +16,10 @@ const largeClass = 20
 // stack holds the free buffers of one class. What has not been needed between two of the collector's cycles is left to the
 // next, as that of a pool is.
 type stack struct {
-	mu       sync.Mutex
-	free     []*Buffer // the one that was used last at the end
-	unneeded int       // how many there were at least since the last cycle: those at the beginning
-	watched  bool      // the next cycle will tell
+	mu       sync.Mutex // guards what follows
+	free     []*Buffer  // the one that was used last at the end
+	unneeded int        // how many there were at least since the last cycle: those at the beginning
+	watched  bool       // the next cycle will tell
 }
 
 func (s *stack) get() *Buffer {

@@ -19,12 +19,12 @@ type Options struct {
 	// MaxConcurrentStreams is how many requests a server handles at a time on one connection; a reset stream holds its
 	// place until its handler has ended. 0: 1,000.
 	MaxConcurrentStreams int
-	// MaxHeaderListBytes bounds a received header list, 32 bytes a field included (RFC 9113 section 6.5.2). 0: 16 KiB.
+	// MaxHeaderListBytes bounds a received header list, 32 bytes a field included (RFC 9113 section 6.5.2). 0: 64 KiB.
 	MaxHeaderListBytes int
 	// HeaderTableBytes is the table for header compression that we keep for each direction, as far as the peer keeps one
 	// as large. 0: 4,096; negative: none.
 	HeaderTableBytes int
-	// MaxFrameBytes is the largest frame that we take, from 16 KiB to 1 MiB. 0: 64 KiB.
+	// MaxFrameBytes is the largest frame that we take, from 16 KiB to 1 MiB. 0: 16 KiB.
 	MaxFrameBytes int
 	// StreamWindow and ConnectionWindow are what the peer may send ahead of consumption, on a stream and on the
 	// connection, to begin with. 0: 128 KiB and 2 MiB.
