@@ -23,7 +23,15 @@ func run(clients []Client, order Command) (Report, error) {
 	if l.beside == nil {
 		return runClosed(clients, l, order.InFlight, order.Lasting)
 	}
-	stop, err := startBeside(clients, l)
+	besides := clients
+	if l.apart {
+		if len(clients) < 2 {
+			return Report{}, errors.New("a load with another apart needs two clients at least")
+		}
+		last := len(clients) - 1
+		clients, besides = clients[:last], clients[last:]
+	}
+	stop, err := startBeside(besides, l)
 	if err != nil {
 		return Report{}, err
 	}

@@ -18,8 +18,10 @@ type Load struct {
 	Unit  string // what is counted: "call" or "message"
 	// Bytes is how much payload a unit carries, both directions together, where that is the point.
 	Bytes int64
-	// beside is what one more worker does meanwhile, on the first client, uncounted; nil for nothing.
+	// beside is what one more worker does meanwhile, uncounted; nil for nothing. It does it on the first client, or apart, on the
+	// last one, which has no other worker then.
 	beside func(on Client) (operation, error)
+	apart  bool
 	// prepare returns one worker's operation, which says how many units it did. The worker is the only one to call it.
 	prepare func(on Client) (operation, error)
 }
@@ -36,6 +38,7 @@ var Loads = []Load{
 	{Name: "charge-work50us", About: "unary Charge, 91 bytes, a handler that works for about 50 µs", Unit: "call", prepare: charging(0, 25_000)},
 	{Name: "charge-work1ms", About: "unary Charge, 91 bytes, a handler that works for about 1 ms", Unit: "call", prepare: charging(0, 500_000)},
 	{Name: "charge-beside-16m", About: "unary Charge, 91 bytes, while messages of 16 MiB are sent on the same connection, one after the other", Unit: "call", prepare: charging(0, 0), beside: uploading},
+	{Name: "charge-apart-16m", About: "unary Charge, 91 bytes, while messages of 16 MiB are sent on a connection of their own, one after the other", Unit: "call", prepare: charging(0, 0), beside: uploading, apart: true},
 	{Name: "charge-deadline", About: "unary Charge, 91 bytes, each call with a deadline of its own", Unit: "call", prepare: chargingInTime},
 	{Name: "realistic", About: "unary Charge, 91 bytes, with a deadline, ten metadata entries and two interceptors on either end", Unit: "call", prepare: chargingAnnotated},
 	echo("echo-1k", "1 KiB", 1<<10),

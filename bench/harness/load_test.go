@@ -104,6 +104,22 @@ func TestBesideALoad(t *testing.T) {
 	}
 }
 
+// What is apart from a load has the last client for itself.
+func TestApartFromALoad(t *testing.T) {
+	small, large := new(largeOnly), new(largeOnly)
+	order := Command{Load: "charge-apart-16m", InFlight: 2, Lasting: time.Nanosecond}
+	done, err := run([]Client{small, large}, order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if large.large.Load() == 0 || large.calls.Load() > 0 || small.large.Load() > 0 || done.Units != small.calls.Load() {
+		t.Errorf("%d large and %d small calls on the last client, %d and %d on the first", large.large.Load(), large.calls.Load(), small.large.Load(), small.calls.Load())
+	}
+	if _, err := run([]Client{small}, order); err == nil {
+		t.Error("one client was enough")
+	}
+}
+
 func TestRunsFail(t *testing.T) {
 	broken := &stub{fail: errors.New("broken")}
 	for name, order := range map[string]Command{

@@ -170,8 +170,18 @@ var Sections = []Section{
 	},
 	{
 		Name: "beside", Title: "Small unary calls beside large messages, on the same connection",
-		Contestants: contestants(harness.Setup{LargeMessages: true}, Subject, Baseline),
-		Cells:       []Cell{{Name: "charge-8", Load: "charge", InFlight: 8}, {Name: "charge-8-beside-16m", Load: "charge-beside-16m", InFlight: 8}},
+		Contestants: []Contestant{
+			{Label: Subject, System: Subject, Setup: harness.Setup{LargeMessages: true}},
+			{Label: Subject + " apart", System: Subject, Setup: harness.Setup{LargeMessages: true, Connections: 2}},
+			{Label: Baseline, System: Baseline, Setup: harness.Setup{LargeMessages: true}},
+			{Label: Baseline + " apart", System: Baseline, Setup: harness.Setup{LargeMessages: true, Connections: 2}},
+		},
+		Cells: []Cell{
+			{Name: "charge-8", Load: "charge", InFlight: 8, Only: []string{Subject, Baseline}},
+			{Name: "charge-8-beside-16m", Load: "charge-beside-16m", InFlight: 8, Only: []string{Subject, Baseline}},
+			// What the connection has to do with it: as much work for the machine, on another one.
+			{Name: "charge-8-apart-16m", Load: "charge-apart-16m", InFlight: 8, Only: []string{Subject + " apart", Baseline + " apart"}},
+		},
 	},
 	{
 		Name: "journey", Title: "REST in over HTTP/1.1, a second hop, REST out",
