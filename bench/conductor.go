@@ -46,9 +46,8 @@ func (c *conductor) start(ctx context.Context, contestant plan.Contestant) (star
 			started.stop()
 		}
 	}()
-	setup := contestant.Setup
-	if setup.Certificates != "" {
-		if setup.Certificates, err = c.certificate(); err != nil {
+	if contestant.Setup.Certificates != "" {
+		if contestant.Setup.Certificates, err = c.certificate(); err != nil {
 			return nil, err
 		}
 	}
@@ -57,29 +56,29 @@ func (c *conductor) start(ctx context.Context, contestant plan.Contestant) (star
 		serving, calling = contestant.Behind, plan.REST
 	}
 	var hello harness.Ready
-	if started.server, hello, err = c.launch(ctx, harness.RoleServer, serving, contestant.Label, "", setup); err != nil {
+	if started.server, hello, err = c.launch(ctx, harness.RoleServer, serving, "", contestant); err != nil {
 		return nil, err
 	}
 	if contestant.Behind != "" {
-		if started.edge, hello, err = c.launch(ctx, harness.RoleEdge, contestant.System, contestant.Label, hello.Address, setup); err != nil {
+		if started.edge, hello, err = c.launch(ctx, harness.RoleEdge, contestant.System, hello.Address, contestant); err != nil {
 			return nil, err
 		}
 	}
-	started.client, _, err = c.launch(ctx, harness.RoleClient, calling, contestant.Label, hello.Address, setup)
+	started.client, _, err = c.launch(ctx, harness.RoleClient, calling, hello.Address, contestant)
 	return started, err
 }
 
-// launch starts a process.
-func (c *conductor) launch(ctx context.Context, role, system, label, address string, setup harness.Setup) (*process, harness.Ready, error) {
-	encoded, err := json.Marshal(setup)
+// launch starts a process of a contestant. An edge's contestant has processes of several systems.
+func (c *conductor) launch(ctx context.Context, role, system, address string, of plan.Contestant) (*process, harness.Ready, error) {
+	encoded, err := json.Marshal(of.Setup)
 	if err != nil {
 		return nil, harness.Ready{}, err
 	}
 	arguments := []string{role, "-system", system, "-address", address, "-setup", string(encoded)}
 	if c.profiles != "" {
-		arguments = append(arguments, "-profile", c.profileOf(label, role))
+		arguments = append(arguments, "-profile", c.profileOf(of.Label, role))
 	}
-	started, hello, err := startProcess(ctx, label+" "+role, c.programs[system], arguments...)
+	started, hello, err := startProcess(ctx, of.Label+" "+role, of.Environment, c.programs[system], arguments...)
 	if err == nil {
 		if c.systems == nil {
 			c.systems = map[string]outcome.System{}

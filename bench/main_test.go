@@ -35,11 +35,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// variable of the environment is shown in the settings of those who have it.
+const variable = "BENCH_TEST_SETTING"
+
 // stands returns what stands for the plan's systems in tests, under their names: net/rpc, which needs no program of its own.
 func stands() []harness.System {
 	all := []harness.System{harness.RESTClient}
 	for _, name := range plan.AllSystems() {
-		all = append(all, harness.System{Name: name, Settings: "net/rpc in a test", Serve: serveRPC, Connect: dialRPC, Edge: serveEdge})
+		all = append(all, harness.System{Name: name, Settings: "net/rpc in a test" + os.Getenv(variable), Serve: serveRPC, Connect: dialRPC, Edge: serveEdge})
 	}
 	return all
 }
@@ -127,6 +130,26 @@ func TestCompare(t *testing.T) {
 	}
 	if got := strings.Count(out.String(), "\n| floor"); got != 4 {
 		t.Errorf("%d rows of floor, want one for each of two loads with each of two numbers in flight:\n%s", got, &out)
+	}
+}
+
+// A contestant's variables reach its processes, and nobody else's.
+func TestEnvironment(t *testing.T) {
+	c := conductor{rounds: 1, turn: time.Millisecond}
+	c.programs, _, _ = buildNothing(t.Context(), []string{plan.Subject, plan.Floor})
+	section := plan.Section{
+		Name: "environment", Cells: []plan.Cell{{Name: "charge-1", Load: "charge", InFlight: 1}},
+		Contestants: []plan.Contestant{
+			{Label: "with", System: plan.Subject, Environment: []string{variable + "=, set"}}, {Label: "without", System: plan.Floor},
+		},
+	}
+	if _, err := c.play(t.Context(), section); err != nil {
+		t.Fatal(err)
+	}
+	for system, want := range map[string]string{plan.Subject: "net/rpc in a test, set", plan.Floor: "net/rpc in a test"} {
+		if got := c.systems[system].Settings; got != want {
+			t.Errorf("%s was started as %q, want %q", system, got, want)
+		}
 	}
 }
 
@@ -275,7 +298,7 @@ func TestCPlusPlus(t *testing.T) {
 
 // A process that ends too early is an error that names it, and nothing is left running.
 func TestProcessThatDies(t *testing.T) {
-	if _, _, err := startProcess(t.Context(), "the dead", "/bin/false"); err == nil || !strings.Contains(err.Error(), "the dead") {
+	if _, _, err := startProcess(t.Context(), "the dead", nil, "/bin/false"); err == nil || !strings.Contains(err.Error(), "the dead") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -32,10 +32,11 @@ const (
 	stopTime    = 10 * time.Second // until it has ended
 )
 
-// startProcess starts a program and waits until it is ready.
-func startProcess(ctx context.Context, name, program string, arguments ...string) (*process, harness.Ready, error) {
+// startProcess starts a program, with variables beside those of this process, and waits until it is ready.
+func startProcess(ctx context.Context, name string, environment []string, program string, arguments ...string) (*process, harness.Ready, error) {
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Stderr = os.Stderr
+	command.Env = append(os.Environ(), environment...)
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return nil, harness.Ready{}, err

@@ -78,14 +78,15 @@ func (c *conductor) startCold(ctx context.Context, missing map[string]string) ([
 }
 
 func (c *conductor) startOnce(ctx context.Context, system string) (server, client time.Duration, err error) {
+	contestant := plan.Contestant{Label: system, System: system}
 	begin := time.Now()
-	serving, hello, err := c.launch(ctx, harness.RoleServer, system, system, "", harness.Setup{})
+	serving, hello, err := c.launch(ctx, harness.RoleServer, system, "", contestant)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer serving.stop()
 	listening := time.Now()
-	calling, _, err := c.launch(ctx, harness.RoleClient, system, system, hello.Address, harness.Setup{})
+	calling, _, err := c.launch(ctx, harness.RoleClient, system, hello.Address, contestant)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -25,6 +25,8 @@ type Contestant struct {
 	Label  string // its name in the section
 	System string
 	Setup  harness.Setup
+	// Environment is for its processes, such as "GOGC=400", besides what they inherit.
+	Environment []string
 	// Behind makes it an edge, called by the REST client, in front of a server of this system.
 	Behind string
 }
@@ -69,6 +71,12 @@ const (
 	Unyielding  = "farcall-noyield" // built so that nobody yields before a write: what that brings is seen beside it
 )
 
+// The sections that ask what a setting brings, and are reported as that.
+const (
+	GC               = "gc"
+	FewerCollections = "GOGC=400" // the variable that those of the section GC have, or have not
+)
+
 // contestants returns systems under their own names, all with the same setup.
 func contestants(setup harness.Setup, systems ...string) []Contestant {
 	var all []Contestant
@@ -77,6 +85,17 @@ func contestants(setup harness.Setup, systems ...string) []Contestant {
 	}
 	return all
 }
+
+// in returns contestants with a variable of the environment, which their labels name.
+func in(variable string, all []Contestant) []Contestant {
+	for i := range all {
+		all[i].Label, all[i].Environment = In(variable, all[i].Label), []string{variable}
+	}
+	return all
+}
+
+// In is the label of who runs with a variable of the environment.
+func In(variable, label string) string { return label + " " + variable }
 
 // charging returns cells of the plain call.
 func charging(inFlight ...int) []Cell {
@@ -181,6 +200,18 @@ var Sections = []Section{
 			{Name: "charge-8-beside-16m", Load: "charge-beside-16m", InFlight: 8, Only: []string{Subject, Baseline}},
 			// What the connection has to do with it: as much work for the machine, on another one.
 			{Name: "charge-8-apart-16m", Load: "charge-apart-16m", InFlight: 8, Only: []string{Subject + " apart", Baseline + " apart"}},
+		},
+	},
+	{
+		Name: GC, Title: "Fewer collections: GOGC=400",
+		Contestants: slices.Concat(
+			contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor),
+			in(FewerCollections, contestants(harness.Setup{LargeMessages: true}, Subject, Baseline, Floor)),
+		),
+		Cells: []Cell{
+			{Name: "charge-64", Load: "charge", InFlight: 64},
+			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
+			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4},
 		},
 	},
 	{

@@ -8,13 +8,17 @@ import (
 	"strings"
 
 	"github.com/farcall/farcall/bench/outcome"
+	"github.com/farcall/farcall/bench/plan"
 )
 
 // block is a part of a document that is made of results: between these two lines.
 var block = regexp.MustCompile(`(?s)<!-- bench: ([^>]*?) -->\n.*?<!-- /bench -->`)
 
+// unmeasured stands in a block for figures that the results have not.
+const unmeasured = "Not measured yet: `make bench` fills this in."
+
 // Fill returns the document with every block made anew. A block is named "conditions", "goals", "still", "profiles", or after a
-// section and its cell, as in "unary charge-64".
+// section and its cell, as in "unary charge-64"; a section about a setting has one block. What is planned and was not measured says so.
 func Fill(document string, r *outcome.Results) (string, error) {
 	var failure error
 	filled := block.ReplaceAllStringFunc(document, func(old string) string {
@@ -41,13 +45,23 @@ func blockOf(name string, r *outcome.Results) (string, error) {
 		return strings.ReplaceAll(still(r), "]("+idlePicture, "](../bench/results/"+idlePicture), nil
 	}
 	section, cell, _ := strings.Cut(name, " ")
-	measured, ok := r.Section(section)
+	planned, ok := plan.FindSection(section)
 	if !ok {
-		return "", fmt.Errorf("the results have no section %q for the document's block %q: run all parts", section, name)
+		return "", fmt.Errorf("the plan has no section %q for the document's block %q", section, name)
 	}
-	found, ok := measured.Find(cell)
-	if !ok {
+	measured, done := r.Section(section)
+	if cell == "" && settings[section] != nil {
+		if !done {
+			return unmeasured, nil
+		}
+		return settings[section](measured), nil
+	}
+	if _, ok := planned.Find(cell); !ok {
 		return "", fmt.Errorf("section %s has no cell %q for the document's block %q", section, cell, name)
+	}
+	found, done := measured.Find(cell)
+	if !done {
+		return unmeasured, nil
 	}
 	return headline(found) + "\n\n" + Table(found), nil
 }

@@ -6,6 +6,7 @@ package report
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,6 +36,10 @@ func Page(r *outcome.Results) string {
 					fmt.Fprintf(&page, "![%s](%s)\n\n", section.Title, name)
 				}
 			}
+		}
+		if table := settings[section.Name]; table != nil {
+			fmt.Fprintf(&page, "%s\n", table(section))
+			continue
 		}
 		for _, cell := range section.Cells {
 			fmt.Fprintf(&page, "%s\n\n%s\n", headline(cell), Table(cell))
@@ -81,6 +86,14 @@ func relation(g outcome.Goal) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", sign, number(g.Target), g.Unit))
 }
 
+// interval writes a median and what it may as well be; nothing, if there is none.
+func interval(of outcome.Interval) string {
+	if math.IsNaN(of.Median) {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s to %s)", number(of.Median), number(of.Low), number(of.High))
+}
+
 // number writes about three digits. Nothing measured is 0: that is something that a system does not tell.
 func number(value float64) string {
 	switch {
@@ -118,8 +131,7 @@ func against(title string, m outcome.Metric) column {
 		if label == plan.Subject || len(cell.Turns[plan.Subject]) == 0 {
 			return ""
 		}
-		ratio := m.Ratio(cell, plan.Subject, label)
-		return fmt.Sprintf("%s (%s to %s)", number(ratio.Median), number(ratio.Low), number(ratio.High))
+		return interval(m.Ratio(cell, plan.Subject, label))
 	}}
 }
 

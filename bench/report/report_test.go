@@ -118,6 +118,24 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// What a setting brings is seen beside the same system without it, and peers beside each other with it.
+func TestPairs(t *testing.T) {
+	cell := outcome.Cell{About: "a call", InFlight: 64, Turns: map[string][]outcome.Turn{}}
+	for label, cpu := range map[string]time.Duration{"farcall": 10, "farcall GOGC=400": 8, "grpc-go": 40, "grpc-go GOGC=400": 20} {
+		turn := outcome.Turn{Client: harness.Report{Units: 1, Usage: harness.Usage{CPU: cpu * time.Microsecond}}}
+		cell.Turns[label] = []outcome.Turn{turn, turn}
+	}
+	table := settings[plan.GC](outcome.Section{Cells: []outcome.Cell{cell}})
+	for _, want := range []string{
+		"| a call, 64 in flight | farcall | 10.0 | 8.00 | 0.80 (0.80 to 0.80) |  |  |\n",
+		"|  | grpc-go | 40.0 | 20.0 | 0.50 (0.50 to 0.50) | 0.25 (0.25 to 0.25) | 0.40 (0.40 to 0.40) |\n",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+}
+
 func TestFill(t *testing.T) {
 	r := wholeResults()
 	document := "before\n<!-- bench: unary charge-64 -->\nold\n<!-- /bench -->\nafter\n"
@@ -128,7 +146,12 @@ func TestFill(t *testing.T) {
 	if again, err := Fill(filled, r); err != nil || again != filled {
 		t.Errorf("filled twice it is another, %v:\n%s", err, again)
 	}
-	for _, wrong := range []string{"unary none", "none charge-64"} {
+	for _, planned := range []string{"unary charge-64", "gc"} { // not measured is no mistake
+		if filled, err := Fill("<!-- bench: "+planned+" -->\n<!-- /bench -->", new(outcome.Results)); err != nil || !strings.Contains(filled, unmeasured) {
+			t.Errorf("%s without results, %v: %s", planned, err, filled)
+		}
+	}
+	for _, wrong := range []string{"unary none", "none charge-64", "unary", "gc none"} {
 		if _, err := Fill("<!-- bench: "+wrong+" -->\n<!-- /bench -->", r); err == nil {
 			t.Errorf("a block %q is accepted", wrong)
 		}
