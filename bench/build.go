@@ -41,7 +41,7 @@ func buildSystems(ctx context.Context, systems []string) (programs, missing map[
 			return nil, nil, fmt.Errorf("no system %q", system)
 		}
 		if _, done := built[program.Name()]; !done {
-			built[program.Name()] = buildProgram(ctx, program, filepath.Join(into, program.Name()))
+			built[program.Name()] = buildProgram(ctx, program, into)
 		}
 		if err := built[program.Name()]; err == nil {
 			programs[system] = filepath.Join(into, program.Name())
@@ -54,8 +54,16 @@ func buildSystems(ctx context.Context, systems []string) (programs, missing map[
 	return programs, missing, nil
 }
 
-func buildProgram(ctx context.Context, program plan.Program, out string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-tags="+program.Tags, "-o", out, "./systems/"+program.Folder)
+func buildProgram(ctx context.Context, program plan.Program, into string) error {
+	out, profile := filepath.Join(into, program.Name()), "off"
+	if program.Profiled != "" {
+		var err error
+		if profile, err = profileOfProgram(ctx, program.Profiled, into); err != nil {
+			return fmt.Errorf("%s: %w", program.Name(), err)
+		}
+	}
+	// Without the state of the repository in it, a program is the same until its sources change, and so is its profile.
+	command := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-tags="+program.Tags, "-pgo="+profile, "-o", out, "./systems/"+program.Folder)
 	if len(program.Build) > 0 {
 		command = exec.CommandContext(ctx, program.Build[0], append(program.Build[1:], out)...)
 		command.Dir = filepath.Join("systems", program.Folder)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/rpc"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -293,6 +294,52 @@ func TestCPlusPlus(t *testing.T) {
 	}
 	if c.systems[plan.CPlusPlus].Settings == "" || c.systems[plan.CPlusPlus].Versions["libgrpc++"] == "" {
 		t.Errorf("it says of itself %+v", c.systems[plan.CPlusPlus])
+	}
+}
+
+// A profile for the compiler has the samples of both processes, and is taken anew only of another program.
+func TestProfileForCompiler(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(program, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path, err := profileOnce(t.Context(), plan.Subject, program, 300*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := exec.CommandContext(t.Context(), "go", "tool", "pprof", "-traces", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, frames)
+	}
+	for _, of := range []string{"net/rpc.(*Client).", "net/rpc.(*Server)."} {
+		if !strings.Contains(string(frames), of) {
+			t.Errorf("the profile has no sample of %s:\n%s", of, frames)
+		}
+	}
+	const mark = "the profile that is there"
+	if err := os.WriteFile(path, []byte(mark), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, err := profileOnce(t.Context(), plan.Subject, program, 300*time.Millisecond)
+	if kept, _ := os.ReadFile(again); err != nil || string(kept) != mark {
+		t.Errorf("the same program was profiled again, %v", err)
+	}
+	if err := os.WriteFile(program, append(content, 0), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := profileOnce(t.Context(), plan.Subject, program, 300*time.Millisecond); err != nil || other == path {
+		t.Errorf("another program has the same profile, %v", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the old program's profile is left behind")
 	}
 }
 

@@ -27,6 +27,12 @@ type System struct {
 	Edge func(listener net.Listener, behind string) (stop func(), err error)
 }
 
+// Named returns the same system under another name, for a program that is built in another way.
+func (s System) Named(name string) System {
+	s.Name = name
+	return s
+}
+
 // Setup is what both ends of a system have to agree on, and what the client is to have open.
 type Setup struct {
 	// Certificates is the directory that CreateCertificate has filled; "" for plaintext.

@@ -69,12 +69,16 @@ const (
 	Vanguard    = "vanguard"        // an edge only
 	REST        = "rest-client"     // the client of every edge
 	Unyielding  = "farcall-noyield" // built so that nobody yields before a write: what that brings is seen beside it
+	SubjectPGO  = Subject + WithPGO
+	BaselinePGO = Baseline + WithPGO
 )
 
 // The sections that ask what a setting brings, and are reported as that.
 const (
 	GC               = "gc"
 	FewerCollections = "GOGC=400" // the variable that those of the section GC have, or have not
+	PGO              = "pgo"
+	WithPGO          = "-pgo" // ends the names of the systems that are built with a profile
 )
 
 // contestants returns systems under their own names, all with the same setup.
@@ -212,6 +216,14 @@ var Sections = []Section{
 			{Name: "charge-64", Load: "charge", InFlight: 64},
 			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
 			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4},
+		},
+	},
+	{
+		Name: PGO, Title: "Built with a profile",
+		Contestants: contestants(harness.Setup{}, Subject, SubjectPGO, Baseline, BaselinePGO),
+		Cells: []Cell{
+			{Name: "charge-64", Load: "charge", InFlight: 64},
+			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
 		},
 	},
 	{

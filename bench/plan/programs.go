@@ -13,6 +13,8 @@ type Program struct {
 	// Build is the command that builds it, run in its folder with the name of the output as a further argument. Empty: it is
 	// a package of this module.
 	Build []string
+	// Profiled is the system whose program, profiled, says how this one is optimized (go build -pgo); "" for none.
+	Profiled string
 	// Optional programs are left out where they cannot be built, and the report says so.
 	Optional bool
 }
@@ -32,14 +34,19 @@ var Programs = []Program{
 	{Folder: "vanguard", Systems: []string{Vanguard}},
 	{Folder: "restclient", Systems: []string{REST}},
 	{Folder: "farcall", Systems: []string{Unyielding}, Tags: "farcall_noyield"},
+	{Folder: "farcall", Systems: []string{SubjectPGO}, Profiled: Subject},
+	{Folder: "grpcgo", Systems: []string{BaselinePGO}, Profiled: Baseline},
 }
 
 // Name returns the name of the program's file.
 func (p Program) Name() string {
-	if p.Tags == "" {
-		return p.Folder
+	switch {
+	case p.Tags != "":
+		return p.Folder + "-" + p.Tags
+	case p.Profiled != "":
+		return p.Folder + WithPGO
 	}
-	return p.Folder + "-" + p.Tags
+	return p.Folder
 }
 
 // FindProgram returns the program that contains a system.

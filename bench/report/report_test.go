@@ -146,7 +146,7 @@ func TestFill(t *testing.T) {
 	if again, err := Fill(filled, r); err != nil || again != filled {
 		t.Errorf("filled twice it is another, %v:\n%s", err, again)
 	}
-	for _, planned := range []string{"unary charge-64", "gc"} { // not measured is no mistake
+	for _, planned := range []string{"unary charge-64", "gc", "pgo"} { // not measured is no mistake
 		if filled, err := Fill("<!-- bench: "+planned+" -->\n<!-- /bench -->", new(outcome.Results)); err != nil || !strings.Contains(filled, unmeasured) {
 			t.Errorf("%s without results, %v: %s", planned, err, filled)
 		}

@@ -15,6 +15,9 @@ var settings = map[string]func(outcome.Section) string{
 	plan.GC: func(s outcome.Section) string {
 		return pairs(s, plan.FewerCollections, func(label string) string { return plan.In(plan.FewerCollections, label) })
 	},
+	plan.PGO: func(s outcome.Section) string {
+		return pairs(s, "PGO", func(label string) string { return label + plan.WithPGO })
+	},
 }
 
 // pairs returns a row for each system at each load, as it is and with the setting. The subject is compared with others that

@@ -16,14 +16,7 @@ import (
 	"github.com/farcall/farcall/server"
 )
 
-func main() { harness.Main(system, unyielding()) }
-
-// unyielding is the same in a program that was built with the tag farcall_noyield.
-func unyielding() harness.System {
-	other := system
-	other.Name = "farcall-noyield"
-	return other
-}
+func main() { harness.Main(system, system.Named("farcall-noyield"), system.Named("farcall-pgo")) }
 
 var system = harness.System{
 	Name:     "farcall",
