@@ -78,6 +78,7 @@ const (
 	GC               = "gc"
 	FewerCollections = "GOGC=400" // the variable that those of the section GC have, or have not
 	PGO              = "pgo"
+	Yield            = "yield"
 	WithPGO          = "-pgo" // ends the names of the systems that are built with a profile
 )
 
@@ -94,6 +95,19 @@ func contestants(setup harness.Setup, systems ...string) []Contestant {
 func in(variable string, all []Contestant) []Contestant {
 	for i := range all {
 		all[i].Label, all[i].Environment = In(variable, all[i].Label), []string{variable}
+	}
+	return all
+}
+
+// Yielding are the variables with which it is measured what the yield before a write brings: as many processors as there are
+// on a small machine, and as many as the scheduler may believe in on a larger one.
+var Yielding = []string{"GOMAXPROCS=2", "GOMAXPROCS=16"}
+
+// yielding returns those who yield and those who do not, with each of the variables.
+func yielding() []Contestant {
+	var all []Contestant
+	for _, variable := range Yielding {
+		all = append(all, in(variable, contestants(harness.Setup{}, Subject, Unyielding))...)
 	}
 	return all
 }
@@ -225,6 +239,15 @@ var Sections = []Section{
 			{Name: "charge-64", Load: "charge", InFlight: 64},
 			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
 		},
+	},
+	{
+		Name: Yield, Title: "The yield before a write",
+		Contestants: yielding(),
+		Cells: append(charging(1, 64, 512),
+			Cell{Name: "work50us-64", Load: "charge-work50us", InFlight: 64},
+			Cell{Name: "work1ms-64", Load: "charge-work1ms", InFlight: 64},
+			Cell{Name: "server-8", Load: "server-stream", InFlight: 8},
+		),
 	},
 	{
 		Name: "journey", Title: "REST in over HTTP/1.1, a second hop, REST out",

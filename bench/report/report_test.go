@@ -136,6 +136,20 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+func TestYields(t *testing.T) {
+	cell := outcome.Cell{About: "a call", InFlight: 64, Turns: map[string][]outcome.Turn{}}
+	for label, cpu := range map[string]time.Duration{
+		"farcall GOMAXPROCS=2": 10, "farcall-noyield GOMAXPROCS=2": 14, "farcall GOMAXPROCS=16": 20, "farcall-noyield GOMAXPROCS=16": 18,
+	} {
+		turn := outcome.Turn{Client: harness.Report{Units: 1, Usage: harness.Usage{CPU: cpu * time.Microsecond}}}
+		cell.Turns[label] = []outcome.Turn{turn, turn}
+	}
+	want := "| a call, 64 in flight | 10.0 | 1.40 (1.40 to 1.40) | 20.0 | 0.90 (0.90 to 0.90) |\n"
+	if table := settings[plan.Yield](outcome.Section{Cells: []outcome.Cell{cell}}); !strings.HasSuffix(table, want) {
+		t.Errorf("the table does not end in %q:\n%s", want, table)
+	}
+}
+
 func TestFill(t *testing.T) {
 	r := wholeResults()
 	document := "before\n<!-- bench: unary charge-64 -->\nold\n<!-- /bench -->\nafter\n"
@@ -146,7 +160,7 @@ func TestFill(t *testing.T) {
 	if again, err := Fill(filled, r); err != nil || again != filled {
 		t.Errorf("filled twice it is another, %v:\n%s", err, again)
 	}
-	for _, planned := range []string{"unary charge-64", "gc", "pgo"} { // not measured is no mistake
+	for _, planned := range []string{"unary charge-64", "gc", "pgo", "yield"} { // not measured is no mistake
 		if filled, err := Fill("<!-- bench: "+planned+" -->\n<!-- /bench -->", new(outcome.Results)); err != nil || !strings.Contains(filled, unmeasured) {
 			t.Errorf("%s without results, %v: %s", planned, err, filled)
 		}

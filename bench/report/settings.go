@@ -18,6 +18,26 @@ var settings = map[string]func(outcome.Section) string{
 	plan.PGO: func(s outcome.Section) string {
 		return pairs(s, "PGO", func(label string) string { return label + plan.WithPGO })
 	},
+	plan.Yield: yields,
+}
+
+// yields returns a row for each load: what is needed of those who yield, and how often that of those who do not.
+func yields(section outcome.Section) string {
+	var table strings.Builder
+	table.WriteString("| |")
+	for _, variable := range plan.Yielding {
+		fmt.Fprintf(&table, " CPU µs, %s | times that without |", variable)
+	}
+	table.WriteString("\n|---|" + strings.Repeat("--:|--:|", len(plan.Yielding)) + "\n")
+	for _, cell := range section.Cells {
+		fmt.Fprintf(&table, "| %s |", strings.Trim(headline(cell), "*"))
+		for _, variable := range plan.Yielding {
+			with, without := plan.In(variable, plan.Subject), plan.In(variable, plan.Unyielding)
+			fmt.Fprintf(&table, " %s | %s |", number(outcome.BothCPU.Median(cell, with)), interval(outcome.BothCPU.Ratio(cell, without, with)))
+		}
+		table.WriteString("\n")
+	}
+	return table.String()
 }
 
 // pairs returns a row for each system at each load, as it is and with the setting. The subject is compared with others that
