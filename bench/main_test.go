@@ -123,6 +123,13 @@ func TestQuick(t *testing.T) {
 	}
 }
 
+// What was not measured is no success.
+func TestQuickNeedsEveryGoal(t *testing.T) {
+	if err := judge(io.Discard, outcome.QuickGoals(), new(outcome.Results)); err == nil || !strings.Contains(err.Error(), "8 of 8 were not measured") {
+		t.Errorf("without a result: %v", err)
+	}
+}
+
 func TestCompare(t *testing.T) {
 	var out strings.Builder
 	arguments := append([]string{"compare", "-systems", "farcall,floor", "-loads", "charge,charge-50", "-inflight", "2,3"}, shortest...)

@@ -31,7 +31,7 @@ func (c *conductor) checkTiming() error {
 }
 
 // runQuick measures the goals that the work on speed is steered by in short alternating rounds, prints a line for each, and
-// fails if one is short.
+// fails if one is short or was not measured.
 func runQuick(ctx context.Context, arguments []string, out io.Writer, build builder) error {
 	var c conductor
 	defer c.close()
@@ -49,11 +49,19 @@ func runQuick(ctx context.Context, arguments []string, out io.Writer, build buil
 		return err
 	}
 	results := &outcome.Results{Sections: []outcome.Section{measured}}
-	goals := outcome.QuickGoals()
-	short := outcome.WriteVerdicts(out, goals, results)
+	err = judge(out, outcome.QuickGoals(), results)
 	fmt.Fprintf(os.Stderr, "Others used %.2f processors meanwhile (median of the turns).\n", results.Others())
+	return err
+}
+
+// judge prints the goals, and fails if one is short or was not measured.
+func judge(out io.Writer, goals []outcome.Goal, results *outcome.Results) (err error) {
+	short, missing := outcome.WriteVerdicts(out, goals, results)
 	if short > 0 {
-		return fmt.Errorf("%d of %d are short of their target", short, len(goals))
+		err = fmt.Errorf("%d of %d are short of their target", short, len(goals))
 	}
-	return nil
+	if missing > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d were not measured", missing, len(goals)))
+	}
+	return err
 }

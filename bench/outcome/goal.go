@@ -25,9 +25,11 @@ type Goal struct {
 // Verdict says how a goal stands.
 type Verdict string
 
-// A goal is short only when the whole interval is beyond the target.
+// A goal is short only when the whole interval is beyond the target, and undecided when the median is but the interval
+// reaches it.
 const (
 	OK          Verdict = "ok"
+	Undecided   Verdict = "undecided"
 	Short       Verdict = "short"
 	NotMeasured Verdict = "not measured"
 )
@@ -39,8 +41,12 @@ func (g Goal) Judge(r *Results) (Interval, Verdict) {
 		return Interval{}, NotMeasured
 	}
 	got := MedianOf(values)
-	if g.Higher && got.High < g.Target || !g.Higher && got.Low > g.Target {
+	beyond := func(value float64) bool { return g.Higher && value < g.Target || !g.Higher && value > g.Target }
+	switch {
+	case beyond(got.Low) && beyond(got.High):
 		return got, Short
+	case beyond(got.Median):
+		return got, Undecided
 	}
 	return got, OK
 }
@@ -166,14 +172,20 @@ func (g Goal) Relation() string {
 	return fmt.Sprintf("<=%.3f", g.Target)
 }
 
-// WriteVerdicts writes `name ratio low..high target ok|short` for each goal, and returns how many are short.
-func WriteVerdicts(out io.Writer, goals []Goal, r *Results) (short int) {
+// WriteVerdicts writes `name ratio low..high target ok|short` for each goal, and returns how many are short and how many were
+// not measured. What is undecided is ok here: who is stopped by a verdict must not be stopped by chance.
+func WriteVerdicts(out io.Writer, goals []Goal, r *Results) (short, missing int) {
 	for _, g := range goals {
 		got, verdict := g.Judge(r)
-		if verdict == Short {
+		switch verdict {
+		case Short:
 			short++
+		case NotMeasured:
+			missing++
+		case Undecided:
+			verdict = OK
 		}
 		fmt.Fprintf(out, "%-27s %6.3f %6.3f..%-6.3f %s %s\n", g.Name, got.Median, got.Low, got.High, g.Relation(), verdict)
 	}
-	return short
+	return short, missing
 }

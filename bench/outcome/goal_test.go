@@ -45,10 +45,12 @@ func TestJudge(t *testing.T) {
 		verdict Verdict
 	}{
 		{[]float64{0.10, 0.20}, 0.25, false, OK},
-		{[]float64{0.20, 0.40}, 0.25, false, OK}, // the target may be met
+		{[]float64{0.20, 0.40}, 0.25, false, Undecided}, // the target may be met
+		{[]float64{0.20, 0.24, 0.40}, 0.25, false, OK},  // the median meets it
 		{[]float64{0.26, 0.40}, 0.25, false, Short},
 		{[]float64{5.5, 6.5}, 5, true, OK},
 		{[]float64{4.5, 5.5}, 5, true, OK},
+		{[]float64{4.4, 5.5}, 5, true, Undecided},
 		{[]float64{4.0, 4.9}, 5, true, Short},
 		{nil, 5, true, NotMeasured},
 	} {
@@ -65,13 +67,14 @@ func TestWriteVerdicts(t *testing.T) {
 		"grpc-go": {turnOf(100, 1000*time.Microsecond), turnOf(100, 500*time.Microsecond), turnOf(100, 2000*time.Microsecond)},
 	})
 	var out strings.Builder
-	short := WriteVerdicts(&out, []Goal{
+	short, missing := WriteVerdicts(&out, []Goal{
 		{Name: "cpu/grpc-go", Target: 0.25, Values: against(BothCPU, "unary", "charge-64", "grpc-go")},
 		{Name: "cpu/grpc-go", Target: 0.19, Values: against(BothCPU, "unary", "charge-64", "grpc-go")},
+		{Name: "cpu/floor", Target: 1, Values: against(BothCPU, "unary", "charge-64", "floor")},
 	}, r)
-	want := regexp.MustCompile(`^cpu/grpc-go +0\.300 +0\.200\.\.0\.400 +<=0\.250 ok\ncpu/grpc-go +0\.300 +0\.200\.\.0\.400 +<=0\.190 short\n$`)
-	if short != 1 || !want.MatchString(out.String()) {
-		t.Errorf("%d short:\n%s", short, &out)
+	want := regexp.MustCompile(`^cpu/grpc-go +0\.300 +0\.200\.\.0\.400 +<=0\.250 ok\ncpu/grpc-go +0\.300 +0\.200\.\.0\.400 +<=0\.190 short\ncpu/floor .* not measured\n$`)
+	if short != 1 || missing != 1 || !want.MatchString(out.String()) {
+		t.Errorf("%d short, %d not measured:\n%s", short, missing, &out)
 	}
 }
 

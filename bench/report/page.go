@@ -17,15 +17,16 @@ import (
 // quiet is up to how many processors others may use for figures to be taken as those of a quiet machine.
 const quiet = 0.1
 
-// Explanation says in one sentence what the intervals are.
-const Explanation = "Systems take turns, and each ratio is taken within a round; shown is the median of the rounds with its confidence interval, " +
-	"which reaches from one of the lowest to one of the highest rounds, chosen so that it misses the true median in at most 5 % of such runs whatever the noise is like (6.25 % with five rounds)."
+// explanation says what the intervals are.
+const explanation = "Systems take turns, and each ratio is taken within a round; shown is the median of the rounds with its confidence interval, " +
+	"which reaches from one of the lowest to one of the highest rounds, chosen so that it misses the true median in at most 5 % of such runs whatever the noise is like, as long as it is independent from round to round (6.25 % with five rounds). " +
+	"With six to eight rounds that is from the least to the greatest."
 
 // Page returns the whole report.
 func Page(r *outcome.Results) string {
 	var page strings.Builder
 	fmt.Fprint(&page, "# farcall beside its peers\n\n")
-	fmt.Fprintf(&page, "%s\n\n%s\n", Conditions(r), Explanation)
+	fmt.Fprintf(&page, "%s\n\n%s\n", Conditions(r), explanation)
 	fmt.Fprintf(&page, "\nCPU is user and system time from getrusage, client and server together. Client and server are two processes on one machine "+
 		"over loopback, one connection unless said otherwise.\n\n## The goals\n\n%s\n", Goals(r))
 	for _, section := range r.Sections {
@@ -63,9 +64,13 @@ func Conditions(r *outcome.Results) string {
 	return text
 }
 
+// verdicts says what the last column of the goals means.
+const verdicts = "A goal is ok when the median meets it, undecided when the median misses it and the interval reaches it, and short when the whole interval misses it."
+
 // Goals returns the table of what is to be reached.
 func Goals(r *outcome.Results) string {
 	var table strings.Builder
+	table.WriteString(verdicts + "\n\n")
 	table.WriteString("| farcall against grpc-go unless said | measured | interval | goal | |\n|---|--:|--:|--:|---|\n")
 	for _, g := range outcome.Goals() {
 		got, verdict := g.Judge(r)
