@@ -42,6 +42,15 @@ func TestPlanFits(t *testing.T) {
 			}
 		}
 	}
+	profiled := map[string]bool{}
+	for _, section := range Profiled {
+		for _, cell := range section.Cells {
+			if profiled[cell.Name] { // the table of profiles knows a cell by its name alone
+				t.Errorf("two profiles of %s", cell.Name)
+			}
+			profiled[cell.Name] = true
+		}
+	}
 	for _, system := range slices.Concat(IdleSystems, ColdSystems) {
 		if _, ok := FindProgram(system); !ok {
 			t.Errorf("no program has the system %s", system)

@@ -57,31 +57,24 @@ func byGroup(p *outcome.Profiles) string {
 	return table.String()
 }
 
-// byPackage is a row for each of the subject's packages, with a column for each load.
+// byPackage is a row for each load, with a column for each of the subject's packages.
 func byPackage(p *outcome.Profiles) string {
-	var own []outcome.Profile
-	for _, one := range p.All {
-		if one.System == plan.Subject {
-			own = append(own, one)
-		}
-	}
 	var table strings.Builder
-	table.WriteString("| farcall's own code |")
-	for _, one := range own {
-		fmt.Fprintf(&table, " %s |", one.Cell)
+	table.WriteString("| farcall's own code, µs | together |")
+	for _, layer := range attribution.OwnLayers {
+		fmt.Fprintf(&table, " %s |", layer)
 	}
-	table.WriteString("\n|---|" + strings.Repeat("--:|", len(own)) + "\n")
-	row := func(name string, layers ...attribution.Layer) {
-		fmt.Fprintf(&table, "| %s |", name)
-		for _, one := range own {
-			fmt.Fprintf(&table, " %s |", part(one, layers...))
+	table.WriteString("\n|---|--:|" + strings.Repeat("--:|", len(attribution.OwnLayers)) + "\n")
+	for _, one := range p.All {
+		if one.System != plan.Subject {
+			continue
+		}
+		fmt.Fprintf(&table, "| %s | %s |", one.Cell, part(one, attribution.OwnLayers...))
+		for _, layer := range attribution.OwnLayers {
+			fmt.Fprintf(&table, " %s |", number(one.Of(layer)))
 		}
 		table.WriteString("\n")
 	}
-	for _, layer := range attribution.OwnLayers {
-		row(string(layer), layer)
-	}
-	row("together", attribution.OwnLayers...)
 	return table.String()
 }
 

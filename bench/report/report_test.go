@@ -70,8 +70,7 @@ func TestPage(t *testing.T) {
 		"(" + latencyPicture + ")",
 		"| charge-64 | farcall | 10.0 | 4.00 (40 %) | – | 2.50 (25 %) | – | – | – | – | 3.50 (35 %) | – | – |",
 		"|  | floor | 10.0 |",
-		"| internal/http2 | 3.00 (30 %) |",
-		"| together | 3.50 (35 %) |",
+		"| charge-64 | 3.50 (35 %) | 3.00 | – | – | – | – | – | – | 0.50 | – | – | – |",
 		"| | everything |",
 		"| code together | 3.50 |\n| tables, types, data | 5.00 |",
 	} {
