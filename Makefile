@@ -32,11 +32,11 @@ docs: ## make anew what the documentation shows of running programs
 	scripts/docs
 
 .PHONY: bench
-bench: ## measure farcall beside its peers, all of it, and write bench/results (about 25 min)
+bench: ## measure farcall beside its peers, all of it, and write bench/results (about 45 min)
 	cd bench && go run . run -document ../docs/performance.md
 
 .PHONY: bench-quick
-bench-quick: ## measure the five rows that the work on speed is steered by; fails when one is short of its target (3 min)
+bench-quick: ## measure the eight rows that the work on speed is steered by; fails when one is short of its target or was not measured (3 min)
 	@cd bench && go run . quick
 
 .PHONY: bench-codec

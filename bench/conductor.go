@@ -175,7 +175,7 @@ func describe(cell plan.Cell, peak float64) (outcome.Cell, error) {
 	l, err := harness.FindLoad(cell.Load)
 	return outcome.Cell{
 		Name: cell.Name, Load: cell.Load, About: l.About, Unit: l.Unit, Bytes: l.Bytes, InFlight: cell.InFlight,
-		Rate: cell.OfPeak * peak, OfPeak: cell.OfPeak, Turns: map[string][]outcome.Turn{},
+		Rate: cell.OfPeak * peak, OfPeak: cell.OfPeak, Longer: cell.Longer, Turns: map[string][]outcome.Turn{},
 	}, err
 }
 
@@ -207,7 +207,7 @@ func (c *conductor) takeTurn(on *company, cell outcome.Cell, seed uint64) (outco
 			return outcome.Turn{}, err
 		}
 	}
-	order.Lasting = c.turn
+	order.Lasting = c.turn * time.Duration(max(1, cell.Longer))
 	watch := watchOthers()
 	before, err := on.usages()
 	if err != nil {
@@ -222,7 +222,7 @@ func (c *conductor) takeTurn(on *company, cell outcome.Cell, seed uint64) (outco
 		return outcome.Turn{}, err
 	}
 	if played.Units == 0 {
-		return outcome.Turn{}, fmt.Errorf("%s: nothing ended within %v", on.contestant.Label, c.turn)
+		return outcome.Turn{}, fmt.Errorf("%s: nothing ended within %v", on.contestant.Label, order.Lasting)
 	}
 	done := outcome.Turn{Client: played, Server: after[on.server].Since(before[on.server])}
 	own := done.Client.Usage.CPU + done.Server.CPU

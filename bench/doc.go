@@ -5,7 +5,7 @@
 //
 //	go run . quick      the rows that the work on speed is steered by, in three minutes
 //	go run . compare    what its flags say, with profiles if wanted: for work on one thing
-//	go run . run        everything, in less than half an hour (with -short in six minutes); writes results/
+//	go run . run        everything, in about 45 minutes (with -short in ten); writes results/
 //	go run . explain    where the CPU of a call goes, by layers, from profiles of the loads that goals are about; two minutes
 //	go run . page       the pages anew from the results that are there
 //

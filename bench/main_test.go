@@ -161,6 +161,22 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// A cell's turns are as long as it says.
+func TestLongerTurns(t *testing.T) {
+	c := conductor{rounds: 1, turn: 20 * time.Millisecond}
+	c.programs, _, _ = buildNothing(t.Context(), []string{plan.Subject})
+	measured, err := c.play(t.Context(), plan.Section{
+		Name: "longer", Contestants: []plan.Contestant{{Label: plan.Subject, System: plan.Subject}},
+		Cells: []plan.Cell{{Name: "longer", Load: "charge", InFlight: 1, Longer: 5}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cell := measured.Cells[0]; cell.Longer != 5 || cell.Turns[plan.Subject][0].Client.Took < 5*c.turn {
+		t.Errorf("a turn of five times %v took %v, and says that it is %d times as long", c.turn, cell.Turns[plan.Subject][0].Client.Took, cell.Longer)
+	}
+}
+
 // A run of turns in an open loop, of an edge, and of cold starts: what the stands can do.
 func TestRun(t *testing.T) {
 	folder := t.TempDir()

@@ -31,7 +31,7 @@ func runAll(ctx context.Context, arguments []string, out io.Writer, build builde
 	c := &conductor{}
 	defer c.close()
 	flags := flag.NewFlagSet("bench run", flag.ContinueOnError)
-	c.timing(flags, 5, time.Second, 200*time.Millisecond)
+	c.timing(flags, 7, time.Second, 200*time.Millisecond)
 	short := flags.Bool("short", false, "five rounds of a quarter of a second: for work on the bench, not for figures")
 	only := flags.String("only", strings.Join(partNames(), ","), "`list` of the parts that are measured")
 	folder := flags.String("out", "results", "`folder` for the results")

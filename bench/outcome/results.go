@@ -69,6 +69,7 @@ type Cell struct {
 	InFlight int               `json:"in_flight,omitempty"`
 	Rate     float64           `json:"rate,omitempty"`
 	OfPeak   float64           `json:"of_peak,omitempty"`
+	Longer   int               `json:"longer,omitempty"` // how many times as long its turns were; 0 is once
 	Turns    map[string][]Turn `json:"turns"`
 }
 

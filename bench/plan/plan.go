@@ -38,6 +38,8 @@ type Cell struct {
 	InFlight int
 	// OfPeak makes it an open loop at this part of the Baseline's peak rate.
 	OfPeak float64
+	// Longer is how many times as long its turns are, so that enough large messages are in one; 0 is once.
+	Longer int
 	// Only are the labels that play it; empty for all.
 	Only []string
 }
@@ -124,12 +126,22 @@ func charging(inFlight ...int) []Cell {
 	return cells
 }
 
+// only leaves one of the cells to some of those who take turns: a run is to end, and nobody asks for the others there.
+func only(cells []Cell, name string, labels ...string) []Cell {
+	for i := range cells {
+		if cells[i].Name == name {
+			cells[i].Only = labels
+		}
+	}
+	return cells
+}
+
 // Sections are what `make bench` measures by turns.
 var Sections = []Section{
 	{
 		Name: "unary", Title: "A small unary call",
 		Contestants: contestants(harness.Setup{}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, Connect, DRPC, Kitex, CPlusPlus),
-		Cells:       charging(1, 8, 64, 512),
+		Cells:       only(charging(1, 8, 64, 512), "charge-8", Subject, Baseline, Floor),
 	},
 	{
 		Name: "connections", Title: "A small unary call over eight connections",
@@ -157,7 +169,7 @@ var Sections = []Section{
 	{
 		Name: "tls", Title: "A small unary call over TLS 1.3",
 		Contestants: contestants(harness.Setup{Certificates: "yes"}, Subject, Baseline, Floor, HTTPJSON, ConnectGRPC, DRPC),
-		Cells:       charging(1, 64),
+		Cells:       only(charging(1, 64), "charge-1", Subject, Baseline, Floor),
 	},
 	{
 		Name: "gzip", Title: "Messages compressed by gzip",
@@ -173,8 +185,8 @@ var Sections = []Section{
 		Cells: []Cell{
 			{Name: "echo1k-64", Load: "echo-1k", InFlight: 64},
 			{Name: "echo64k-16", Load: "echo-64k", InFlight: 16},
-			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4},
-			{Name: "echo16m-2", Load: "echo-16m", InFlight: 2},
+			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4, Longer: 3},
+			{Name: "echo16m-2", Load: "echo-16m", InFlight: 2, Longer: 5, Only: []string{Subject, Baseline, Floor}},
 		},
 	},
 	{
@@ -215,9 +227,9 @@ var Sections = []Section{
 		},
 		Cells: []Cell{
 			{Name: "charge-8", Load: "charge", InFlight: 8, Only: []string{Subject, Baseline}},
-			{Name: "charge-8-beside-16m", Load: "charge-beside-16m", InFlight: 8, Only: []string{Subject, Baseline}},
+			{Name: "charge-8-beside-16m", Load: "charge-beside-16m", InFlight: 8, Longer: 5, Only: []string{Subject, Baseline}},
 			// What the connection has to do with it: as much work for the machine, on another one.
-			{Name: "charge-8-apart-16m", Load: "charge-apart-16m", InFlight: 8, Only: []string{Subject + " apart", Baseline + " apart"}},
+			{Name: "charge-8-apart-16m", Load: "charge-apart-16m", InFlight: 8, Longer: 5, Only: []string{Subject + " apart", Baseline + " apart"}},
 		},
 	},
 	{
@@ -229,7 +241,7 @@ var Sections = []Section{
 		Cells: []Cell{
 			{Name: "charge-64", Load: "charge", InFlight: 64},
 			{Name: "charge50-64", Load: "charge-50", InFlight: 64},
-			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4},
+			{Name: "echo1m-4", Load: "echo-1m", InFlight: 4, Longer: 3},
 		},
 	},
 	{
@@ -252,12 +264,12 @@ var Sections = []Section{
 	{
 		Name: "journey", Title: "REST in over HTTP/1.1, a second hop, REST out",
 		Contestants: edges(harness.Setup{}),
-		Cells:       charging(1, 64),
+		Cells:       only(charging(1, 64), "charge-1", Subject, Gateway),
 	},
 	{
 		Name: "journey-http2", Title: "REST in over HTTP/2, a second hop, REST out",
 		Contestants: edges(harness.Setup{HTTP2: true}),
-		Cells:       charging(1, 64),
+		Cells:       only(charging(1, 64), "charge-1", Subject, Gateway),
 	},
 }
 

@@ -54,10 +54,14 @@ func Page(r *outcome.Results) string {
 
 // Conditions says what the figures were measured on, and whether it was quiet.
 func Conditions(r *outcome.Results) string {
-	text := fmt.Sprintf("Measured on %s: %s, %d processors, GOMAXPROCS %d, %s, %s; %d rounds of %v after %v of warm-up. "+
+	longer := ""
+	if times := longest(r); times > 1 {
+		longer = fmt.Sprintf(" (up to %d times as long for large messages)", times)
+	}
+	text := fmt.Sprintf("Measured on %s: %s, %d processors, GOMAXPROCS %d, %s, %s; %d rounds of %v%s after %v of warm-up. "+
 		"Load average before %.2f and after %.2f; during the turns, other processes used %.2f processors (median).",
 		r.Began.UTC().Format("2 January 2006"), r.Machine.Processor, r.Machine.Processors, r.Machine.GOMAXPROCS, r.Machine.System, r.Machine.Go,
-		r.Rounds, r.Turn, r.WarmUp, r.Machine.LoadBefore[0], r.Machine.LoadAfter[0], r.Others())
+		r.Rounds, r.Turn, longer, r.WarmUp, r.Machine.LoadBefore[0], r.Machine.LoadAfter[0], r.Others())
 	if r.Others() > quiet {
 		text = "**The machine was not quiet: these figures show that the bench works, and no more than tendencies.**\n" + text
 	}
@@ -66,6 +70,16 @@ func Conditions(r *outcome.Results) string {
 
 // verdicts says what the last column of the goals means.
 const verdicts = "A goal is ok when the median meets it, undecided when the median misses it and the interval reaches it, and short when the whole interval misses it."
+
+// longest is how many times as long as others the longest turns were.
+func longest(r *outcome.Results) (times int) {
+	for _, section := range r.Sections {
+		for _, cell := range section.Cells {
+			times = max(times, cell.Longer)
+		}
+	}
+	return times
+}
 
 // Goals returns the table of what is to be reached.
 func Goals(r *outcome.Results) string {
