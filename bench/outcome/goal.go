@@ -15,7 +15,7 @@ type Goal struct {
 	Name  string // without spaces, so that the output can be cut into columns
 	About string
 	Unit  string // "" for a ratio
-	// Target may be reached at most; where higher is better, at least.
+	// Target may be reached at most; where higher is better, at least. 0 is none: what stands beside a goal, to be compared.
 	Target float64
 	Higher bool
 	// Values are those of the rounds, none if it was not measured.
@@ -32,6 +32,7 @@ const (
 	Undecided   Verdict = "undecided"
 	Short       Verdict = "short"
 	NotMeasured Verdict = "not measured"
+	NoGoal      Verdict = "no goal"
 )
 
 // Judge returns where the median lies and what that means.
@@ -43,6 +44,8 @@ func (g Goal) Judge(r *Results) (Interval, Verdict) {
 	got := MedianOf(values)
 	beyond := func(value float64) bool { return g.Higher && value < g.Target || !g.Higher && value > g.Target }
 	switch {
+	case g.Target == 0:
+		return got, NoGoal
 	case beyond(got.Low) && beyond(got.High):
 		return got, Short
 	case beyond(got.Median):
@@ -62,7 +65,7 @@ func (p place) values(r *Results, m Metric) []float64 {
 
 // paired compares two places, round by round.
 func paired(m Metric, of, against place) func(*Results) []float64 {
-	return func(r *Results) []float64 { return ratios(of.values(r, m), against.values(r, m)) }
+	return func(r *Results) []float64 { return Ratios(of.values(r, m), against.values(r, m)) }
 }
 
 // against compares the subject with another system at the same load.
@@ -103,6 +106,9 @@ func Goals() []Goal {
 		Goal{Name: "charge-64-allocations", About: "allocations of a unary call, both sides, the two messages included", Unit: "allocations", Target: 12, Values: rounded(1, func(r *Results) []float64 {
 			return place{"unary", "charge-64", plan.Subject}.values(r, Allocations)
 		})},
+		Goal{Name: "realistic-64-allocations", About: "the same with a deadline, ten metadata entries, and two interceptors on either end", Unit: "allocations", Values: rounded(1, func(r *Results) []float64 {
+			return place{"realistic", "realistic-64", plan.Subject}.values(r, Allocations)
+		})},
 		Goal{Name: "growth-512-over-64", About: "growth: CPU per call at 512 in flight over that at 64", Target: 1.1, Values: paired(BothCPU, place{"unary", "charge-512", plan.Subject}, place{"unary", "charge-64", plan.Subject})},
 		Goal{Name: "growth-parked", About: "growth: CPU per call with 10,000 parked streams over that without", Target: 1.1, Values: paired(BothCPU, place{"parked", "charge-64", plan.Subject + " parked"}, place{"parked", "charge-64", plan.Subject})},
 		Goal{Name: "growth-beside-16m", About: "growth: p99 of 8 small calls in flight beside uploads of 16 MiB over that without them", Target: 3, Values: paired(P99, place{"beside", "charge-8-beside-16m", plan.Subject}, place{"beside", "charge-8", plan.Subject})},
@@ -119,8 +125,9 @@ func Goals() []Goal {
 // still are the goals that no turns are needed for.
 func still() []Goal {
 	return []Goal{
-		{Name: "idle-bytes", About: "idle h2c connection, both sides together", Unit: "KB", Target: 16, Values: idle(func(i Idle) float64 { return i.Bytes() / 1000 })},
-		{Name: "idle-goroutines", About: "the same in goroutines", Unit: "goroutines", Target: 2, Values: rounded(0.1, idle(Idle.Goroutines))},
+		{Name: "idle-bytes", About: "idle h2c connection, both sides together", Unit: "KB", Target: 16, Values: idle(false, kilobytes)},
+		{Name: "idle-tls-bytes", About: "the same over TLS", Unit: "KB", Values: idle(true, kilobytes)},
+		{Name: "idle-goroutines", About: "idle h2c connection in goroutines", Unit: "goroutines", Target: 2, Values: rounded(0.1, idle(false, Idle.Goroutines))},
 		{Name: "binary-everything", About: "server binary, stripped, everything on", Unit: "MB", Target: 9, Values: binary("everything")},
 		{Name: "binary-grpconly", About: "server binary, stripped, built with farcall_grpconly", Unit: "MB", Target: 7.5, Values: binary("grpconly")},
 	}
@@ -137,12 +144,14 @@ func rounded(to float64, values func(*Results) []float64) func(*Results) []float
 	}
 }
 
-// idle takes the largest number of plaintext connections.
-func idle(value func(Idle) float64) func(*Results) []float64 {
+func kilobytes(i Idle) float64 { return i.Bytes() / 1000 }
+
+// idle takes the largest number of connections.
+func idle(tls bool, value func(Idle) float64) func(*Results) []float64 {
 	return func(r *Results) []float64 {
 		var most Idle
 		for _, i := range r.Idle {
-			if i.System == plan.Subject && !i.TLS && i.Connections > most.Connections {
+			if i.System == plan.Subject && i.TLS == tls && i.Connections > most.Connections {
 				most = i
 			}
 		}
@@ -172,11 +181,14 @@ func (g Goal) Relation() string {
 	return fmt.Sprintf("<=%.3f", g.Target)
 }
 
-// WriteVerdicts writes `name ratio low..high target ok|short` for each goal, and returns how many are short and how many were
+// WriteVerdicts writes `name ratio low..high target ok|short` for each goal that has a target, and returns how many are short and how many were
 // not measured. What is undecided is ok here: who is stopped by a verdict must not be stopped by chance.
 func WriteVerdicts(out io.Writer, goals []Goal, r *Results) (short, missing int) {
 	for _, g := range goals {
 		got, verdict := g.Judge(r)
+		if g.Target == 0 {
+			continue
+		}
 		switch verdict {
 		case Short:
 			short++

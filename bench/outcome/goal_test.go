@@ -53,6 +53,7 @@ func TestJudge(t *testing.T) {
 		{[]float64{4.4, 5.5}, 5, true, Undecided},
 		{[]float64{4.0, 4.9}, 5, true, Short},
 		{nil, 5, true, NotMeasured},
+		{[]float64{4.0, 4.9}, 0, false, NoGoal},
 	} {
 		goal := Goal{Target: want.target, Higher: want.higher, Values: func(*Results) []float64 { return want.values }}
 		if _, got := goal.Judge(nil); got != want.verdict {
@@ -70,6 +71,7 @@ func TestWriteVerdicts(t *testing.T) {
 	short, missing := WriteVerdicts(&out, []Goal{
 		{Name: "cpu/grpc-go", Target: 0.25, Values: against(BothCPU, "unary", "charge-64", "grpc-go")},
 		{Name: "cpu/grpc-go", Target: 0.19, Values: against(BothCPU, "unary", "charge-64", "grpc-go")},
+		{Name: "beside", Values: against(BothCPU, "unary", "charge-64", "grpc-go")},
 		{Name: "cpu/floor", Target: 1, Values: against(BothCPU, "unary", "charge-64", "floor")},
 	}, r)
 	want := regexp.MustCompile(`^cpu/grpc-go +0\.300 +0\.200\.\.0\.400 +<=0\.250 ok\ncpu/grpc-go +0\.300 +0\.200\.\.0\.400 +<=0\.190 short\ncpu/floor .* not measured\n$`)
@@ -81,7 +83,7 @@ func TestWriteVerdicts(t *testing.T) {
 // Every goal's values come from cells that the plan has: results with a turn for each of them leave no goal unmeasured.
 func TestGoalsArePlanned(t *testing.T) {
 	r := &Results{
-		Idle:     []Idle{{System: plan.Subject, Connections: 1, Client: harness.Memory{Heap: 5000}}},
+		Idle:     []Idle{{System: plan.Subject, Connections: 1, Client: harness.Memory{Heap: 5000}}, {System: plan.Subject, TLS: true, Connections: 1, Client: harness.Memory{Heap: 9000}}},
 		Binaries: []Binary{{Name: "everything", Bytes: 1}, {Name: "grpconly", Bytes: 1}},
 	}
 	for _, planned := range append([]plan.Section{plan.Quick}, plan.Sections...) {

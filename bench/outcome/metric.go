@@ -68,11 +68,11 @@ func (m Metric) Median(cell Cell, label string) float64 {
 
 // Ratio returns what one contestant's number was of another's in the same round: below 1 is better, unless higher is.
 func (m Metric) Ratio(cell Cell, label, against string) Interval {
-	return MedianOf(ratios(m.Values(cell, label), m.Values(cell, against)))
+	return MedianOf(Ratios(m.Values(cell, label), m.Values(cell, against)))
 }
 
-// ratios divides round by round, as far as both have rounds.
-func ratios(of, by []float64) []float64 {
+// Ratios divides round by round, as far as both have rounds.
+func Ratios(of, by []float64) []float64 {
 	var all []float64
 	for round := range min(len(of), len(by)) {
 		all = append(all, of[round]/by[round])

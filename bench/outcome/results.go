@@ -109,6 +109,15 @@ type Cold struct {
 	Client []time.Duration `json:"client"`
 }
 
+// Both returns the sums, by round.
+func (c Cold) Both() []time.Duration {
+	var sums []time.Duration
+	for round := range min(len(c.Server), len(c.Client)) {
+		sums = append(sums, c.Server[round]+c.Client[round])
+	}
+	return sums
+}
+
 // Binary is a small program, stripped.
 type Binary struct {
 	Name  string `json:"name"`

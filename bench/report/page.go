@@ -88,16 +88,20 @@ func Goals(r *outcome.Results) string {
 	table.WriteString("| farcall against grpc-go unless said | measured | interval | goal | |\n|---|--:|--:|--:|---|\n")
 	for _, g := range outcome.Goals() {
 		got, verdict := g.Judge(r)
-		if verdict == outcome.NotMeasured {
-			fmt.Fprintf(&table, "| %s | – | – | %s | %s |\n", g.About, relation(g), verdict)
-			continue
+		measured, between := "–", "–"
+		if verdict != outcome.NotMeasured {
+			measured, between = number(got.Median), number(got.Low)+" to "+number(got.High)
 		}
-		fmt.Fprintf(&table, "| %s | %s | %s to %s | %s | %s |\n", g.About, number(got.Median), number(got.Low), number(got.High), relation(g), verdict)
+		fmt.Fprintf(&table, "| %s | %s | %s | %s | %s |\n", g.About, measured, between, relation(g), verdict)
 	}
 	return table.String()
 }
 
+// relation returns the goal with its sign and unit; of what has no goal, the unit.
 func relation(g outcome.Goal) string {
+	if g.Target == 0 {
+		return g.Unit
+	}
 	sign := "≤"
 	if g.Higher {
 		sign = "≥"

@@ -53,7 +53,7 @@ func drawGoals(r *outcome.Results) string {
 	var bars []chart.Bar
 	for _, g := range outcome.Goals() {
 		got, verdict := g.Judge(r)
-		if verdict == outcome.NotMeasured || g.Unit != "" || g.Higher || strings.HasPrefix(g.Name, "growth") {
+		if verdict == outcome.NotMeasured || verdict == outcome.NoGoal || g.Unit != "" || g.Higher || strings.HasPrefix(g.Name, "growth") {
 			continue
 		}
 		bars = append(bars, chart.Bar{Label: g.Name, Value: got.Median, Low: got.Low, High: got.High, Target: g.Target, Emphasis: true})

@@ -23,9 +23,12 @@ func wholeResults() *outcome.Results {
 	}
 	r := &outcome.Results{
 		Rounds: 2, Turn: time.Second, Systems: map[string]outcome.System{"farcall": {Settings: "defaults", Versions: map[string]string{"std": "1.26"}}},
-		Missing:  map[string]string{"kitex": "no network\nat all"},
-		Idle:     []outcome.Idle{{System: plan.Subject, Connections: 10, Client: harness.Memory{Heap: 50_000, Goroutines: 20}}},
-		Cold:     []outcome.Cold{{System: plan.Subject, Server: []time.Duration{5 * time.Millisecond}, Client: []time.Duration{7 * time.Millisecond}}},
+		Missing: map[string]string{"kitex": "no network\nat all"},
+		Idle:    []outcome.Idle{{System: plan.Subject, Connections: 10, Client: harness.Memory{Heap: 50_000, Goroutines: 20}}},
+		Cold: []outcome.Cold{
+			{System: plan.Subject, Server: []time.Duration{5 * time.Millisecond, 7 * time.Millisecond}, Client: []time.Duration{7 * time.Millisecond, 9 * time.Millisecond}},
+			{System: plan.Baseline, Server: []time.Duration{10 * time.Millisecond, 10 * time.Millisecond}, Client: []time.Duration{14 * time.Millisecond, 10 * time.Millisecond}},
+		},
 		Binaries: []outcome.Binary{{Name: "everything", About: "all", Bytes: 8_500_000, Text: map[string]int64{"farcall": 1_500_000, "net/http": 2_000_000}}},
 	}
 	r.Profiles = &outcome.Profiles{Turn: time.Second}
@@ -66,7 +69,10 @@ func TestPage(t *testing.T) {
 		"700 calls/s offered: 70 % of grpc-go's peak",
 		"kitex is missing: it could not be built here (no network at all).",
 		"| farcall | 10 | plaintext | 5.0 + 0.0 = 5.0 | 0.0 | 2.0 |",
-		"| farcall | 5.0 | 7.0 | 12.0 |",
+		"| farcall | 6.00 | 8.00 | 14.0 (12.0 to 16.0) | 0.65 (0.50 to 0.80) |",
+		"| grpc-go | 10.0 | 12.0 | 22.0 (20.0 to 24.0) |  |",
+		"| the same with a deadline, ten metadata entries, and two interceptors on either end | 5.00 | 5.00 to 5.00 | allocations | no goal |",
+		"| the same over TLS | – | – | KB | not measured |",
 		"(" + latencyPicture + ")",
 		"| charge-64 | farcall | 10.0 | 4.00 (40 %) | – | 2.50 (25 %) | – | – | – | – | 3.50 (35 %) | – | – |",
 		"|  | floor | 10.0 |",

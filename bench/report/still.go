@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farcall/farcall/bench/outcome"
+	"github.com/farcall/farcall/bench/plan"
 )
 
 // still returns the tables of what needs no turns.
@@ -29,11 +30,12 @@ func still(r *outcome.Results) string {
 		text.WriteString("\n")
 	}
 	if len(r.Cold) > 0 {
-		text.WriteString("## Cold start\n\nFrom the start of a process to a listening server, and from the start of another to its first answer.\n\n" +
-			"| | server ms | client ms | together ms |\n|---|--:|--:|--:|\n")
+		text.WriteString("## Cold start\n\nFrom the start of a process to a listening server, and from the start of another to its first answer: the medians, with " +
+			"their intervals for both together and for what that is of " + plan.Baseline + "'s in the same round.\n\n" +
+			"| | server ms | client ms | together ms | to " + plan.Baseline + "'s |\n|---|--:|--:|--:|--:|\n")
 		for _, c := range r.Cold {
-			server, client := milliseconds(c.Server), milliseconds(c.Client)
-			fmt.Fprintf(&text, "| %s | %.1f | %.1f | %.1f |\n", c.System, server, client, server+client)
+			fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", c.System, number(outcome.MedianOf(milliseconds(c.Server)).Median),
+				number(outcome.MedianOf(milliseconds(c.Client)).Median), interval(outcome.MedianOf(milliseconds(c.Both()))), interval(coldRatio(r, c)))
 		}
 		text.WriteString("\n")
 	}
@@ -89,10 +91,21 @@ func transport(tls bool) string {
 	return "plaintext"
 }
 
-func milliseconds(all []time.Duration) float64 {
+func milliseconds(all []time.Duration) []float64 {
 	var values []float64
 	for _, one := range all {
 		values = append(values, outcome.Microseconds(one)/1000)
 	}
-	return outcome.MedianOf(values).Median
+	return values
+}
+
+// coldRatio compares a cold start with the baseline's, which has none with itself.
+func coldRatio(r *outcome.Results, of outcome.Cold) outcome.Interval {
+	var baseline outcome.Cold
+	for _, c := range r.Cold {
+		if c.System == plan.Baseline && of.System != plan.Baseline {
+			baseline = c
+		}
+	}
+	return outcome.MedianOf(outcome.Ratios(milliseconds(of.Both()), milliseconds(baseline.Both())))
 }
