@@ -145,7 +145,7 @@ func (s *stream) again(err error) bool {
 func (s *stream) read(tooLong bool) error {
 	s.transportTimes()
 	s.peer = farcall.Peer(s.transport.Peer())
-	head, err := s.transport.Head(s.ctx) // it is there
+	head, body, trailers, err := s.transport.Answer()
 	if err != nil {
 		return s.transportError(s.transport, err)
 	}
@@ -157,9 +157,8 @@ func (s *stream) read(tooLong bool) error {
 	if err != nil {
 		return err
 	}
-	body := s.transport.Next(s.transport.Buffered())
 	if !tooLong {
-		end, err := answer.End(s.transport.Trailers(), len(body) == 0)
+		end, err := answer.End(trailers, len(body) == 0)
 		s.header, s.trailer = answer.Header, end.Trailer
 		s.remoteTimes(end.StepTimes)
 		if err != nil {

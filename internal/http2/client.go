@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/farcall/farcall/internal/exchange"
@@ -22,6 +23,10 @@ type ClientStream struct {
 	isHEAD bool // set once
 
 	readsBefore uint32 // how often the peer had been read from when the stream was opened; set once
+
+	// free says that the stream has left the table and may be used again when it is given back: its user alone has it, unless
+	// it is late. It is set by the reader goroutine.
+	free atomic.Bool
 
 	// Guarded by conn.mu:
 	headAt uint64 // where the request's head begins in what was ever appended to fast
@@ -208,8 +213,8 @@ func (c *Conn) unsent(err error) error {
 	return &Error{Scope: ConnectionScope, Culprit: ByNetwork, Unprocessed: true, Unsent: true, Reason: "the connection has ended", Cause: err}
 }
 
-// receiveAnswerHead takes the head of an answer, on the reader goroutine.
-func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error {
+// receiveAnswerHead takes the head of an answer, on the reader goroutine. over is what peerDoneLocked has reported.
+func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end, over bool) error {
 	seen, err := checkHead(s.id, head)
 	if err != nil {
 		return err
@@ -241,10 +246,21 @@ func (c *Conn) receiveAnswerHead(s *stream, head exchange.Head, end bool) error 
 	}
 	s.unlockAndWakeLater()
 	if end {
-		c.peerEnded(s)
+		c.peerEnded(s, over)
 	}
 	c.reader.patience.useful++
 	return nil
+}
+
+// Answer takes an answer that WantEnd has waited for: its head, its body as Next returns it, and its trailers. It fails as Head
+// does where there is no head.
+func (s *ClientStream) Answer() (head exchange.Head, body []byte, trailers []exchange.Field, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.headDone {
+		return exchange.Head{}, nil, nil, s.failure
+	}
+	return s.head, s.nextUnlocked(s.buffered()), s.trailers, nil
 }
 
 // Head waits for the answer's head.

@@ -81,11 +81,10 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	s := c.streams[h.Stream]
 	ours := s != nil || c.resets.has(h.Stream)
 	end := h.Flags.Has(frame.EndStream)
-	answered := false
+	answered, over := false, false
 	if s != nil && end {
-		s.peerDone = true
-		c.collectLocked(s)                      // a client that goes on to send is told
-		answered = s.sent != nil || s.sendEnded // else whoever ends the answer ends the stream
+		over = c.peerDoneLocked(s)
+		answered = s.sent != nil || over // else whoever ends the answer ends the stream
 	}
 	c.mu.Unlock()
 	if s == nil {
@@ -99,7 +98,7 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 		return err
 	}
 	if answered {
-		c.peerEnded(s)
+		c.peerEnded(s, over)
 	}
 	if low {
 		s.relieve()
@@ -115,8 +114,19 @@ func (c *Conn) unknownStream(h frame.Header, closed frame.ErrorCode) error {
 	return streamError(h.Stream, closed, h.Type.String()+" on a closed stream")
 }
 
-// peerEnded is called when the peer's END_STREAM was delivered.
-func (c *Conn) peerEnded(s *stream) {
+// peerDoneLocked is called when the peer's END_STREAM was read. It reports whether our half had ended before.
+func (c *Conn) peerDoneLocked(s *stream) (over bool) {
+	s.peerDone = true
+	c.collectLocked(s) // a client that goes on to send is told
+	return s.sendEnded
+}
+
+// peerEnded is called when the peer's END_STREAM was delivered. over is what peerDoneLocked has reported.
+func (c *Conn) peerEnded(s *stream, over bool) {
+	if over && s.sent != nil {
+		c.reader.answered = append(c.reader.answered, s) // see wakeLate
+		return
+	}
 	c.mu.Lock()
 	if s.sent != nil && s.sender != nil { // the server did not wait for all of the request
 		s.sender.wake()
@@ -195,13 +205,10 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 		return c.acceptStream(id, head, end, err)
 	}
 	ours := s != nil || c.resets.has(id)
-	if s != nil && end {
-		s.peerDone = true
-		c.collectLocked(s)
-	}
+	over := s != nil && end && c.peerDoneLocked(s)
 	c.mu.Unlock()
 	if s != nil && err == nil {
-		return c.receiveNextHead(s, head, end)
+		return c.receiveNextHead(s, head, end, over)
 	}
 	if s != nil {
 		return streamError(id, frame.EnhanceYourCalm, "a header list above the limit")
@@ -227,44 +234,45 @@ func (c *Conn) lateHead(id uint32) error {
 	return connectionError(frame.ProtocolError, "a stream was opened with a lower identifier than one before it")
 }
 
-// receiveTrailers ends the receiving half of a stream.
-func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end bool) error {
-	s.mu.Lock()
-	ended, deaf := s.ended, s.deaf()
-	s.mu.Unlock()
-	switch {
-	case deaf:
-		if end {
-			c.peerEnded(s)
-		}
-		return nil
-	case ended:
-		return streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
-	case !end:
-		return streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
-	}
-	fields, err := checkTrailers(s.id, head)
-	if err != nil {
-		return err
-	}
+// receiveTrailers ends the receiving half of a stream. over is what peerDoneLocked has reported.
+func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end, over bool) error {
+	fields, invalid := checkTrailers(s.id, head)
+	room := true
 	if s.served != nil {
 		c.mu.Lock()
-		room := s.served.released || s.served.hoard(head)
+		room = s.served.released || s.served.hoard(head)
 		c.mu.Unlock()
-		if !room {
-			return tooManyHeads(s.id)
-		}
 	}
 	s.mu.Lock()
-	if s.declared >= 0 && s.total != s.declared && !s.deaf() {
+	if s.deaf() {
 		s.mu.Unlock()
-		return streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
+		if end {
+			c.peerEnded(s, over)
+		}
+		return nil
+	}
+	var err error
+	switch {
+	case s.ended:
+		err = streamError(s.id, frame.StreamClosed, "HEADERS after END_STREAM")
+	case !end:
+		err = streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
+	case invalid != nil:
+		err = invalid
+	case !room:
+		err = tooManyHeads(s.id)
+	case s.declared >= 0 && s.total != s.declared:
+		err = streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")
+	}
+	if err != nil {
+		s.mu.Unlock()
+		return err
 	}
 	if s.failure == nil {
 		s.trailers, s.ended = fields, true
 	}
 	s.unlockAndWakeLater()
-	c.peerEnded(s)
+	c.peerEnded(s, over)
 	c.reader.patience.useful++
 	return nil
 }

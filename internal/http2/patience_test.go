@@ -126,7 +126,7 @@ func TestServersFloodToo(t *testing.T) {
 	informational := exchange.Head{Fields: []exchange.Field{{Name: ":status", Value: "103"}}}
 	err = nil
 	for range mostPatience {
-		if err = c.receiveAnswerHead(&s.stream, informational, false); err != nil {
+		if err = c.receiveAnswerHead(&s.stream, informational, false, false); err != nil {
 			break
 		}
 	}

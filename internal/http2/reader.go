@@ -35,6 +35,7 @@ type reader struct {
 	patience patience
 	work     int       // since the reader has last let others run
 	late     []*stream // whose consumers are to be woken at the end of the batch
+	answered []*stream // a client's, to be taken out of the table then
 
 	// A reader is hot after hotReads reads within one coolTime, and then keeps its buffer while it waits; the cooler
 	// takes it out of the wait when a coolTime brought no read.

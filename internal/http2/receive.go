@@ -143,6 +143,11 @@ func (s *stream) Ready(limit int) []byte {
 func (s *stream) Next(n int) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.nextUnlocked(n)
+}
+
+// nextUnlocked is Next with mu, which is held, released meanwhile if there is credit to give.
+func (s *stream) nextUnlocked(n int) []byte {
 	s.settle()
 	if n == 0 {
 		return nil
@@ -318,9 +323,14 @@ func (s *stream) unlockAndWakeLater() {
 	}
 }
 
-// wakeLate wakes whom unlockAndWakeLater has left waiting. The reader goroutine calls it at the end of a batch, and before it
-// may have to wait.
+// wakeLate wakes whom unlockAndWakeLater has left waiting, and closes what they wait for the end of. The reader goroutine calls it
+// at the end of a batch, and before it may have to wait; it has no stream in its hands then.
 func (c *Conn) wakeLate() {
+	if len(c.reader.answered) > 0 {
+		c.mu.Lock()
+		c.closeAnsweredLocked()
+		c.mu.Unlock()
+	}
 	for _, s := range c.reader.late {
 		s.mu.Lock()
 		s.late = false
@@ -477,6 +487,11 @@ func (s *stream) fail(err error) bool {
 func (s *stream) finishReceiving() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.finishReceivingUnlocked()
+}
+
+// finishReceivingUnlocked is it with mu, which is held, released meanwhile if there is credit to give.
+func (s *stream) finishReceivingUnlocked() {
 	if s.failure == nil && !s.ended {
 		s.failure = errClosed
 		if w := s.waiter; w != nil { // somebody waits all the same: whoever ends the stream next finds it over, and wakes nobody

@@ -8,7 +8,8 @@ import "sync"
 // allocation of a small call.
 //
 // Besides the user, the reader goroutine may have one in its hands, until it has handled the frame that it is at. So what
-// is given back is set aside first, and the reader hands it on between two batches, when it holds none. Streams that others
+// is given back is set aside first, and the reader hands it on between two batches, when it holds none. A client's stream whose
+// answer came whole is its user's alone when he is woken (closeAnsweredLocked), and needs none of that. Streams that others
 // may have seen, because they failed, were overdue or waited to send, are left to the garbage collector.
 
 var (
@@ -16,11 +17,30 @@ var (
 	serverStreams = sync.Pool{New: func() any { return new(ServerStream) }}
 )
 
+// reusableLocked reports whether a stream may be used again when its user has given it back.
+func (c *Conn) reusableLocked(s *stream) bool {
+	return c.reuses && s.endedWell && s.queued == 0 && !s.waited && c.err == nil && !c.options.Timed
+}
+
 // setAsideLocked takes a stream that its user has given back, if it may be used again.
 func (c *Conn) setAsideLocked(s *stream) {
-	if c.reuses && s.endedWell && s.queued == 0 && !s.waited && c.err == nil && !c.options.Timed {
+	if c.reusableLocked(s) {
 		c.aside = append(c.aside, s)
 	}
+}
+
+// closeAnsweredLocked takes the streams of a client out of the table whose answers were whole in what the reader has handled,
+// all at a time, so that those who made the calls need not lock the connection once more to do it. The reader calls it, with
+// no stream in its hands, before it wakes them: the streams are theirs alone then.
+func (c *Conn) closeAnsweredLocked() {
+	for _, s := range c.reader.answered {
+		if c.streams[s.id] == s { // else its user was faster
+			c.closeIfDoneLocked(s)
+			s.sent.free.Store(c.reusableLocked(s))
+		}
+	}
+	clear(c.reader.answered)
+	c.reader.answered = c.reader.answered[:0]
 }
 
 // reuseLocked hands on the streams that were set aside. The reader goroutine calls it when it holds no stream. Only a
@@ -55,13 +75,19 @@ func (c *Conn) stopReusing() {
 // Recycle is Close for a stream that nobody else has, and that is not touched again: one goroutine alone has used it.
 func (s *ClientStream) Recycle() {
 	s.mu.Lock()
-	whole := s.ended && s.failure == nil
-	s.mu.Unlock()
-	if !whole {
+	if !s.ended || s.failure != nil {
+		s.mu.Unlock()
 		s.Close()
 		return
 	}
-	s.finishReceiving()
+	s.finishReceivingUnlocked()
+	free := s.free.Load() && !s.late // or the reader comes back to it
+	s.mu.Unlock()
+	if free {
+		*s = ClientStream{}
+		clientStreams.Put(s)
+		return
+	}
 	c := s.conn
 	c.mu.Lock()
 	c.closeIfDoneLocked(&s.stream)

@@ -4,8 +4,12 @@ package http2
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/farcall/farcall/internal/frame"
 )
@@ -84,11 +88,66 @@ func TestWhatOthersMayHaveIsNotUsedAgain(t *testing.T) {
 			s.Recycle()
 			client.mu.Lock()
 			defer client.mu.Unlock()
-			if len(client.aside) != 0 {
+			if len(client.aside) != 0 || s.free.Load() {
 				t.Error("it may be used again")
 			}
 		})
 	}
+}
+
+// TestAStreamThatTheReaderComesBackToIsNotUsedAgainYet gives a stream back whose user has not waited for the reader to wake him.
+func TestAStreamThatTheReaderComesBackToIsNotUsedAgainYet(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		s := loneStream(t, Options{})
+		c := s.conn
+		sent := &ClientStream{stream: stream{conn: c, id: s.id, ended: true, late: late, endedWell: true}}
+		sent.stream.sent = sent
+		sent.free.Store(true)
+		c.reuses = true
+		sent.Recycle()
+		if aside := len(c.aside) == 1; aside != late {
+			t.Errorf("the reader comes back %t: set aside %t", late, aside)
+		}
+	}
+}
+
+// TestCallsThatGiveUpMeetTheirEnd makes calls whose contexts end about when their answers come: nobody gets another's answer,
+// and nothing is left.
+func TestCallsThatGiveUpMeetTheirEnd(t *testing.T) {
+	clientEnd, serverEnd := modes["tcp"](t)
+	client, server := connect(t, clientEnd, serverEnd, recycling{}, Options{}, Options{})
+	var gaveUp, answered atomic.Int64
+	var callers sync.WaitGroup
+	for caller := range 16 {
+		callers.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(caller), 0))
+			for i := range 300 {
+				body := pattern(100*caller + i)
+				s, err := client.Open(context.Background(), postHead, body, true)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(random.IntN(4000))*time.Microsecond)
+				switch err := s.WantEnd(ctx, plenty); {
+				case err == nil:
+					answered.Add(1)
+					if _, got, _, err := s.Answer(); err != nil || string(got) != string(body) {
+						t.Errorf("%d bytes came back, %d were sent, %v", len(got), len(body), err)
+					}
+				case errors.Is(err, context.DeadlineExceeded):
+					gaveUp.Add(1)
+				default:
+					t.Error(err)
+				}
+				cancel()
+				s.Recycle()
+			}
+		})
+	}
+	callers.Wait()
+	t.Logf("%d answers, %d gave up", answered.Load(), gaveUp.Load())
+	nothingLeft(t, client, server)
 }
 
 // TestAnIdleConnectionHoldsNoStreams looks at a connection that was hot.

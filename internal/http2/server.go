@@ -187,11 +187,11 @@ func (c *Conn) refuseHead(head exchange.Head, refusal error) error {
 }
 
 // receiveNextHead takes the trailers of a request, or a head or trailers of an answer.
-func (c *Conn) receiveNextHead(s *stream, head exchange.Head, end bool) error {
+func (c *Conn) receiveNextHead(s *stream, head exchange.Head, end, over bool) error {
 	if s.sent != nil && !s.headDone {
-		return c.receiveAnswerHead(s, head, end)
+		return c.receiveAnswerHead(s, head, end, over)
 	}
-	return c.receiveTrailers(s, head, end)
+	return c.receiveTrailers(s, head, end, over)
 }
 
 // idle reports whether the peer, or we, never opened the stream.
