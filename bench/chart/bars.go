@@ -5,6 +5,7 @@ package chart
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // Bar is a value with what it may as well be.
@@ -13,6 +14,7 @@ type Bar struct {
 	Value     float64
 	Low, High float64 // the interval; equal for none
 	Target    float64 // a mark; 0 for none
+	Text      string  // at its end; empty for the value
 	Emphasis  bool
 }
 
@@ -25,7 +27,16 @@ type Bars struct {
 
 // SVG returns the picture.
 func (b Bars) SVG() string {
-	const width, left, right, top, row, bottom = 760, 210, 80, 44, 28, 52
+	b.Bars = slices.Clone(b.Bars)
+	const top, row, bottom, paper = 44, 28, 52, 470
+	left, right := 210.0, 80.0
+	for i := range b.Bars {
+		if b.Bars[i].Text == "" {
+			b.Bars[i].Text = label(b.Bars[i].Value)
+		}
+		left, right = max(left, 8+widthOf(b.Bars[i].Label)), max(right, 12+widthOf(b.Bars[i].Text))
+	}
+	width := left + paper + right
 	height := float64(top + row*len(b.Bars) + bottom)
 	d := newDrawing(width, height, b.Title)
 	var values []float64
@@ -42,14 +53,14 @@ func (b Bars) SVG() string {
 		d.line(x.at(tick), top-6, x.at(tick), foot, "#dddddd", 1)
 		d.text(x.at(tick), foot+18, "middle", label(tick))
 	}
-	d.text((left+width-right)/2, foot+40, "middle", b.Axis)
+	d.text(left+paper/2, foot+40, "middle", b.Axis)
 	for i, bar := range b.Bars {
 		y := float64(top + row*i)
 		colour := "#8fb3cc"
 		if bar.Emphasis {
 			colour = colours[0]
 		}
-		fmt.Fprintf(d, `<rect x="%d" y="%.1f" width="%.1f" height="18" fill="%s"/>`+"\n", left, y, max(1, x.at(bar.Value)-left), colour)
+		fmt.Fprintf(d, `<rect x="%.1f" y="%.1f" width="%.1f" height="18" fill="%s"/>`+"\n", left, y, max(1, x.at(bar.Value)-left), colour)
 		d.text(left-8, y+14, "end", bar.Label)
 		end := x.at(bar.Value)
 		if bar.Low < bar.High {
@@ -62,7 +73,10 @@ func (b Bars) SVG() string {
 			d.line(x.at(bar.Target), y-3, x.at(bar.Target), y+21, "#d55e00", 2.5)
 			end = max(end, x.at(bar.Target))
 		}
-		d.text(end+7, y+14, "start", label(bar.Value))
+		d.text(end+7, y+14, "start", bar.Text)
 	}
 	return d.end()
 }
+
+// widthOf is about how wide a text is.
+func widthOf(text string) float64 { return 7 * float64(utf8.RuneCountInString(text)) }

@@ -29,6 +29,11 @@ func TestBars(t *testing.T) {
 		t.Errorf("want two bars and no NaN:\n%s", svg)
 	}
 	wellFormed(t, Bars{Title: "nothing"}.SVG())
+	// Bars begin where the longest label ends, and their texts fit beside them.
+	long := Bars{Bars: []Bar{{Label: strings.Repeat("x", 100), Value: 1, Text: "1 of 2"}}}.SVG()
+	if !strings.Contains(long, `<rect x="708.0"`) || !strings.Contains(long, ">1 of 2</text>") {
+		t.Errorf("a label of a hundred letters:\n%s", long)
+	}
 }
 
 func TestLines(t *testing.T) {

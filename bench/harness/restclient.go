@@ -21,6 +21,7 @@ import (
 var RESTClient = System{
 	Name:     "rest-client",
 	Settings: "HTTP/1.1 written by hand, a connection for each call in flight; HTTP/2 by net/http without TLS, one connection",
+	Modules:  []string{"std"},
 	Connect: func(_ context.Context, address string, setup Setup) (Client, error) {
 		if setup.HTTP2 {
 			return newRESTHTTP2(address), nil

@@ -28,15 +28,11 @@ func Page(r *outcome.Results) string {
 	fmt.Fprint(&page, "# farcall beside its peers\n\n")
 	fmt.Fprintf(&page, "%s\n\n%s\n", Conditions(r), explanation)
 	fmt.Fprintf(&page, "\nCPU is user and system time from getrusage, client and server together. Client and server are two processes on one machine "+
-		"over loopback, one connection unless said otherwise.\n\n## The goals\n\n%s\n", Goals(r))
+		"over loopback, one connection unless said otherwise.\n\n## The goals\n\n%s%s\n", show(r, goalsPicture), Goals(r))
 	for _, section := range r.Sections {
 		fmt.Fprintf(&page, "## %s\n\n", section.Title)
-		if names := picturesOf(section.Name); len(names) > 0 {
-			for _, name := range names {
-				if _, drawn := Pictures(r)[name]; drawn {
-					fmt.Fprintf(&page, "![%s](%s)\n\n", section.Title, name)
-				}
-			}
+		for _, name := range picturesOf(section.Name) {
+			page.WriteString(show(r, name))
 		}
 		if table := settings[section.Name]; table != nil {
 			fmt.Fprintf(&page, "%s\n", table(section))
@@ -228,6 +224,10 @@ func systems(r *outcome.Results) string {
 		var versions []string
 		for _, module := range slices.Sorted(maps.Keys(r.Systems[name].Versions)) {
 			versions = append(versions, module+" "+r.Systems[name].Versions[module])
+		}
+		if len(versions) == 0 { // it is made of nothing that has a version
+			fmt.Fprintf(&text, "* %s: %s.\n", name, r.Systems[name].Settings)
+			continue
 		}
 		fmt.Fprintf(&text, "* %s: %s. %s\n", name, r.Systems[name].Settings, strings.Join(versions, ", "))
 	}

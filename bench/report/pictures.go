@@ -3,8 +3,8 @@
 package report
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/farcall/farcall/bench/chart"
 	"github.com/farcall/farcall/bench/outcome"
@@ -21,11 +21,29 @@ const (
 	idlePicture     = "idle.svg"
 )
 
+// altTexts say what a picture shows to those who do not see it.
+var altTexts = map[string]string{
+	goalsPicture:    "What was measured beside the goals",
+	unaryPicture:    "CPU of a small unary call of each system",
+	growthPicture:   "CPU of a small unary call as the calls in flight become more",
+	latencyPicture:  "Latency at an offered rate",
+	payloadsPicture: "CPU per GiB as messages become larger",
+	idlePicture:     "Memory of an idle connection of each system",
+}
+
+// show returns a picture's place in a page; nothing, if it was not drawn.
+func show(r *outcome.Results, name string) string {
+	if _, drawn := Pictures(r)[name]; !drawn {
+		return ""
+	}
+	return fmt.Sprintf("![%s](%s)\n\n", altTexts[name], name)
+}
+
 // picturesOf returns those that belong to a section.
 func picturesOf(section string) []string {
 	switch section {
 	case "unary":
-		return []string{goalsPicture, unaryPicture, growthPicture}
+		return []string{unaryPicture, growthPicture}
 	case "open":
 		return []string{latencyPicture}
 	case "payloads":
@@ -48,20 +66,25 @@ func Pictures(r *outcome.Results) map[string]string {
 	return all
 }
 
-// drawGoals shows the ratios to other systems, with their goals.
+// drawGoals shows what was measured as a part of its goal, so that ratios, counts and sizes have one axis.
 func drawGoals(r *outcome.Results) string {
 	var bars []chart.Bar
 	for _, g := range outcome.Goals() {
 		got, verdict := g.Judge(r)
-		if verdict == outcome.NotMeasured || verdict == outcome.NoGoal || g.Unit != "" || g.Higher || strings.HasPrefix(g.Name, "growth") {
+		if verdict == outcome.NotMeasured || verdict == outcome.NoGoal {
 			continue
 		}
-		bars = append(bars, chart.Bar{Label: g.Name, Value: got.Median, Low: got.Low, High: got.High, Target: g.Target, Emphasis: true})
+		bar := chart.Bar{Label: g.About, Value: got.Median / g.Target, Low: got.Low / g.Target, High: got.High / g.Target, Target: 1, Emphasis: true}
+		if g.Higher {
+			bar.Value, bar.Low, bar.High = 1/bar.Value, 1/bar.High, 1/bar.Low
+		}
+		bar.Text = fmt.Sprintf("%s (%s)", number(got.Median), relation(g))
+		bars = append(bars, bar)
 	}
 	if len(bars) == 0 {
 		return ""
 	}
-	return chart.Bars{Title: "What farcall needs of what others need", Axis: "ratio, with its interval and (orange) its goal; lower is better", Bars: bars}.SVG()
+	return chart.Bars{Title: "What was measured beside the goals, against grpc-go unless said", Axis: "in parts of the goal (orange), with the interval; lower is better (a goal ≥: the goal in parts of what was measured)", Bars: bars}.SVG()
 }
 
 // drawUnary shows the CPU of a small call of every system.

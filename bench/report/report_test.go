@@ -22,7 +22,7 @@ func wholeResults() *outcome.Results {
 		Server: harness.Usage{CPU: 6 * time.Millisecond, Allocations: 5000},
 	}
 	r := &outcome.Results{
-		Rounds: 2, Turn: time.Second, Systems: map[string]outcome.System{"farcall": {Settings: "defaults", Versions: map[string]string{"std": "1.26"}}},
+		Rounds: 2, Turn: time.Second, Systems: map[string]outcome.System{"farcall": {Settings: "defaults", Versions: map[string]string{"std": "1.26"}}, "rest-client": {Settings: "written by hand"}},
 		Missing: map[string]string{"kitex": "no network\nat all"},
 		Idle:    []outcome.Idle{{System: plan.Subject, Connections: 10, Client: harness.Memory{Heap: 50_000, Goroutines: 20}}},
 		Cold: []outcome.Cold{
@@ -67,6 +67,7 @@ func TestPage(t *testing.T) {
 		"| server binary, stripped, everything on | 8.50 |",
 		"**unary Charge, 91 bytes, 512 in flight**",
 		"700 calls/s offered: 70 % of grpc-go's peak",
+		"* farcall: defaults. std 1.26\n* rest-client: written by hand.\n",
 		"kitex is missing: it could not be built here (no network at all).",
 		"| farcall | 10 | plaintext | 5.0 + 0.0 = 5.0 | 0.0 | 2.0 |",
 		"| farcall | 6.00 | 8.00 | 14.0 (12.0 to 16.0) | 0.65 (0.50 to 0.80) |",
@@ -117,6 +118,18 @@ func TestPictures(t *testing.T) {
 		if !strings.Contains(all[file], "</svg>") || strings.Contains(all[file], "NaN") {
 			t.Errorf("%s: %s", file, all[file])
 		}
+	}
+	for _, goal := range outcome.Goals() { // all that were measured, in the table's words
+		if _, verdict := goal.Judge(wholeResults()); verdict != outcome.NotMeasured && verdict != outcome.NoGoal && !strings.Contains(all[goalsPicture], ">"+goal.About+"</text>") {
+			t.Errorf("the picture of the goals lacks %q", goal.About)
+		}
+	}
+	texts := map[string]bool{}
+	for file := range all {
+		if altTexts[file] == "" || texts[altTexts[file]] {
+			t.Errorf("%s has no text of its own: %q", file, altTexts[file])
+		}
+		texts[altTexts[file]] = true
 	}
 	if none := Pictures(&outcome.Results{}); len(none) != 0 {
 		t.Errorf("pictures of nothing: %v", none)

@@ -17,9 +17,7 @@ func still(r *outcome.Results) string {
 	if len(r.Idle) > 0 {
 		text.WriteString("## Idle connections\n\nWhat a connection holds, client and server together, after one call on it and a collection. " +
 			"Every connection has a client of its own.\n\n")
-		if _, drawn := Pictures(r)[idlePicture]; drawn {
-			fmt.Fprintf(&text, "![Idle connections](%s)\n\n", idlePicture)
-		}
+		text.WriteString(show(r, idlePicture))
 		text.WriteString("| | connections | | KB: heap + stacks | resident KB | goroutines |\n|---|--:|---|--:|--:|--:|\n")
 		for _, i := range r.Idle {
 			each := func(bytes int64) float64 { return float64(bytes) / float64(i.Connections) / 1000 }
