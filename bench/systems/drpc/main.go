@@ -26,7 +26,7 @@ func main() { harness.Main(system) }
 
 var system = harness.System{
 	Name:     "drpc",
-	Settings: "its own wire format; drpcpool without limits, since a connection carries one call at a time: a connection for each call in flight; defaults otherwise",
+	Settings: "its own wire format; drpcpool, which is its own, without limits, the default, since a connection carries one call at a time: a connection for each call in flight; defaults otherwise, since its documentation recommends nothing for speed",
 	Modules:  []string{"storj.io/drpc", "google.golang.org/protobuf"},
 	Serve: func(listener net.Listener, setup harness.Setup) (func(), error) {
 		config, err := setup.ServerTLS()

@@ -22,7 +22,7 @@ func main() { harness.Main(system) }
 
 var system = harness.System{
 	Name:     "grpc-gateway",
-	Settings: "generated handlers on net/http (HTTP/1.1 and h2c) in front of a grpc-go client; defaults",
+	Settings: "generated handlers on net/http (HTTP/1.1 and h2c) in front of a grpc-go client; defaults, since its documentation knows nothing faster but a marshaler without protobuf's JSON",
 	Modules:  []string{"github.com/grpc-ecosystem/grpc-gateway/v2", "google.golang.org/grpc", "google.golang.org/protobuf", "std"},
 	Edge: func(listener net.Listener, behind string) (func(), error) {
 		conn, err := grpc.NewClient("passthrough:///"+behind, grpc.WithTransportCredentials(insecure.NewCredentials()))

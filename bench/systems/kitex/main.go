@@ -27,7 +27,7 @@ func main() {
 
 var system = harness.System{
 	Name:     "kitex",
-	Settings: "gRPC protocol, fastpb codec, netpoll; one connection (WithGRPCConnPoolSize(1)); defaults otherwise",
+	Settings: "gRPC protocol, netpoll and the fastpb codec, which are its own and what its generator makes; one connection (WithGRPCConnPoolSize(1)), like the others, though its documentation advises to leave that number alone; defaults otherwise",
 	Modules:  []string{"github.com/cloudwego/kitex", "github.com/cloudwego/netpoll", "github.com/cloudwego/fastpb"},
 	Serve: func(listener net.Listener, setup harness.Setup) (func(), error) {
 		options := []kitexserver.Option{

@@ -21,7 +21,7 @@ func main() { harness.Main(system) }
 
 var system = harness.System{
 	Name:     "vanguard",
-	Settings: "transcoder on net/http (HTTP/1.1 and h2c) in front of a connect-go handler with a connect-go client (WithGRPC, h2c); gzip off; defaults otherwise",
+	Settings: "transcoder on net/http (HTTP/1.1 and h2c) in front of a connect-go handler with a connect-go client (WithGRPC, h2c); gzip off, as with all others; defaults otherwise, since its documentation recommends nothing for speed",
 	Modules:  []string{"connectrpc.com/vanguard", "connectrpc.com/connect", "google.golang.org/protobuf", "std"},
 	Edge: func(listener net.Listener, behind string) (func(), error) {
 		protocols := new(http.Protocols)
