@@ -27,9 +27,9 @@ type System struct {
 	Edge func(listener net.Listener, behind string) (stop func(), err error)
 }
 
-// Named returns the same system under another name, for a program that is built in another way.
-func (s System) Named(name string) System {
-	s.Name = name
+// Built returns the same system under the name that it has where its program is built in another way.
+func (s System) Built(how, name string) System {
+	s.Name, s.Settings = name, how+"; "+s.Settings
 	return s
 }
 

@@ -16,7 +16,11 @@ import (
 	"github.com/farcall/farcall/server"
 )
 
-func main() { harness.Main(system, system.Named("farcall-noyield"), system.Named("farcall-pgo")) }
+func main() {
+	harness.Main(system,
+		system.Built("with -tags farcall_noyield", "farcall-noyield"),
+		system.Built("with -pgo, a profile of itself", "farcall-pgo"))
+}
 
 var system = harness.System{
 	Name:     "farcall",

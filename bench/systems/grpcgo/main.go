@@ -20,7 +20,7 @@ import (
 	"github.com/farcall/farcall/bench/systems/grpcgo/paymentspb"
 )
 
-func main() { harness.Main(system, system.Named("grpc-go-pgo")) }
+func main() { harness.Main(system, system.Built("with -pgo, a profile of itself", "grpc-go-pgo")) }
 
 // system has the one setting whose documentation speaks of throughput: as many stream workers as processors.
 var system = harness.System{
