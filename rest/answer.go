@@ -214,7 +214,7 @@ func (c *call) appendFailure(body *buffer.Buffer, out *responseFields, failure e
 			return status, c.offer.media
 		}
 	}
-	body.B = appendStatus(body.B[:0], own)
+	body.B = c.appendStatus(body.B[:0], own)
 	return status, mediaJSON
 }
 
@@ -245,26 +245,39 @@ func (r *route) appendResponse(dst []byte, response any, format format) ([]byte,
 
 // appendStatus appends the JSON of the google.rpc.Status of a failure. It cannot fail: a detail of a type that this
 // process does not know keeps its bytes, in base64.
-func appendStatus(dst []byte, failure *farcall.Error) []byte {
+func (c *call) appendStatus(dst []byte, failure *farcall.Error) []byte {
 	dst = fmt.Appendf(dst, `{"code":%d,"message":`, uint32(failure.Code))
 	dst = appendString(dst, failure.Message)
 	if len(failure.Details) > 0 {
 		dst = append(dst, `,"details":`...)
+		details := c.details()
 		for i, detail := range failure.Details {
 			separator := byte(',')
 			if i == 0 {
 				separator = '['
 			}
-			dst = appendDetail(append(dst, separator), detail)
+			dst = appendDetail(append(dst, separator), detail, details)
 		}
 		dst = append(dst, ']')
 	}
 	return append(dst, '}')
 }
 
-func appendDetail(dst []byte, detail *anypb.Any) []byte {
-	if written, err := transcode.Append(dst, detail); err == nil {
-		return written
+// details returns what writes the details of a failure: with the types that the messages are written with.
+func (c *call) details() *transcode.Converter {
+	options := transcode.Options{Resolver: c.router.options.JSON.Resolver}
+	if c.match.route != nil {
+		options.Resolver = c.match.route.types
+	}
+	return transcode.New((*anypb.Any)(nil).ProtoReflect().Descriptor(), options)
+}
+
+func appendDetail(dst []byte, detail *anypb.Any, details *transcode.Converter) []byte {
+	encoded, err := proto.Marshal(detail)
+	if err == nil {
+		if written, err := details.AppendJSON(dst, encoded); err == nil {
+			return written
+		}
 	}
 	dst = appendString(append(dst, `{"@type":`...), detail.GetTypeUrl())
 	dst = append(dst, `,"value":"`...)

@@ -21,6 +21,7 @@ import (
 type converters struct {
 	request, response *transcode.Converter
 	body              *transcode.Converter // of the message that the body is, if that is a field of the request
+	types             transcode.Resolver   // of Anys, also in the details of failures
 	required          bool                 // somewhere in the request a field must be set (proto2)
 }
 
@@ -37,6 +38,7 @@ func (r *Router) newConverters(added *route) converters {
 	response := added.method.NewResponse().ProtoReflect().Descriptor()
 	c := converters{
 		request: transcode.New(request, options), response: transcode.New(response, options),
+		types:    options.Resolver,
 		required: hasRequired(request, make(map[protoreflect.MessageDescriptor]bool)),
 	}
 	if field := added.rule.Body; field != nil {

@@ -226,7 +226,7 @@ func (l *responses) appendEnd(out *buffer.Buffer, failure error) {
 		}
 		l.open(out)
 		out.B = append(out.B, `{"error":`...)
-		out.B = appendStatus(out.B, statusOf(failure))
+		out.B = l.call.appendStatus(out.B, statusOf(failure))
 		out.B = append(out.B, '}')
 		l.close(out)
 	case events: // a browser would connect again unless its script closes the EventSource

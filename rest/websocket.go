@@ -196,7 +196,7 @@ func (s *socket) end(failure error) {
 	own := statusOf(failure)
 	out := buffer.Get(512)
 	defer out.Free()
-	out.B = append(appendStatus(append(out.B, `{"error":`...), own), '}')
+	out.B = append(s.call.appendStatus(append(out.B, `{"error":`...), own), '}')
 	ctx, cancel := context.WithTimeout(context.Background(), s.call.router.lateness)
 	defer cancel()
 	_ = s.x.Send(ctx, out.B) // fails if the client has gone
