@@ -243,8 +243,8 @@ func (r *route) appendResponse(dst []byte, response any, format format) ([]byte,
 	return proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, message)
 }
 
-// appendStatus appends the JSON of the google.rpc.Status of a failure. It cannot fail: a detail of a type that this
-// process does not know keeps its bytes, in base64.
+// appendStatus appends the JSON of the google.rpc.Status of a failure. It cannot fail: a detail of a type that the
+// options' resolver does not know keeps its bytes, in base64.
 func (c *call) appendStatus(dst []byte, failure *farcall.Error) []byte {
 	dst = fmt.Appendf(dst, `{"code":%d,"message":`, uint32(failure.Code))
 	dst = appendString(dst, failure.Message)

@@ -14,7 +14,7 @@ import (
 	"github.com/farcall/farcall/internal/frame"
 )
 
-// How long a small call takes beside large messages is measured by bench (the row "beside uploads of 16 MiB"). What is tested here
+// How long a small call takes beside large messages is measured by bench (the row of p99 beside uploads of 16 MiB). What is tested here
 // has no clock: how many of their bytes go first.
 
 // TestSmallCallsPassLargeMessages lets large messages wait to be written, and makes a call.
@@ -70,8 +70,8 @@ func (u *uploaded) Frame(_ *Conn, sent bool, h frame.Header, payload []byte) {
 func (*uploaded) Head(*Conn, bool, uint32, exchange.Head, []byte) {}
 
 // TestCallsDoNotWaitForUploads makes small calls while messages of 16 MiB are sent on the same connection, one after the other, and
-// looks how much of those comes in the time of a call. It is the sockets' buffers, and what two processes that share processors
-// do meanwhile; a call that waited for the end of a message would see half of one.
+// looks how much of those comes in the time of a call. It is the sockets' buffers, and what both ends do meanwhile, which share
+// processors; a call that waited for the end of a message would see half of one.
 func TestCallsDoNotWaitForUploads(t *testing.T) {
 	clientEnd, serverEnd := modes["tcp"](t)
 	smallBuffers(t, clientEnd, serverEnd)
@@ -138,6 +138,7 @@ func TestLargeStreamsTakeTurns(t *testing.T) {
 
 // smallBuffers makes the sockets take little in advance.
 func smallBuffers(t *testing.T, ends ...net.Conn) {
+	t.Helper()
 	for _, nc := range ends {
 		if err := nc.(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
 			t.Fatal(err)

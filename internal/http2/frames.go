@@ -237,12 +237,6 @@ func (c *Conn) lateHead(id uint32) error {
 // receiveTrailers ends the receiving half of a stream. over is what peerDoneLocked has reported.
 func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end, over bool) error {
 	fields, invalid := checkTrailers(s.id, head)
-	room := true
-	if s.served != nil {
-		c.mu.Lock()
-		room = s.served.released || s.served.hoard(head)
-		c.mu.Unlock()
-	}
 	s.mu.Lock()
 	if s.deaf() {
 		s.mu.Unlock()
@@ -259,7 +253,7 @@ func (c *Conn) receiveTrailers(s *stream, head exchange.Head, end, over bool) er
 		err = streamError(s.id, frame.ProtocolError, "a second HEADERS without END_STREAM")
 	case invalid != nil:
 		err = invalid
-	case !room:
+	case s.served != nil && !s.served.hoardTrailers(head):
 		err = tooManyHeads(s.id)
 	case s.declared >= 0 && s.total != s.declared:
 		err = streamError(s.id, frame.ProtocolError, "DATA disagrees with content-length")

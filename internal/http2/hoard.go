@@ -43,6 +43,13 @@ func (s *ServerStream) hoard(head exchange.Head) bool {
 	return true
 }
 
+// hoardTrailers is hoard for a request's trailers. Nobody keeps them where the handler has ended.
+func (s *ServerStream) hoardTrailers(trailers exchange.Head) bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.released || s.hoard(trailers)
+}
+
 // beyond returns the part of n bytes of heads that is not the connection's own.
 func (c *Conn) beyond(n int) int { return max(0, n-c.options.MaxHeaderListBytes/2) }
 
