@@ -388,7 +388,8 @@ func (s *stream) store(data []byte) (increment int) {
 }
 
 // makeRoom makes room for n more bytes, under mu. The buffer grows with bytes received: it doubles, or takes the size
-// that is expected once a quarter of that is there. It does not grow beyond what the peer may send.
+// that is expected once a sixteenth of that is there, or a quarter where memory is strained. It does not grow beyond what the
+// peer may send.
 func (s *stream) makeRoom(n int) {
 	if s.in == nil {
 		s.in, s.taken = buffer.Get(n), 0
@@ -406,7 +407,11 @@ func (s *stream) makeRoom(n int) {
 		}
 	}
 	size := min(2*need, need+max(s.window.open, 0))
-	if expected := s.expected(need); expected > need && expected/4 <= need {
+	trust := 16
+	if s.conn.options.Budget.strained() {
+		trust = 4
+	}
+	if expected := s.expected(need); expected > need && expected/trust <= need {
 		size = expected
 	}
 	larger := buffer.Get(size)

@@ -28,6 +28,7 @@ type socket struct {
 	written    int
 	writeError error
 	writeOnce  func(descriptor uintptr) bool
+	writeSome  func(descriptor uintptr) bool
 	spare      []byte // ciphertext that was written, to be used again
 
 	reader    *reader
@@ -53,7 +54,8 @@ func newSocket(nc net.Conn) *socket {
 		if err != nil {
 			return &socket{under: nc}
 		}
-		s.raw, s.writeOnce, s.readOnce, s.awaitOnce = raw, s.tryWriteDescriptor, s.tryReadDescriptor, s.awaitDescriptor
+		s.raw, s.writeOnce, s.writeSome = raw, s.tryWriteDescriptor, s.writeSomeDescriptor
+		s.readOnce, s.awaitOnce = s.tryReadDescriptor, s.awaitDescriptor
 	default:
 		return &socket{under: nc}
 	}
@@ -106,6 +108,26 @@ func (s *socket) tryWrite(b []byte) (int, error) {
 func (s *socket) tryWriteDescriptor(descriptor uintptr) bool {
 	s.written, s.writeError = writeDescriptor(descriptor, s.writing)
 	return true
+}
+
+// write waits until the socket takes some of b, or for the write deadline. A wrapped connection takes all of it.
+func (s *socket) write(b []byte) (int, error) {
+	if s.wrapped() {
+		return s.under.Write(b)
+	}
+	s.writing, s.written, s.writeError = b, 0, nil
+	err := s.raw.Write(s.writeSome)
+	s.writing = nil
+	if s.writeError != nil {
+		err = s.writeError
+	}
+	return s.written, err
+}
+
+// writeSomeDescriptor answers false, for RawConn to wait, until the socket has taken something.
+func (s *socket) writeSomeDescriptor(descriptor uintptr) bool {
+	s.written, s.writeError = writeDescriptor(descriptor, s.writing)
+	return s.written > 0 || s.writeError != nil
 }
 
 func writeDescriptor(descriptor uintptr, b []byte) (written int, err error) {

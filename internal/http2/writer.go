@@ -27,12 +27,13 @@ import (
 // connection with ENHANCE_YOUR_CALM.
 const (
 	fastBound        = 128 << 10 // above it, senders wait for room
-	bulkBound        = 256 << 10
-	bulkShare        = 64 << 10 // of one stream, then the others' turn
+	bulkBound        = 384 << 10
+	bulkShare        = 96 << 10 // of one stream, then the others' turn; a message of 64 KiB is one share with its heads
 	smallMessage     = 4 << 10  // up to here DATA goes to fast
 	controlAllowance = 128 << 10
 	writerRounds     = 2         // a caller writes at most so often
 	writerBytes      = 256 << 10 // and so much before it hands over
+	stallPiece       = 64 << 10  // of a write that waits, and must not take longer than the stall timeout
 	keptBuffer       = 192 << 10 // a larger buffer is not kept once it is empty, and none where nothing happens
 )
 
@@ -150,7 +151,6 @@ func (c *Conn) flushBurst(s *stream) {
 	before := len(c.fast) + len(c.bulk)
 	c.mu.Unlock()
 	go func() { // has the writing flag; ends when the buffers are empty or the connection fails
-		yield()
 		c.mu.Lock()
 		s.burst.learn(len(c.fast)+len(c.bulk)+c.gatheredBytes()-before, 0)
 		c.write(0)
@@ -312,22 +312,28 @@ func (c *Conn) drain() {
 	}
 }
 
-// blockingWrite writes all of part. It fails when the peer has taken nothing for the stall timeout.
+// blockingWrite writes all of part, and waits only for what the socket does not take at once. It fails when the peer has taken
+// nothing for the stall timeout.
 func (c *Conn) blockingWrite(part []byte) error {
-	const piece = 64 << 10
-	under := c.socket.under
+	waits := c.socket.wrapped()
 	for len(part) > 0 {
-		if err := under.SetWriteDeadline(time.Now().Add(c.options.StallTimeout)); err != nil {
-			return err
+		n, err := 0, error(nil)
+		if !waits {
+			n, err = c.socket.tryWrite(part)
+			waits = n < len(part)
+		} else if err = c.socket.under.SetWriteDeadline(time.Now().Add(c.options.StallTimeout)); err == nil {
+			n, err = c.socket.write(part[:min(len(part), stallPiece)])
 		}
-		n, err := under.Write(part[:min(len(part), piece)])
 		c.handedOver = c.handedOver || n > 0
 		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) { // slow is not stalled
 			return err
 		}
 		part = part[n:]
 	}
-	return under.SetWriteDeadline(time.Time{})
+	if !waits {
+		return nil
+	}
+	return c.socket.under.SetWriteDeadline(time.Time{})
 }
 
 // writeFailed ends the connection after a failed write. Where a server has gone, its last answers may still be there to be

@@ -12,21 +12,16 @@ package nonblock
 
 import "syscall"
 
-// most is how much is copied in one system call without the scheduler: for so long a thread cannot be preempted, and a
-// garbage collection waits for it.
-const most = 64 << 10
+// most is how much is copied in one system call: three of HTTP/2's frames of 16 KiB. The kernel makes one segment of it, as it does
+// of up to 64 KiB, and whoever reads begins while the next is written; of a little more than 64 KiB it makes two, and the
+// second, of a few bytes, costs as much as the first. And for so long a thread cannot be preempted, and a garbage collection waits for it.
+const most = 50 << 10
 
-// Read reads what is there from a socket in non-blocking mode. With syscall.EAGAIN nothing is there; 0 bytes and no error
-// are the end.
+// Read reads what is there from a socket in non-blocking mode, possibly not all. With syscall.EAGAIN nothing is there; 0 bytes
+// and no error are the end.
 func Read(descriptor uintptr, b []byte) (int, error) {
 	for {
-		n, err := 0, error(nil)
-		if len(b) > most {
-			n, err = syscall.Read(int(descriptor), b)
-		} else {
-			n, err = read(descriptor, b)
-		}
-		if err != syscall.EINTR {
+		if n, err := read(descriptor, b[:min(len(b), most)]); err != syscall.EINTR {
 			return max(n, 0), err
 		}
 	}
@@ -35,13 +30,7 @@ func Read(descriptor uintptr, b []byte) (int, error) {
 // Write writes to a socket in non-blocking mode what it takes, possibly not all. With syscall.EAGAIN it takes nothing.
 func Write(descriptor uintptr, b []byte) (int, error) {
 	for {
-		n, err := 0, error(nil)
-		if len(b) > most {
-			n, err = syscall.Write(int(descriptor), b)
-		} else {
-			n, err = write(descriptor, b)
-		}
-		if err != syscall.EINTR {
+		if n, err := write(descriptor, b[:min(len(b), most)]); err != syscall.EINTR {
 			return max(n, 0), err
 		}
 	}
