@@ -20,7 +20,7 @@ func (c *Conn) endIdle(d *due) {
 	}
 	w := &c.watch
 	w.opened.look(uint64(c.lastStream)+uint64(c.nextStream), d.now) // one of the two moves
-	if len(c.streams) > 0 || c.places.handling > 0 {
+	if c.streams.len() > 0 || c.places.handling > 0 {
 		w.opened.since = d.now
 	}
 	if !d.waits(w.opened.since, limit) {

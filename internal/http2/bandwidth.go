@@ -122,8 +122,8 @@ func (c *Conn) bandwidthMeasured() {
 	start := len(c.fast)
 	c.fast = frame.AppendSettings(c.fast, frame.Setting{ID: frame.InitialWindowSize, Value: uint32(c.bandwidth.window)})
 	c.appendedControl(start)
-	streams := make([]*stream, 0, len(c.streams))
-	for _, s := range c.streams {
+	streams := make([]*stream, 0, c.streams.len())
+	for s := range c.streams.all() {
 		streams = append(streams, s)
 	}
 	if more := c.bandwidth.window - c.window.target; more > 0 {

@@ -157,7 +157,7 @@ func (c *Conn) Begin(ctx context.Context, head exchange.Head, body []byte, end b
 	s.sent = s
 	s.credit.credit = c.settings.initialWindow
 	c.nextStream += 2
-	c.enterLocked(&s.stream)
+	c.streams.put(&s.stream)
 	s.headAt = c.taken + uint64(len(c.fast))
 	s.readsBefore = c.reader.reads.Load()
 	c.appendHead(&s.stream, head, end && len(body) == 0)
@@ -173,12 +173,12 @@ func (c *Conn) Begin(ctx context.Context, head exchange.Head, body []byte, end b
 // 5.1.2).
 func (c *Conn) keepLimitLocked() {
 	most := uint64(c.settings.maxStreams)
-	if uint64(len(c.streams)+len(c.bulkStreams)) < most {
+	if uint64(c.streams.len()+len(c.bulkStreams)) < most {
 		return
 	}
-	open := uint64(len(c.streams))
+	open := uint64(c.streams.len())
 	for _, s := range c.bulkStreams {
-		if c.streams[s.id] != s {
+		if !c.streams.has(s) {
 			open++
 		}
 	}
@@ -198,7 +198,7 @@ func (c *Conn) openable(ctx context.Context) error {
 	switch {
 	case c.goingAway:
 		return &Error{Scope: ConnectionScope, Culprit: ByPeer, Unprocessed: true, Unsent: true, Reason: "the server is going away and takes no new calls on this connection"}
-	case uint32(len(c.streams)) >= c.settings.maxStreams:
+	case uint32(c.streams.len()) >= c.settings.maxStreams:
 		return ErrStreamLimit
 	case c.nextStream > frame.LargestStream:
 		c.goingAway = true // so that it ends with its last call (RFC 9113 section 5.1.1)
@@ -315,7 +315,7 @@ func (s *ClientStream) Close() {
 	c := s.conn
 	c.mu.Lock()
 	c.closeIfDoneLocked(&s.stream)
-	open := c.streams[s.id] == &s.stream
+	open := c.streams.has(&s.stream)
 	c.mu.Unlock()
 	if open {
 		s.Reset(frame.Cancel)

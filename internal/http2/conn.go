@@ -3,7 +3,6 @@
 package http2
 
 import (
-	"maps"
 	"net"
 	"runtime"
 	"slices"
@@ -39,11 +38,11 @@ type Conn struct {
 	mu sync.Mutex // guards what follows
 	writer
 	encoder *hpack.Encoder
-	streams map[uint32]*stream // nil while there are none, maybe
-	aside   []*stream          // given back by their users; see recycle.go
-	reuses  bool               // they are used again
-	resting bool               // the reader's role is with a goroutine that waits; see rest.go
-	err     error              // why the connection ended; set once, before done is closed
+	streams table
+	aside   []*stream // given back by their users; see recycle.go
+	reuses  bool      // they are used again
+	resting bool      // the reader's role is with a goroutine that waits; see rest.go
+	err     error     // why the connection ended; set once, before done is closed
 
 	credit    sendWindow    // what the peer lets us send on the connection
 	window    receiveWindow // what we let the peer send
@@ -127,7 +126,7 @@ func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 func (c *Conn) Active() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.streams)
+	return c.streams.len()
 }
 
 // initStream makes the zero stream an open one, on the reader goroutine or with mu held. The caller sets its credit and enters it into the table.
@@ -159,10 +158,10 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	}
 	for _, s := range never {
 		s.failedSend = unsent
-		delete(c.streams, s.id)
+		c.streams.remove(s)
 	}
 	streams := c.streams
-	c.streams = nil
+	c.streams = table{}
 	c.places.abandonAll()
 	c.wakeAllLocked()
 	c.deadlines.stop()
@@ -204,7 +203,7 @@ func (c *Conn) fail(err error, code frame.ErrorCode) {
 	for _, s := range never {
 		c.endStream(s, unsent)
 	}
-	for _, s := range streams {
+	for s := range streams.all() {
 		c.endStream(s, err)
 	}
 }
@@ -239,7 +238,7 @@ func (c *Conn) wakeAllLocked() {
 // resetStream ends a stream with RST_STREAM, and reports false if it has ended before.
 func (c *Conn) resetStream(s *stream, code frame.ErrorCode, err error) bool {
 	c.mu.Lock()
-	if c.streams[s.id] != s {
+	if !c.streams.has(s) {
 		c.mu.Unlock()
 		return false
 	}
@@ -294,7 +293,7 @@ func (c *Conn) changedLocked() {
 // leaveTable takes a stream out of the table, under mu.
 func (c *Conn) leaveTable(s *stream) {
 	c.collectLocked(s)
-	delete(c.streams, s.id)
+	c.streams.remove(s)
 	if s.served == nil {
 		return
 	}
@@ -308,7 +307,7 @@ func (c *Conn) leaveTable(s *stream) {
 
 // closeIfDoneLocked takes a stream out of the table once both halves have ended.
 func (c *Conn) closeIfDoneLocked(s *stream) {
-	if s.sendEnded && s.peerDone && c.streams[s.id] == s {
+	if s.sendEnded && s.peerDone && c.streams.has(s) {
 		c.finished.add(s.id, mostFinished)
 		s.endedWell = true
 		c.leaveTable(s)
@@ -320,7 +319,7 @@ func (c *Conn) closeIfDoneLocked(s *stream) {
 // giveCredit sends WINDOW_UPDATEs for what a consumer has taken. The consumer may become the writer.
 func (c *Conn) giveCredit(s *stream, earned credit) {
 	c.mu.Lock()
-	if earned.stream > 0 && c.streams[s.id] == s {
+	if earned.stream > 0 && c.streams.has(s) {
 		c.appendWindowUpdate(s.id, earned.stream)
 	}
 	if earned.connection > 0 {
@@ -332,7 +331,7 @@ func (c *Conn) giveCredit(s *stream, earned credit) {
 // appendStreamCredit is giveCredit for the reader, who flushes at the end of its batch.
 func (c *Conn) appendStreamCredit(s *stream, increment int) {
 	c.mu.Lock()
-	if c.streams[s.id] == s {
+	if c.streams.has(s) {
 		c.appendWindowUpdate(s.id, increment)
 	}
 	c.mu.Unlock()
@@ -357,7 +356,7 @@ func (c *Conn) nearlyOutOfCredit() bool {
 // relieveAll relieves every stream that needs it.
 func (c *Conn) relieveAll() {
 	c.mu.Lock()
-	streams := slices.Collect(maps.Values(c.streams))
+	streams := slices.Collect(c.streams.all())
 	c.mu.Unlock()
 	for _, s := range streams {
 		s.relieve()
@@ -451,7 +450,7 @@ func (c *Conn) expire() {
 	var next time.Time
 	c.mu.Lock()
 	c.deadlines.at = time.Time{}
-	for _, s := range c.streams {
+	for s := range c.streams.all() {
 		if s.served == nil || s.served.deadline.IsZero() {
 			continue
 		}

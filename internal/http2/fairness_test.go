@@ -29,7 +29,7 @@ func TestSmallCallsPassLargeMessages(t *testing.T) {
 		s := &stream{}
 		c.initStream(s, id)
 		s.credit.credit = 1 << 30
-		c.enterLocked(s)
+		c.streams.put(s)
 		streams = append(streams, s)
 	}
 	for _, s := range streams {
@@ -40,7 +40,7 @@ func TestSmallCallsPassLargeMessages(t *testing.T) {
 	call := &stream{}
 	c.initStream(call, 2*uploads+1)
 	call.credit.credit = 1 << 16
-	c.enterLocked(call)
+	c.streams.put(call)
 	c.appendHead(call, postHead, false)
 	c.appendData(call, []byte("small"), true)
 	fast, bulk := c.takeLocked() // and written in this order

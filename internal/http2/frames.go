@@ -4,7 +4,6 @@ package http2
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -78,7 +77,7 @@ func (c *Conn) receiveData(h frame.Header, payload []byte) error {
 	if low && c.window.open+len(payload) >= c.options.MaxFrameBytes { // not before: who begins to wait later looks for itself
 		defer c.relieveAll()
 	}
-	s := c.streams[h.Stream]
+	s := c.streams.get(h.Stream)
 	ours := s != nil || c.resets.has(h.Stream)
 	end := h.Flags.Has(frame.EndStream)
 	answered, over := false, false
@@ -200,7 +199,7 @@ func (c *Conn) receiveBlock(id uint32, end bool, block []byte, invalid error) er
 		c.mu.Unlock()
 		return invalid
 	}
-	s := c.streams[id]
+	s := c.streams.get(id)
 	if s == nil && c.handler != nil && c.idleLocked(id) {
 		return c.acceptStream(id, head, end, err)
 	}
@@ -280,7 +279,7 @@ func (c *Conn) receiveReset(h frame.Header, payload []byte) error {
 		return err
 	}
 	c.mu.Lock()
-	s := c.streams[h.Stream]
+	s := c.streams.get(h.Stream)
 	if s == nil {
 		c.mu.Unlock()
 		if c.idle(h.Stream) {
@@ -314,7 +313,7 @@ func (c *Conn) receiveWindowUpdate(h frame.Header, payload []byte) error {
 		c.wakeBlockedLocked()
 		return nil
 	}
-	s := c.streams[h.Stream]
+	s := c.streams.get(h.Stream)
 	if s == nil {
 		if c.idleLocked(h.Stream) {
 			return connectionError(frame.ProtocolError, "WINDOW_UPDATE on a stream that was never opened")
@@ -356,7 +355,7 @@ func (c *Conn) takeSettings(h frame.Header, payload []byte) (points int, err err
 	}
 	points = 1 + len(payload)/settingBytes/settingsPerPoint
 	if delta := c.settings.initialWindow - before; delta != 0 {
-		points += len(c.streams) / streamsPerPoint
+		points += c.streams.len() / streamsPerPoint
 		if err := c.resizeWindows(delta); err != nil {
 			return 0, err
 		}
@@ -391,7 +390,7 @@ func (c *Conn) settingsAcknowledged() {
 	}
 	var streams []*stream
 	if first && difference > 0 {
-		streams = slices.Collect(maps.Values(c.streams))
+		streams = slices.Collect(c.streams.all())
 	}
 	c.mu.Unlock()
 	for _, s := range streams {
@@ -432,7 +431,7 @@ func (c *Conn) applySetting(setting frame.Setting) error {
 
 // resizeWindows changes the windows of all streams, under mu: once for each SETTINGS, which may have thousands.
 func (c *Conn) resizeWindows(delta int64) error {
-	for _, s := range c.streams {
+	for s := range c.streams.all() {
 		if !s.credit.add(delta) {
 			return connectionError(frame.FlowControlError, "INITIAL_WINDOW_SIZE makes a window larger than 2^31-1")
 		}

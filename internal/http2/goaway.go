@@ -75,7 +75,7 @@ func (c *Conn) finishDraining() {
 // writer does, or else a goroutine that ends at once, since locks are held here.
 func (c *Conn) drainedLocked() {
 	finished := c.draining == drainFinal || c.goingAway
-	if !finished || len(c.streams) > 0 || c.places.handling > 0 || c.err != nil || c.closing {
+	if !finished || c.streams.len() > 0 || c.places.handling > 0 || c.err != nil || c.closing {
 		return
 	}
 	c.closing = true
@@ -132,8 +132,8 @@ func (c *Conn) receiveGoAway(h frame.Header, payload []byte) error {
 	c.mu.Lock()
 	c.goingAway = true
 	c.changedLocked()
-	for id, s := range c.streams {
-		if id > last {
+	for s := range c.streams.all() {
+		if s.id > last {
 			unseen[s] = &Error{Code: code, Scope: StreamScope, Culprit: ByPeer, Reason: reason,
 				Unprocessed: !s.headDone, Unsent: c.unsentStreamLocked(s)} // what it has begun to answer it has seen, whatever it says now
 		}

@@ -109,7 +109,7 @@ func TestEarlyAnswersDoNotPileUp(t *testing.T) {
 	}
 	server.mu.Lock()
 	defer server.mu.Unlock()
-	if server.early != 0 || len(server.streams) != 0 {
-		t.Errorf("%d requests linger, %d streams are left", server.early, len(server.streams))
+	if server.early != 0 || server.streams.len() != 0 {
+		t.Errorf("%d requests linger, %d streams are left", server.early, server.streams.len())
 	}
 }

@@ -116,7 +116,7 @@ func TestResetFlood(t *testing.T) {
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		server.mu.Lock()
-		streams, handling := len(server.streams), server.places.handling
+		streams, handling := server.streams.len(), server.places.handling
 		server.mu.Unlock()
 		if streams == 0 && handling == 0 {
 			break

@@ -44,7 +44,7 @@ func (c *Conn) keepAlive(d *due) {
 	if k.Interval <= 0 {
 		return
 	}
-	if len(c.streams) == 0 && !k.WithoutStreams {
+	if c.streams.len() == 0 && !k.WithoutStreams {
 		w.heard.since = d.now // the wait begins with the next stream
 	}
 	if !d.waits(w.heard.since, k.Interval) {

@@ -29,7 +29,7 @@ func leftover(name string, c *Conn, credit int64) (left string) {
 			left += fmt.Sprintf(" %s's %s: %d;", name, what, n)
 		}
 	}
-	note("streams", len(c.streams))
+	note("streams", c.streams.len())
 	note("handlers", c.places.handling)
 	note("waiting for a place", len(c.places.queue))
 	note("budget", int(c.options.Budget.Used()))

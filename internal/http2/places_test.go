@@ -97,7 +97,7 @@ func nobodyLeft(t *testing.T, server *Conn) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		server.mu.Lock()
-		p, streams, used := server.places, len(server.streams), server.options.Budget.Used()
+		p, streams, used := server.places, server.streams.len(), server.options.Budget.Used()
 		server.mu.Unlock()
 		if p.handling == 0 && p.unanswered == 0 && len(p.queue) == 0 && streams == 0 && used == 0 {
 			return

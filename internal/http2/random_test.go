@@ -332,9 +332,9 @@ func describe(c *Conn) {
 	defer c.mu.Unlock()
 	fmt.Fprintf(os.Stderr, "a connection: error %v, credit %d, window %+v, budget %d of %d, writing %v, unwritten %d and %d, %d wait for room, initial window %d\n",
 		c.err, c.credit.credit, c.window, c.options.Budget.Used(), c.options.Budget.limit, c.writing, len(c.fast), len(c.bulk), len(c.room), c.settings.initialWindow)
-	for id, s := range c.streams { // without their locks: whoever holds one may be what stalls
+	for s := range c.streams.all() { // without their locks: whoever holds one may be what stalls
 		fmt.Fprintf(os.Stderr, "  stream %d: credit %d, window %+v, want %+v, buffered %d, held %d, sender %v, waiter %v, sendEnded %v, peerDone %v, ended %v, failure %v, head %v\n",
-			id, s.credit.credit, s.window, s.want, s.buffered(), s.held, s.sender != nil, s.waiter != nil, s.sendEnded, s.peerDone, s.ended, s.failure, s.head.Fields)
+			s.id, s.credit.credit, s.window, s.want, s.buffered(), s.held, s.sender != nil, s.waiter != nil, s.sendEnded, s.peerDone, s.ended, s.failure, s.head.Fields)
 	}
 }
 

@@ -288,7 +288,7 @@ func (c *Conn) parse() error {
 func (c *Conn) refuse(breach *frame.Error) {
 	err := &Error{Code: breach.Code, Scope: StreamScope, Culprit: ByPeer, Reason: breach.Reason}
 	c.mu.Lock()
-	s := c.streams[breach.Stream]
+	s := c.streams.get(breach.Stream)
 	c.mu.Unlock()
 	if s != nil && c.resetStream(s, breach.Code, err) {
 		return

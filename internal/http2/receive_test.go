@@ -35,7 +35,7 @@ func loneStream(t *testing.T, options Options) *ClientStream {
 	s := &ClientStream{}
 	c.initStream(&s.stream, 1)
 	s.sent, s.headDone = s, true
-	c.enterLocked(&s.stream)
+	c.streams.put(&s.stream)
 	thrown := make(chan struct{})
 	go func() { io.Copy(io.Discard, far); close(thrown) }()
 	t.Cleanup(func() {

@@ -34,7 +34,7 @@ func (c *Conn) setAsideLocked(s *stream) {
 // no stream in its hands, before it wakes them: the streams are theirs alone then.
 func (c *Conn) closeAnsweredLocked() {
 	for _, s := range c.reader.answered {
-		if c.streams[s.id] == s { // else its user was faster
+		if c.streams.has(s) { // else its user was faster
 			c.closeIfDoneLocked(s)
 			s.sent.free.Store(c.reusableLocked(s))
 		}
@@ -91,7 +91,7 @@ func (s *ClientStream) Recycle() {
 	c := s.conn
 	c.mu.Lock()
 	c.closeIfDoneLocked(&s.stream)
-	open := c.streams[s.id] == &s.stream
+	open := c.streams.has(&s.stream)
 	c.setAsideLocked(&s.stream)
 	c.mu.Unlock()
 	if open { // the answer came before the request's end

@@ -31,11 +31,11 @@ func (c *Conn) await() {
 
 // trimLocked lets go of what a connection does not need that rests, has no stream and nothing to write.
 func (c *Conn) trimLocked() {
-	if !c.resting || len(c.streams) > 0 || c.writing || c.err != nil || !c.nothingToWrite() {
+	if !c.resting || c.streams.len() > 0 || c.writing || c.err != nil || !c.nothingToWrite() {
 		return
 	}
 	c.dropBuffersLocked()
-	c.streams, c.bulkStreams, c.unstamped, c.aside = nil, nil, nil, nil
+	c.streams, c.bulkStreams, c.unstamped, c.aside = table{}, nil, nil, nil
 	c.encoder.Trim()
 }
 
@@ -43,12 +43,4 @@ func (c *Conn) trimLocked() {
 func (c *Conn) dropBuffersLocked() {
 	c.fast, c.bulk, c.spareFast, c.spareBulk, c.open = nil, nil, nil, nil, openFrame{}
 	c.socket.dropSpare()
-}
-
-// enterLocked makes a stream one of the open ones.
-func (c *Conn) enterLocked(s *stream) {
-	if c.streams == nil {
-		c.streams = make(map[uint32]*stream)
-	}
-	c.streams[s.id] = s
 }

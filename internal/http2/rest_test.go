@@ -24,7 +24,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func rests(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.resting && c.streams == nil && cap(c.fast)+cap(c.bulk)+cap(c.spareFast)+cap(c.spareBulk) == 0
+	return c.resting && c.streams.slots == nil && cap(c.fast)+cap(c.bulk)+cap(c.spareFast)+cap(c.spareBulk) == 0
 }
 
 // TestAConnectionRestsBetweenCalls makes calls on connections that rest, and on those that have been busy.

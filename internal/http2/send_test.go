@@ -26,7 +26,8 @@ func rivals(t *testing.T) (c *Conn, first, second *ClientStream) {
 	second.sent = second
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.nextStream, c.streams[3] = 5, &second.stream
+	c.nextStream = 5
+	c.streams.put(&second.stream)
 	first.credit.credit, second.credit.credit = 1<<20, 1<<20
 	c.credit.credit = 0
 	return c, first, second

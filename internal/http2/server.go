@@ -157,7 +157,7 @@ func (c *Conn) acceptStream(id uint32, head exchange.Head, end bool, tooLarge er
 		return c.refuseHead(head, tooManyHeads(id))
 	}
 	s.credit.credit = c.settings.initialWindow
-	c.enterLocked(&s.stream)
+	c.streams.put(&s.stream)
 	now := c.places.enter(s, c.options.MaxConcurrentStreams)
 	c.mu.Unlock()
 	c.reader.patience.useful++
@@ -172,7 +172,7 @@ func (c *Conn) refusalLocked() *Error {
 		return &Error{Code: frame.RefusedStream, Reason: "the server is going away"}
 	}
 	// Streams with an early answer are nobody's work any more, but not for nothing.
-	if c.places.unanswered >= c.options.MaxConcurrentStreams || len(c.streams) >= 2*c.options.MaxConcurrentStreams {
+	if c.places.unanswered >= c.options.MaxConcurrentStreams || c.streams.len() >= 2*c.options.MaxConcurrentStreams {
 		return &Error{Code: frame.RefusedStream, Reason: "more streams at a time than the server takes"}
 	}
 	return nil
@@ -247,7 +247,7 @@ func (s *ServerStream) on(what want, f func(*ServerStream, bool), reading bool) 
 func (s *ServerStream) SetDeadline(t time.Time) {
 	c := s.conn
 	c.mu.Lock()
-	if c.streams[s.id] == &s.stream {
+	if c.streams.has(&s.stream) {
 		s.deadline = t
 		c.scheduleLocked(t)
 	}
@@ -272,7 +272,7 @@ func (s *ServerStream) release(recycle bool) {
 	s.released = true
 	s.giveUpHoard()
 	next := c.places.next()
-	open := c.streams[s.id] == &s.stream
+	open := c.streams.has(&s.stream)
 	unanswered := open && !s.sendEnded
 	c.drainedLocked()
 	if recycle && !s.told && !s.overdue {
@@ -432,7 +432,7 @@ func (s *ServerStream) finishLocked() {
 	s.deadline = time.Time{}
 	c.places.answered(s)
 	c.closeIfDoneLocked(&s.stream)
-	early := c.streams[s.id] == &s.stream
+	early := c.streams.has(&s.stream)
 	switch {
 	case early && c.early >= mostEarly:
 		c.stopRequestLocked(&s.stream)

@@ -128,7 +128,7 @@ func TestAResetDoesNotOvertakeAnEndedStream(t *testing.T) {
 	s.peerDone = true
 	c.appendData(&s.stream, pattern(40_000), true)
 	c.closeIfDoneLocked(&s.stream)
-	left := c.streams[s.id] != nil || s.queued == 0
+	left := c.streams.get(s.id) != nil || s.queued == 0
 	c.mu.Unlock()
 	if left {
 		t.Fatal("the stream has not ended with DATA in bulk")

@@ -367,7 +367,7 @@ func (c *Conn) writeFailed(err error) {
 
 // unsentLocked returns a client's streams of which the socket has nothing.
 func (c *Conn) unsentLocked() (never []*stream) {
-	for _, s := range c.streams {
+	for s := range c.streams.all() {
 		if c.unsentStreamLocked(s) {
 			never = append(never, s)
 		}
