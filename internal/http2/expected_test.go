@@ -33,7 +33,7 @@ func grow(t *testing.T, s *stream, body []byte, trust int) (moves int) {
 }
 
 // A buffer takes the size of its message when a part of that is there, whoever knows it: the consumer, content-length or
-// what is said at the beginning. A beginning that promises too much is not believed before it is nearly true. The part is a quarter
+// what is said at the beginning. A beginning that promises too much is not believed. The part is a sixteenth, or a quarter
 // where memory is strained.
 func TestBufferGrowsToWhatIsExpected(t *testing.T) {
 	const length = 13 << 20

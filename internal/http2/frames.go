@@ -422,7 +422,7 @@ func (c *Conn) applySetting(setting frame.Setting) error {
 	case frame.InitialWindowSize:
 		c.settings.initialWindow = int64(setting.Value)
 	case frame.MaxFrameSize:
-		c.settings.maxFrame = min(int(setting.Value), bulkShare)
+		c.settings.maxFrame = min(int(setting.Value), largestFrame)
 	case frame.MaxHeaderListSize:
 		c.settings.maxHeaderList = setting.Value
 	}

@@ -56,7 +56,7 @@ type Options struct {
 	// MaxAgeGrace is how long the streams of an aged connection have to end before they are cut off. 0: as they need.
 	MaxAgeGrace time.Duration
 	// Measure returns how long a body is that begins as it is told, as far as that can be seen; 0 if it cannot. What it says is
-	// not believed before a quarter of that has come. nil: nobody knows.
+	// not believed before a sixteenth of that has come, or a quarter where memory is strained. nil: nobody knows.
 	Measure func(beginning []byte) int
 	// Budget bounds received bytes that nobody has consumed, over the connections that share it; a part of it the header
 	// lists of requests under way. nil: one of 512 MiB for this connection alone.

@@ -15,7 +15,7 @@ import (
 	"github.com/farcall/farcall/internal/hpack"
 )
 
-// readBuffer is the size of a read: four of the largest frames.
+// readBuffer has room for a read behind the beginning of a frame that has not come whole.
 const readBuffer = 64 << 10
 
 // reader is the reader goroutine's own state.

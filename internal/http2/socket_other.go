@@ -14,10 +14,12 @@ func newSocket(nc net.Conn) *socket { return &socket{under: nc} }
 func (s *socket) wrapped() bool                { return true }
 func (s *socket) owes() bool                   { return false }
 func (s *socket) tryWrite([]byte) (int, error) { return 0, nil }
-func (s *socket) write(b []byte) (int, error)  { return s.under.Write(b) }
 func (s *socket) sayGoodbye()                  {}
 func (s *socket) dropSpare()                   {}
 func (s *socket) await() error                 { return nil }
+
+// write writes a piece of b.
+func (s *socket) write(b []byte) (int, error) { return s.under.Write(b[:min(len(b), stallPiece)]) }
 
 func (s *socket) read(*reader, bool) (int, error) { return 0, nil }
 

@@ -110,10 +110,10 @@ func (s *socket) tryWriteDescriptor(descriptor uintptr) bool {
 	return true
 }
 
-// write waits until the socket takes some of b, or for the write deadline. A wrapped connection takes all of it.
+// write waits until the socket takes some of b, or for the write deadline. A wrapped connection takes a piece at a time.
 func (s *socket) write(b []byte) (int, error) {
 	if s.wrapped() {
-		return s.under.Write(b)
+		return s.under.Write(b[:min(len(b), stallPiece)])
 	}
 	s.writing, s.written, s.writeError = b, 0, nil
 	err := s.raw.Write(s.writeSome)

@@ -15,7 +15,7 @@ type table struct {
 
 const (
 	leastSlots = 16
-	mostSlots  = 2048 // more streams than half of it share them with the map
+	mostSlots  = 2048 // with more streams than half of it, more of them find theirs taken
 )
 
 func (t *table) slot(id uint32) *stream {

@@ -29,11 +29,12 @@ const (
 	fastBound        = 128 << 10 // above it, senders wait for room
 	bulkBound        = 384 << 10
 	bulkShare        = 96 << 10 // of one stream, then the others' turn; a message of 64 KiB is one share with its heads
+	largestFrame     = 64 << 10 // whatever the peer takes
 	smallMessage     = 4 << 10  // up to here DATA goes to fast
 	controlAllowance = 128 << 10
 	writerRounds     = 2         // a caller writes at most so often
 	writerBytes      = 256 << 10 // and so much before it hands over
-	stallPiece       = 64 << 10  // of a write that waits, and must not take longer than the stall timeout
+	stallPiece       = 64 << 10  // of a write that waits for all of it, and must not take longer than the stall timeout
 	keptBuffer       = 192 << 10 // a larger buffer is not kept once it is empty, and none where nothing happens
 )
 
@@ -151,6 +152,7 @@ func (c *Conn) flushBurst(s *stream) {
 	before := len(c.fast) + len(c.bulk)
 	c.mu.Unlock()
 	go func() { // has the writing flag; ends when the buffers are empty or the connection fails
+		yield()
 		c.mu.Lock()
 		s.burst.learn(len(c.fast)+len(c.bulk)+c.gatheredBytes()-before, 0)
 		c.write(0)
@@ -322,7 +324,7 @@ func (c *Conn) blockingWrite(part []byte) error {
 			n, err = c.socket.tryWrite(part)
 			waits = n < len(part)
 		} else if err = c.socket.under.SetWriteDeadline(time.Now().Add(c.options.StallTimeout)); err == nil {
-			n, err = c.socket.write(part[:min(len(part), stallPiece)])
+			n, err = c.socket.write(part)
 		}
 		c.handedOver = c.handedOver || n > 0
 		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) { // slow is not stalled
