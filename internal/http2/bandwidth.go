@@ -3,6 +3,7 @@
 package http2
 
 import (
+	"slices"
 	"time"
 
 	"github.com/farcall/farcall/internal/frame"
@@ -122,10 +123,7 @@ func (c *Conn) bandwidthMeasured() {
 	start := len(c.fast)
 	c.fast = frame.AppendSettings(c.fast, frame.Setting{ID: frame.InitialWindowSize, Value: uint32(c.bandwidth.window)})
 	c.appendedControl(start)
-	streams := make([]*stream, 0, c.streams.len())
-	for s := range c.streams.all() {
-		streams = append(streams, s)
-	}
+	streams := slices.Collect(c.streams.all())
 	if more := c.bandwidth.window - c.window.target; more > 0 {
 		c.window.target += more
 		c.returnLocked(more)

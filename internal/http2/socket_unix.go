@@ -94,9 +94,11 @@ func (s *socket) seal(fast, bulk []byte) (first, second []byte, err error) {
 }
 
 // tryWrite writes what the socket takes without waiting: 0 bytes and no error when it takes none.
-func (s *socket) tryWrite(b []byte) (int, error) {
+func (s *socket) tryWrite(b []byte) (int, error) { return s.writeBy(s.writeOnce, b) }
+
+func (s *socket) writeBy(attempt func(descriptor uintptr) bool, b []byte) (int, error) {
 	s.writing, s.written, s.writeError = b, 0, nil
-	err := s.raw.Write(s.writeOnce)
+	err := s.raw.Write(attempt)
 	s.writing = nil
 	if s.writeError != nil {
 		err = s.writeError
@@ -115,13 +117,7 @@ func (s *socket) write(b []byte) (int, error) {
 	if s.wrapped() {
 		return s.under.Write(b[:min(len(b), stallPiece)])
 	}
-	s.writing, s.written, s.writeError = b, 0, nil
-	err := s.raw.Write(s.writeSome)
-	s.writing = nil
-	if s.writeError != nil {
-		err = s.writeError
-	}
-	return s.written, err
+	return s.writeBy(s.writeSome, b)
 }
 
 // writeSomeDescriptor answers false, for RawConn to wait, until the socket has taken something.

@@ -18,23 +18,24 @@ const (
 	mostSlots  = 2048 // with more streams than half of it, more of them find theirs taken
 )
 
-func (t *table) slot(id uint32) *stream {
-	if len(t.slots) == 0 {
-		return nil
-	}
-	return t.slots[int(id>>1)&(len(t.slots)-1)]
-}
+// slot is for a table that has some.
+func (t *table) slot(id uint32) **stream { return &t.slots[int(id>>1)&(len(t.slots)-1)] }
 
 // get returns the stream with that identifier, nil if there is none.
 func (t *table) get(id uint32) *stream {
-	if s := t.slot(id); s != nil && s.id == id {
+	if len(t.slots) == 0 {
+		return nil
+	}
+	if s := *t.slot(id); s != nil && s.id == id {
 		return s
 	}
 	return t.rest[id]
 }
 
 // has reports whether s is in the table.
-func (t *table) has(s *stream) bool { return t.slot(s.id) == s || t.rest[s.id] == s }
+func (t *table) has(s *stream) bool {
+	return len(t.slots) > 0 && (*t.slot(s.id) == s || t.rest[s.id] == s)
+}
 
 func (t *table) len() int { return t.count }
 
@@ -43,7 +44,7 @@ func (t *table) put(s *stream) {
 	if t.count++; 2*t.count > len(t.slots) && len(t.slots) < mostSlots {
 		t.grow()
 	}
-	if at := &t.slots[int(s.id>>1)&(len(t.slots)-1)]; *at == nil {
+	if at := t.slot(s.id); *at == nil {
 		*at = s
 		return
 	}
@@ -59,7 +60,7 @@ func (t *table) grow() {
 	t.slots = make([]*stream, max(leastSlots, 2*len(old)))
 	for _, s := range old {
 		if s != nil {
-			t.slots[int(s.id>>1)&(len(t.slots)-1)] = s
+			*t.slot(s.id) = s
 		}
 	}
 }
@@ -69,7 +70,7 @@ func (t *table) remove(s *stream) {
 	if len(t.slots) == 0 {
 		return
 	}
-	if at := &t.slots[int(s.id>>1)&(len(t.slots)-1)]; *at == s {
+	if at := t.slot(s.id); *at == s {
 		*at = nil
 		t.count--
 	} else if t.rest[s.id] == s {

@@ -14,7 +14,7 @@ import "syscall"
 
 // most is how much is copied in one system call: three of HTTP/2's frames of 16 KiB and a bit. The kernel makes one segment of it, as it does
 // of up to 64 KiB, and whoever reads begins while the next is written; of a little more than 64 KiB it makes two, and the
-// second, of a few bytes, costs as much as the first. And for so long a thread cannot be preempted, and a garbage collection waits for it.
+// second, of a few bytes, wakes the reader once more. And for so long a thread cannot be preempted, and a garbage collection waits for it.
 const most = 50 << 10
 
 // Read reads what is there from a socket in non-blocking mode, possibly not all. With syscall.EAGAIN nothing is there; 0 bytes
